@@ -1,0 +1,219 @@
+//! Element types: which exist at run time ([`DType`]) and which Rust types hold them ([`Element`]).
+//!
+//! `F32` and `F64` compute; the others store. `Bool` is held as one byte, 0 or 1, and read as `u8`.
+
+use std::fmt;
+
+use half::{bf16, f16};
+
+/// Type of a tensor's elements.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum DType {
+    /// IEEE single precision: what networks compute in.
+    F32,
+    /// IEEE double precision: what gradients are checked in.
+    F64,
+    /// bfloat16, storage only.
+    BF16,
+    /// IEEE half precision, storage only.
+    F16,
+    /// Unsigned byte: images as they are decoded.
+    U8,
+    /// Signed byte.
+    I8,
+    /// Unsigned 16 bits: X-rays and other deep images.
+    U16,
+    /// Signed 32 bits.
+    I32,
+    /// Signed 64 bits: labels and counters.
+    I64,
+    /// Truth values, one byte each, 0 or 1.
+    Bool,
+}
+
+impl DType {
+    /// Every element type.
+    pub const ALL: [DType; 10] = [
+        DType::F32,
+        DType::F64,
+        DType::BF16,
+        DType::F16,
+        DType::U8,
+        DType::I8,
+        DType::U16,
+        DType::I32,
+        DType::I64,
+        DType::Bool,
+    ];
+
+    /// Bytes of one element.
+    pub const fn size(self) -> usize {
+        match self {
+            DType::F64 | DType::I64 => 8,
+            DType::F32 | DType::I32 => 4,
+            DType::BF16 | DType::F16 | DType::U16 => 2,
+            DType::U8 | DType::I8 | DType::Bool => 1,
+        }
+    }
+
+    /// Lower-case name, as in `f32`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            DType::F32 => "f32",
+            DType::F64 => "f64",
+            DType::BF16 => "bf16",
+            DType::F16 => "f16",
+            DType::U8 => "u8",
+            DType::I8 => "i8",
+            DType::U16 => "u16",
+            DType::I32 => "i32",
+            DType::I64 => "i64",
+            DType::Bool => "bool",
+        }
+    }
+
+    /// Whether arithmetic and gradients exist in this type.
+    pub const fn is_compute(self) -> bool {
+        matches!(self, DType::F32 | DType::F64)
+    }
+}
+
+impl fmt::Display for DType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+mod sealed {
+    pub trait Sealed {}
+}
+
+/// A Rust type that can view a tensor's elements. Every bit pattern is a value of it.
+///
+/// Sealed: storage relies on that property.
+pub trait Element: sealed::Sealed + Copy + Default + PartialEq + Send + Sync + fmt::Debug + 'static {
+    /// The element type it is stored as.
+    const DTYPE: DType;
+
+    /// Whether a tensor of `dtype` may be viewed as this type.
+    fn views(dtype: DType) -> bool {
+        dtype == Self::DTYPE
+    }
+
+    /// Nearest value of this type; integers saturate and lose the fraction.
+    fn from_f64(value: f64) -> Self;
+
+    /// The value as a double; exact but for `I64` beyond 2^53.
+    fn to_f64(self) -> f64;
+}
+
+macro_rules! element {
+    ($type:ty, $dtype:ident, $from:expr, $to:expr) => {
+        impl sealed::Sealed for $type {}
+        impl Element for $type {
+            const DTYPE: DType = DType::$dtype;
+            #[inline]
+            fn from_f64(value: f64) -> Self {
+                $from(value)
+            }
+            #[inline]
+            fn to_f64(self) -> f64 {
+                $to(self)
+            }
+        }
+    };
+}
+
+element!(f32, F32, |v: f64| v as f32, f64::from);
+element!(f64, F64, |v: f64| v, |v: f64| v);
+element!(bf16, BF16, bf16::from_f64, bf16::to_f64);
+element!(f16, F16, f16::from_f64, f16::to_f64);
+element!(i8, I8, |v: f64| v as i8, f64::from);
+element!(u16, U16, |v: f64| v as u16, f64::from);
+element!(i32, I32, |v: f64| v as i32, f64::from);
+element!(i64, I64, |v: f64| v as i64, |v: i64| v as f64);
+
+impl sealed::Sealed for u8 {}
+impl Element for u8 {
+    const DTYPE: DType = DType::U8;
+
+    fn views(dtype: DType) -> bool {
+        matches!(dtype, DType::U8 | DType::Bool)
+    }
+
+    #[inline]
+    fn from_f64(value: f64) -> Self {
+        value as u8
+    }
+
+    #[inline]
+    fn to_f64(self) -> f64 {
+        f64::from(self)
+    }
+}
+
+/// The types that references and f64 paths are generic over: `f32` and `f64`.
+pub trait Float:
+    Element
+    + PartialOrd
+    + std::ops::Add<Output = Self>
+    + std::ops::Sub<Output = Self>
+    + std::ops::Mul<Output = Self>
+    + std::ops::Div<Output = Self>
+    + std::ops::Neg<Output = Self>
+    + std::ops::AddAssign
+    + std::ops::SubAssign
+    + std::ops::MulAssign
+    + std::iter::Sum
+{
+    /// Additive identity.
+    const ZERO: Self;
+    /// Multiplicative identity.
+    const ONE: Self;
+    /// Negative infinity, the start of a maximum.
+    const NEG_INFINITY: Self;
+    /// Square root.
+    fn sqrt(self) -> Self;
+    /// e to the power of the value.
+    fn exp(self) -> Self;
+    /// Natural logarithm.
+    fn ln(self) -> Self;
+    /// Absolute value.
+    fn abs(self) -> Self;
+    /// Whether the value is not a number.
+    fn is_nan(self) -> bool;
+}
+
+macro_rules! float {
+    ($type:ty) => {
+        impl Float for $type {
+            const ZERO: Self = 0.0;
+            const ONE: Self = 1.0;
+            const NEG_INFINITY: Self = <$type>::NEG_INFINITY;
+            #[inline]
+            fn sqrt(self) -> Self {
+                self.sqrt()
+            }
+            #[inline]
+            fn exp(self) -> Self {
+                self.exp()
+            }
+            #[inline]
+            fn ln(self) -> Self {
+                self.ln()
+            }
+            #[inline]
+            fn abs(self) -> Self {
+                self.abs()
+            }
+            #[inline]
+            fn is_nan(self) -> bool {
+                self.is_nan()
+            }
+        }
+    };
+}
+
+float!(f32);
+float!(f64);

@@ -1,0 +1,306 @@
+//! Rows times a panel of columns. See the chapter in [`super`].
+
+use std::ops::Range;
+
+use crate::ops::activation::Activation;
+use crate::simd::{Isa, Kernel};
+use crate::{Error, Result};
+
+/// Table entry of a segment that lies in the padding.
+const PADDING: u32 = u32::MAX;
+
+/// Where the rows of every tile begin in the input and in the output. Checked when it is built, so that the kernel
+/// may trust it.
+pub(crate) struct RowTable {
+    tile_rows: usize,
+    rows: usize,
+    segments: usize,
+    /// Numbers that may be read from each offset on.
+    reach: usize,
+    input_len: usize,
+    /// `[tile][segment][row]`; rows after the last repeat it.
+    inputs: Vec<u32>,
+    /// One for each row.
+    outputs: Vec<u32>,
+}
+
+/// The sizes of a [`RowTable`].
+pub(crate) struct RowTableSize {
+    /// Rows of the register tile.
+    pub(crate) tile_rows: usize,
+    /// Rows in all.
+    pub(crate) rows: usize,
+    /// Segments of each row.
+    pub(crate) segments: usize,
+    /// Numbers readable from each segment's start.
+    pub(crate) reach: usize,
+    /// Length of the input that offsets point into.
+    pub(crate) input_len: usize,
+}
+
+impl RowTable {
+    /// Builds the table from `input(row, segment)`, `None` for padding, and `output(row)`.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] where an offset does not fit 32 bits: one image of more than four thousand million numbers.
+    pub(crate) fn new(
+        size: &RowTableSize,
+        input: impl Fn(usize, usize) -> Option<usize>,
+        output: impl Fn(usize) -> usize,
+    ) -> Result<Self> {
+        let RowTableSize { tile_rows, rows, segments, reach, input_len } = *size;
+        let narrow = |offset: usize| {
+            u32::try_from(offset)
+                .ok()
+                .filter(|&offset| offset != PADDING)
+                .ok_or_else(|| Error::shape("convolution", "one image has more than 2^32 - 1 numbers"))
+        };
+        let mut inputs = Vec::with_capacity(rows.div_ceil(tile_rows) * segments * tile_rows);
+        for first in (0..rows).step_by(tile_rows) {
+            for segment in 0..segments {
+                for row in first..first + tile_rows {
+                    inputs.push(match input(row.min(rows - 1), segment) {
+                        None => PADDING,
+                        Some(offset) => {
+                            assert!(offset + reach <= input_len, "row table reads outside its input");
+                            narrow(offset)?
+                        }
+                    });
+                }
+            }
+        }
+        let outputs = (0..rows).map(|row| narrow(output(row))).collect::<Result<_>>()?;
+        Ok(Self { tile_rows, rows, segments, reach, input_len, inputs, outputs })
+    }
+
+    /// Number of tiles.
+    pub(crate) fn tiles(&self) -> usize {
+        self.rows.div_ceil(self.tile_rows)
+    }
+
+    /// The rows that some tiles cover.
+    pub(crate) fn rows_of(&self, tiles: Range<usize>) -> Range<usize> {
+        tiles.start * self.tile_rows..(tiles.end * self.tile_rows).min(self.rows)
+    }
+
+    /// Segments of each row.
+    pub(crate) fn segments(&self) -> usize {
+        self.segments
+    }
+}
+
+/// Columns of the right-hand matrix, in panels of two vectors.
+#[derive(Clone, Copy)]
+pub(crate) struct Panels<'a> {
+    /// The numbers.
+    pub(crate) data: &'a [f32],
+    /// Distance between the first numbers of neighbouring panels.
+    pub(crate) panel_step: usize,
+    /// Distance between neighbouring rows of a panel.
+    pub(crate) pitch: usize,
+}
+
+/// What a sum starts from.
+#[derive(Clone, Copy)]
+pub(crate) enum Start<'a> {
+    /// Zero.
+    Zero,
+    /// One number for each column.
+    Bias(&'a [f32]),
+    /// What the output holds: the sum over an earlier part of the depth.
+    Output,
+}
+
+/// Some tiles of rows times all columns of some panels.
+pub(crate) struct RowBlock<'a> {
+    /// Where rows are.
+    pub(crate) table: &'a RowTable,
+    /// Which tiles.
+    pub(crate) tiles: Range<usize>,
+    /// What the table's input offsets point into.
+    pub(crate) input: &'a [f32],
+    /// Added to each input offset: first channel of a group, or start of a part of the depth.
+    pub(crate) input_shift: usize,
+    /// Numbers of each segment that are multiplied.
+    pub(crate) depth: usize,
+    /// At least `depth` zeros, read in the padding.
+    pub(crate) zeros: &'a [f32],
+    /// The right-hand matrix: `segments * depth` rows.
+    pub(crate) panels: Panels<'a>,
+    /// Columns in all.
+    pub(crate) columns: usize,
+    /// What the sums start from.
+    pub(crate) start: Start<'a>,
+    /// Applied before storing.
+    pub(crate) activation: Activation,
+    /// Where the sums go.
+    pub(crate) output: &'a mut [f32],
+    /// Position that `output[0]` has among the table's output offsets.
+    pub(crate) output_base: usize,
+    /// Added to each output offset: first channel of a group.
+    pub(crate) output_shift: usize,
+}
+
+impl Kernel for RowBlock<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Isa>(mut self, isa: I) {
+        self.check::<I>();
+        let width = 2 * I::LANES;
+        for panel in 0..self.columns.div_ceil(width) {
+            let columns = (self.columns - panel * width).min(width);
+            for tile in self.tiles.clone() {
+                let rows = self.table.rows_of(tile..tile + 1).len();
+                // SAFETY: `check` has shown that the table, the panels and the output are inside their slices for
+                // every tile and panel of this block; `rows` and `columns` are those of this tile and panel.
+                unsafe {
+                    if columns > I::LANES {
+                        sized::<I, 2>(isa, &mut self, tile, rows, panel, columns);
+                    } else {
+                        sized::<I, 1>(isa, &mut self, tile, rows, panel, columns);
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl RowBlock<'_> {
+    fn check<I: Isa>(&self) {
+        let table = self.table;
+        assert!(table.tile_rows == I::ROWS && self.tiles.end <= table.tiles());
+        assert!(self.input.len() == table.input_len && self.input_shift + self.depth <= table.reach);
+        assert!(self.zeros.len() >= self.depth && self.columns > 0);
+        let outputs = &table.outputs[table.rows_of(self.tiles.clone())];
+        let end = |&offset: &u32| {
+            let start = (offset as usize).checked_sub(self.output_base);
+            start.map(|start| start + self.output_shift + self.columns)
+        };
+        assert!(outputs.iter().all(|offset| end(offset).is_some_and(|end| end <= self.output.len())));
+        let last_panel = (self.columns - 1) / (2 * I::LANES);
+        let last_columns = (self.columns - last_panel * 2 * I::LANES).next_multiple_of(I::LANES);
+        let depth = table.segments * self.depth;
+        let last_row = depth.saturating_sub(1) * self.panels.pitch;
+        assert!(depth == 0 || last_panel * self.panels.panel_step + last_row + last_columns <= self.panels.data.len());
+        if last_panel > 0 {
+            let width = 2 * I::LANES;
+            assert!(depth == 0 || (last_panel - 1) * self.panels.panel_step + last_row + width <= self.panels.data.len());
+        }
+        if let Start::Bias(bias) = self.start {
+            assert!(bias.len() >= self.columns);
+        }
+    }
+}
+
+/// Chooses the smallest compiled number of rows that holds the tile's.
+///
+/// # Safety
+/// As [`multiply`].
+#[inline(always)]
+unsafe fn sized<I: Isa, const V: usize>(
+    isa: I,
+    block: &mut RowBlock<'_>,
+    tile: usize,
+    rows: usize,
+    panel: usize,
+    columns: usize,
+) {
+    macro_rules! choose {
+        ($($size:literal),+) => {
+            $(if I::ROWS >= $size && rows <= $size {
+                // SAFETY: passed on from the caller.
+                return unsafe { multiply::<I, $size, V>(isa, block, tile, rows, panel, columns) };
+            })+
+        };
+    }
+    choose!(1, 2, 4, 6, 8, 10, 12, 14);
+}
+
+/// One register tile: `M` rows by `V` vectors, of which `rows` and `columns` are stored.
+///
+/// # Safety
+/// [`RowBlock::check`] has passed; `tile` and `panel` are in the block; `M <= I::ROWS`, `rows <= M` are the
+/// tile's rows and `columns <= V * LANES` the panel's columns.
+#[inline(always)]
+unsafe fn multiply<I: Isa, const M: usize, const V: usize>(
+    isa: I,
+    block: &mut RowBlock<'_>,
+    tile: usize,
+    rows: usize,
+    panel: usize,
+    columns: usize,
+) {
+    let (segments, depth, pitch) = (block.table.segments, block.depth, block.panels.pitch);
+    let width = 2 * I::LANES;
+    let mut weights = block.panels.data.as_ptr().wrapping_add(panel * block.panels.panel_step);
+    let lanes = |vector: usize| (columns - vector * I::LANES).min(I::LANES);
+    let first_row = tile * I::ROWS;
+    let outputs = &block.table.outputs[first_row..first_row + rows];
+    let output_at = |row: usize| outputs[row] as usize - block.output_base + block.output_shift + panel * width;
+
+    let mut sums = [[isa.splat(0.0); V]; M];
+    match block.start {
+        Start::Zero => {}
+        Start::Bias(bias) => {
+            let bias = &bias[panel * width..];
+            for vector in 0..V {
+                let start = isa.load_partial(&bias[vector * I::LANES..][..lanes(vector)]);
+                for row in &mut sums {
+                    row[vector] = start;
+                }
+            }
+        }
+        Start::Output => {
+            for (row, sums) in sums.iter_mut().enumerate().take(rows) {
+                let output = &block.output[output_at(row)..][..columns];
+                for (vector, sum) in sums.iter_mut().enumerate() {
+                    *sum = isa.load_partial(&output[vector * I::LANES..]);
+                }
+            }
+        }
+    }
+
+    let offsets = &block.table.inputs[tile * segments * I::ROWS..][..segments * I::ROWS];
+    let input = block.input.as_ptr().wrapping_add(block.input_shift);
+    let zeros = block.zeros.as_ptr();
+    for offsets in offsets.chunks_exact(I::ROWS) {
+        let mut starts = [zeros; M];
+        for row in 0..M {
+            // The smallest compiled size may exceed the tile's rows, never the table's.
+            let offset = offsets[row];
+            starts[row] = if offset == PADDING { zeros } else { input.wrapping_add(offset as usize) };
+        }
+        for step in 0..depth {
+            let mut columns = [isa.splat(0.0); V];
+            for (vector, column) in columns.iter_mut().enumerate() {
+                // SAFETY: `check` has shown that the panel's last row ends inside the data.
+                *column = unsafe { isa.load_at(weights.wrapping_add(vector * I::LANES)) };
+            }
+            weights = weights.wrapping_add(pitch);
+            for row in 0..M {
+                // SAFETY: the table guarantees `reach >= depth` numbers from each offset, the zeros are as many.
+                let value = isa.splat(unsafe { *starts[row].wrapping_add(step) });
+                for vector in 0..V {
+                    sums[row][vector] = isa.fma(value, columns[vector], sums[row][vector]);
+                }
+            }
+        }
+    }
+
+    for row in 0..rows {
+        let start = output_at(row);
+        for vector in 0..V {
+            let sum = match block.activation {
+                Activation::Identity => sums[row][vector],
+                Activation::Relu => isa.relu(sums[row][vector]),
+            };
+            let target = &mut block.output[start + vector * I::LANES..][..lanes(vector)];
+            if target.len() == I::LANES {
+                isa.store(sum, target);
+            } else {
+                isa.store_partial(sum, target);
+            }
+        }
+    }
+}

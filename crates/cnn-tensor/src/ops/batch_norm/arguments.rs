@@ -1,0 +1,87 @@
+//! What batch normalisation takes and gives.
+
+use crate::Tensor;
+
+/// The learnt scale and shift, `[channels]` each, and the number under the root.
+#[derive(Debug, Clone, Copy)]
+pub struct Affine<'a> {
+    /// Scale of the normalised value.
+    pub weight: &'a Tensor,
+    /// Shift of the normalised value.
+    pub bias: &'a Tensor,
+    /// Added to the variance before its root is taken.
+    pub epsilon: f64,
+}
+
+/// Given statistics, `[channels]` each: the running averages of training.
+#[derive(Debug, Clone, Copy)]
+pub struct Running<'a> {
+    /// Mean of each channel.
+    pub mean: &'a Tensor,
+    /// Variance of each channel.
+    pub variance: &'a Tensor,
+}
+
+/// What [`forward_train`](super::forward_train) computes.
+#[derive(Debug, Clone)]
+pub struct TrainForward {
+    /// The normalised input, after residual and activation.
+    pub output: Tensor,
+    /// Mean of each channel over the batch.
+    pub mean: Tensor,
+    /// `1 / sqrt(variance + epsilon)` of each channel, with the biased variance; kept for the gradient.
+    pub inverse_deviation: Tensor,
+    /// Variance of each channel over the batch, divided by one less than the number of values: what a
+    /// running average takes.
+    pub unbiased_variance: Tensor,
+}
+
+/// What the gradient of [`forward_train`](super::forward_train) reads.
+#[derive(Debug, Clone, Copy)]
+pub struct TrainSaved<'a> {
+    /// The input.
+    pub x: &'a Tensor,
+    /// The output, from which the activation's gradient is read.
+    pub output: &'a Tensor,
+    /// The learnt scale.
+    pub weight: &'a Tensor,
+    /// [`TrainForward::mean`].
+    pub mean: &'a Tensor,
+    /// [`TrainForward::inverse_deviation`].
+    pub inverse_deviation: &'a Tensor,
+}
+
+/// What the gradient of [`forward_eval`](super::forward_eval) reads.
+#[derive(Debug, Clone, Copy)]
+pub struct EvalSaved<'a> {
+    /// The input.
+    pub x: &'a Tensor,
+    /// The output, from which the activation's gradient is read.
+    pub output: &'a Tensor,
+    /// The statistics that were given.
+    pub running: Running<'a>,
+    /// Scale and shift.
+    pub affine: Affine<'a>,
+}
+
+/// Whether there was a residual whose gradient is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ResidualGradient {
+    /// No.
+    Absent,
+    /// Yes.
+    Wanted,
+}
+
+/// Gradients with respect to what went in.
+#[derive(Debug, Clone)]
+pub struct Backward {
+    /// Of the input.
+    pub input: Tensor,
+    /// Of the scale.
+    pub weight: Tensor,
+    /// Of the shift.
+    pub bias: Tensor,
+    /// Of the residual, where it was wanted.
+    pub residual: Option<Tensor>,
+}

@@ -1,0 +1,259 @@
+//! Batch normalisation (Ioffe and Szegedy, 2015) over channels-last tensors of any rank, with the residual
+//! sum and the activation that follow it in one pass.
+//!
+//! `y = act((x - mean) / sqrt(variance + epsilon) * weight + bias [+ residual])`, for each channel.
+//! In training the statistics are those of the batch, over all axes but the last: the biased variance
+//! normalises, the unbiased one is for the running average, which is not kept here. In evaluation the
+//! statistics are given and constant.
+
+mod arguments;
+mod reference;
+
+pub use arguments::{Affine, Backward, EvalSaved, ResidualGradient, Running, TrainForward, TrainSaved};
+
+use crate::ops::activation::Activation;
+use crate::ops::check;
+use crate::{DType, Error, Float, Result, Tensor};
+
+const OP: &str = "batch_norm";
+
+/// Normalises with the statistics of the batch.
+///
+/// # Shapes
+/// Input, residual and output `[.., channels]` of rank 2 or more; the others `[channels]`.
+///
+/// ```
+/// # fn main() -> cnn_tensor::Result<()> {
+/// use cnn_tensor::{DType, Tensor};
+/// use cnn_tensor::ops::{activation::Activation, batch_norm::{self, Affine}};
+/// let x = Tensor::from_slice(&[2, 1], &[1.0f32, 3.0])?;
+/// let (weight, bias) = (Tensor::full(&[1], 1.0, DType::F32)?, Tensor::zeros(&[1], DType::F32)?);
+/// let affine = Affine { weight: &weight, bias: &bias, epsilon: 0.0 };
+/// let forward = batch_norm::forward_train(&x, affine, None, Activation::Identity)?;
+/// assert_eq!(forward.output.to_vec::<f32>()?, [-1.0, 1.0]);
+/// assert_eq!(forward.unbiased_variance.to_vec::<f32>()?, [2.0]);
+/// # Ok(()) }
+/// ```
+///
+/// # Errors
+/// [`Error::Shape`] where shapes do not fit or the batch has fewer than two values per channel, which have no
+/// variance; [`Error::DType`] where the types differ or are not `F32` or `F64`.
+pub fn forward_train(
+    x: &Tensor,
+    affine: Affine<'_>,
+    residual: Option<&Tensor>,
+    act: Activation,
+) -> Result<TrainForward> {
+    check_input(x, affine, residual)?;
+    let channels = affine.weight.len();
+    let values = x.len() / channels.max(1);
+    if values < 2 {
+        let problem = format!("input {:?} has {values} values per channel, training needs 2 or more", x.shape());
+        return Err(Error::shape(OP, problem));
+    }
+    let per_channel = || Tensor::stale(&[channels], x.dtype());
+    let mut forward = TrainForward {
+        output: Tensor::stale(x.shape(), x.dtype())?,
+        mean: per_channel()?,
+        inverse_deviation: per_channel()?,
+        unbiased_variance: per_channel()?,
+    };
+    match x.dtype() {
+        DType::F32 => train::<f32>(x, affine, residual, act, &mut forward)?,
+        _ => train::<f64>(x, affine, residual, act, &mut forward)?,
+    }
+    Ok(forward)
+}
+
+/// The gradients of [`forward_train`].
+///
+/// # Errors
+/// As [`forward_train`].
+pub fn backward_train(
+    saved: TrainSaved<'_>,
+    act: Activation,
+    residual: ResidualGradient,
+    grad: Tensor,
+) -> Result<Backward> {
+    check::same_spec(OP, ("gradient", &grad), ("input", saved.x))?;
+    check::same_spec(OP, ("gradient", &grad), ("output", saved.output))?;
+    check_rank(saved.x)?;
+    for (name, values) in
+        [("weight", saved.weight), ("mean", saved.mean), ("inverse deviation", saved.inverse_deviation)]
+    {
+        check::per_channel(OP, saved.x, name, values)?;
+    }
+    match grad.dtype() {
+        DType::F32 => train_back::<f32>(saved, act, residual, grad),
+        DType::F64 => train_back::<f64>(saved, act, residual, grad),
+        met => Err(check::not_compute(OP, met)),
+    }
+}
+
+/// Normalises with given statistics, in the buffer of `x` where nobody else holds it.
+///
+/// # Shapes
+/// As [`forward_train`].
+///
+/// # Errors
+/// As [`forward_train`], but any number of values will do.
+pub fn forward_eval(
+    x: Tensor,
+    running: Running<'_>,
+    affine: Affine<'_>,
+    residual: Option<&Tensor>,
+    act: Activation,
+) -> Result<Tensor> {
+    check_input(&x, affine, residual)?;
+    check_running(&x, running)?;
+    match x.dtype() {
+        DType::F32 => eval::<f32>(x, running, affine, residual, act),
+        _ => eval::<f64>(x, running, affine, residual, act),
+    }
+}
+
+/// The gradients of [`forward_eval`]: the statistics are constants, so each element's gradient is its own.
+///
+/// # Errors
+/// As [`forward_eval`].
+pub fn backward_eval(
+    saved: EvalSaved<'_>,
+    act: Activation,
+    residual: ResidualGradient,
+    grad: Tensor,
+) -> Result<Backward> {
+    check::same_spec(OP, ("gradient", &grad), ("output", saved.output))?;
+    check_input(saved.x, saved.affine, Some(&grad))?;
+    check_running(saved.x, saved.running)?;
+    match grad.dtype() {
+        DType::F32 => eval_back::<f32>(saved, act, residual, grad),
+        _ => eval_back::<f64>(saved, act, residual, grad),
+    }
+}
+
+fn check_rank(x: &Tensor) -> Result<()> {
+    if x.rank() >= 2 {
+        return Ok(());
+    }
+    Err(Error::shape(OP, format!("input {:?}, expected [batch, .., channels]", x.shape())))
+}
+
+fn check_input(x: &Tensor, affine: Affine<'_>, residual: Option<&Tensor>) -> Result<()> {
+    check_rank(x)?;
+    if !x.dtype().is_compute() {
+        return Err(check::not_compute(OP, x.dtype()));
+    }
+    if !(affine.epsilon.is_finite() && affine.epsilon >= 0.0) {
+        return Err(Error::argument(OP, "epsilon", affine.epsilon, "a finite number of 0 or more"));
+    }
+    check::per_channel(OP, x, "weight", affine.weight)?;
+    check::per_channel(OP, x, "bias", affine.bias)?;
+    residual.map_or(Ok(()), |residual| check::same_spec(OP, ("input", x), ("residual", residual)))
+}
+
+fn check_running(x: &Tensor, running: Running<'_>) -> Result<()> {
+    check::per_channel(OP, x, "running mean", running.mean)?;
+    check::per_channel(OP, x, "running variance", running.variance)
+}
+
+fn train<F: Float>(
+    x: &Tensor,
+    affine: Affine<'_>,
+    residual: Option<&Tensor>,
+    act: Activation,
+    forward: &mut TrainForward,
+) -> Result<()> {
+    let statistics = [&mut forward.mean, &mut forward.inverse_deviation, &mut forward.unbiased_variance];
+    let [mean, inverse, unbiased] = statistics.map(Tensor::as_mut_slice::<F>);
+    let (mean, inverse) = (mean?, inverse?);
+    reference::statistics(x.as_slice::<F>()?, affine.epsilon, [&mut *mean, &mut *inverse, unbiased?]);
+    let map = reference::Channels { mean, inverse, weight: affine.weight.as_slice()?, bias: affine.bias.as_slice()? };
+    let residual = residual.map(Tensor::as_slice::<F>).transpose()?;
+    let output = forward.output.as_mut_slice::<F>()?;
+    output.copy_from_slice(x.as_slice()?);
+    reference::normalise(output, &map, residual, act);
+    Ok(())
+}
+
+fn train_back<F: Float>(
+    saved: TrainSaved<'_>,
+    act: Activation,
+    residual: ResidualGradient,
+    grad: Tensor,
+) -> Result<Backward> {
+    let mut result = prepare(saved.weight.len(), residual, grad)?;
+    let sums = sums::<F>(&mut result, saved.x, saved.output, act, [saved.mean.as_slice()?, saved.inverse_deviation.as_slice()?])?;
+    let map = reference::Gradient {
+        mean: saved.mean.as_slice::<F>()?,
+        inverse: saved.inverse_deviation.as_slice()?,
+        weight: saved.weight.as_slice()?,
+    };
+    reference::train_input(saved.x.as_slice()?, result.input.as_mut_slice()?, &map, &sums);
+    Ok(result)
+}
+
+fn eval<F: Float>(
+    mut x: Tensor,
+    running: Running<'_>,
+    affine: Affine<'_>,
+    residual: Option<&Tensor>,
+    act: Activation,
+) -> Result<Tensor> {
+    let inverse = reference::inverse_deviation::<F>(running.variance.as_slice()?, affine.epsilon);
+    let map = reference::Channels {
+        mean: running.mean.as_slice()?,
+        inverse: &inverse,
+        weight: affine.weight.as_slice()?,
+        bias: affine.bias.as_slice()?,
+    };
+    if !x.is_unique() {
+        let mut copy = Tensor::stale(x.shape(), x.dtype())?;
+        copy.as_mut_slice::<F>()?.copy_from_slice(x.as_slice()?);
+        x = copy;
+    }
+    let residual = residual.map(Tensor::as_slice::<F>).transpose()?;
+    reference::normalise(x.as_mut_slice()?, &map, residual, act);
+    Ok(x)
+}
+
+fn eval_back<F: Float>(
+    saved: EvalSaved<'_>,
+    act: Activation,
+    residual: ResidualGradient,
+    grad: Tensor,
+) -> Result<Backward> {
+    let mut result = prepare(saved.affine.weight.len(), residual, grad)?;
+    let inverse = reference::inverse_deviation::<F>(saved.running.variance.as_slice()?, saved.affine.epsilon);
+    sums::<F>(&mut result, saved.x, saved.output, act, [saved.running.mean.as_slice()?, &inverse])?;
+    reference::eval_input(result.input.as_mut_slice::<F>()?, saved.affine.weight.as_slice()?, &inverse);
+    Ok(result)
+}
+
+/// The result with the gradient of the output where the gradient of the input will be.
+fn prepare(channels: usize, residual: ResidualGradient, grad: Tensor) -> Result<Backward> {
+    let residual = match residual {
+        ResidualGradient::Absent => None,
+        ResidualGradient::Wanted => Some(Tensor::stale(grad.shape(), grad.dtype())?),
+    };
+    let [weight, bias] = [(); 2].map(|()| Tensor::stale(&[channels], grad.dtype()));
+    Ok(Backward { weight: weight?, bias: bias?, input: grad, residual })
+}
+
+/// Takes the gradient back through the activation and the sum, then sums it for weight and bias.
+fn sums<F: Float>(
+    result: &mut Backward,
+    x: &Tensor,
+    output: &Tensor,
+    act: Activation,
+    statistics: [&[F]; 2],
+) -> Result<[Vec<F>; 2]> {
+    let grad = result.input.as_mut_slice::<F>()?;
+    reference::through_activation(grad, output.as_slice()?, act);
+    if let Some(residual) = &mut result.residual {
+        residual.as_mut_slice::<F>()?.copy_from_slice(grad);
+    }
+    let sums = reference::sums(x.as_slice()?, grad, statistics);
+    result.weight.as_mut_slice::<F>()?.copy_from_slice(&sums[0]);
+    result.bias.as_mut_slice::<F>()?.copy_from_slice(&sums[1]);
+    Ok(sums)
+}

@@ -1,0 +1,42 @@
+//! Checks that several operations make of their inputs, so that the same mistake reads the same everywhere.
+
+use crate::{DType, Error, Result, Tensor};
+
+/// Both tensors must have one shape; the error names both.
+pub(crate) fn same_shape(op: &'static str, a: (&str, &Tensor), b: (&str, &Tensor)) -> Result<()> {
+    if a.1.shape() == b.1.shape() {
+        return Ok(());
+    }
+    Err(Error::shape(
+        op,
+        format!("{} {:?} and {} {:?} differ, expected one shape", a.0, a.1.shape(), b.0, b.1.shape()),
+    ))
+}
+
+/// The tensor must hold `dtype`.
+pub(crate) fn dtype(op: &'static str, tensor: &Tensor, dtype: DType) -> Result<()> {
+    if tensor.dtype() == dtype { Ok(()) } else { Err(Error::dtype(op, tensor.dtype(), dtype.name())) }
+}
+
+/// Both tensors must have one shape and one element type.
+pub(crate) fn same_spec(op: &'static str, a: (&str, &Tensor), b: (&str, &Tensor)) -> Result<()> {
+    same_shape(op, a, b)?;
+    dtype(op, b.1, a.1.dtype())
+}
+
+/// The tensor must be one value for each channel of `x`, whose channels are its last axis.
+pub(crate) fn per_channel(op: &'static str, x: &Tensor, name: &str, values: &Tensor) -> Result<()> {
+    let channels = x.shape().last().copied().unwrap_or(0);
+    if values.shape() != [channels] {
+        return Err(Error::shape(
+            op,
+            format!("input {:?} has {channels} channels, {name} {:?} is not [{channels}]", x.shape(), values.shape()),
+        ));
+    }
+    dtype(op, values, x.dtype())
+}
+
+/// The error for an element type that has no arithmetic.
+pub(crate) fn not_compute(op: &'static str, met: DType) -> Error {
+    Error::dtype(op, met, "f32 or f64")
+}

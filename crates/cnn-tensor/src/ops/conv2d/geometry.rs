@@ -1,0 +1,155 @@
+//! The sizes of one convolution, checked once.
+
+use crate::ops::window::{Padding2d, Rounding, Window};
+use crate::{Error, Result};
+
+/// What a convolution does besides its shapes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Conv2dOptions {
+    /// Vertical and horizontal distance between windows.
+    pub stride: [usize; 2],
+    /// Zeros around the image.
+    pub padding: Padding2d,
+    /// Vertical and horizontal distance between the taps of a window.
+    pub dilation: [usize; 2],
+    /// Number of groups that input and output channels fall into; each output group sees one input group.
+    pub groups: usize,
+}
+
+impl Default for Conv2dOptions {
+    fn default() -> Self {
+        Self { stride: [1, 1], padding: Padding2d::default(), dilation: [1, 1], groups: 1 }
+    }
+}
+
+/// A validated convolution: what every algorithm receives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Geometry {
+    /// Images.
+    pub batch: usize,
+    /// Rows of the input.
+    pub in_h: usize,
+    /// Columns of the input.
+    pub in_w: usize,
+    /// Channels of the input.
+    pub in_c: usize,
+    /// Rows of the output.
+    pub out_h: usize,
+    /// Columns of the output.
+    pub out_w: usize,
+    /// Channels of the output.
+    pub out_c: usize,
+    /// Groups of channels.
+    pub groups: usize,
+    /// The window over rows.
+    pub vertical: Window,
+    /// The window over columns.
+    pub horizontal: Window,
+}
+
+/// Which family of kernels computes a convolution.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Algorithm {
+    /// Each channel on its own, vectors over channels.
+    Depthwise,
+    /// Implicit matrix product over rows of pixels, each group in turn.
+    Rows,
+}
+
+impl Geometry {
+    /// Checks shapes and options against each other.
+    ///
+    /// # Errors
+    /// [`Error::Shape`], [`Error::Argument`].
+    pub fn new(input: &[usize], weight: &[usize], options: &Conv2dOptions) -> Result<Self> {
+        const OP: &str = "conv2d";
+        let &[batch, in_h, in_w, in_c] = input else {
+            return Err(Error::shape(OP, format!("input {input:?} should be [batch, height, width, channels]")));
+        };
+        let &[k_h, k_w, weight_c, out_c] = weight else {
+            return Err(Error::shape(
+                OP,
+                format!("kernel {weight:?} should be [height, width, input channels / groups, output channels]"),
+            ));
+        };
+        let groups = options.groups;
+        if groups == 0 {
+            return Err(Error::argument(OP, "groups", 0, "1 or more"));
+        }
+        if in_c == 0 || out_c == 0 {
+            return Err(Error::shape(OP, format!("input {input:?} and kernel {weight:?} need channels")));
+        }
+        if weight_c.checked_mul(groups) != Some(in_c) {
+            let takes = weight_c.saturating_mul(groups);
+            let of_groups = if groups > 1 { format!(" in {groups} groups") } else { String::new() };
+            return Err(Error::shape(
+                OP,
+                format!("input {input:?} has {in_c} channels, the kernel {weight:?}{of_groups} takes {takes}"),
+            ));
+        }
+        if !out_c.is_multiple_of(groups) {
+            return Err(Error::shape(OP, format!("{groups} groups do not divide the {out_c} output channels of {weight:?}")));
+        }
+        let window = |kernel, axis: usize, before, after| Window {
+            kernel,
+            stride: options.stride[axis],
+            dilation: options.dilation[axis],
+            before,
+            after,
+            rounding: Rounding::Floor,
+        };
+        let vertical = window(k_h, 0, options.padding.top, options.padding.bottom);
+        let horizontal = window(k_w, 1, options.padding.left, options.padding.right);
+        let out_h = vertical.output_size(OP, in_h)?;
+        let out_w = horizontal.output_size(OP, in_w)?;
+        Ok(Self { batch, in_h, in_w, in_c, out_h, out_w, out_c, groups, vertical, horizontal })
+    }
+
+    /// `[batch, out_h, out_w, out_c]`.
+    pub fn output_shape(&self) -> [usize; 4] {
+        [self.batch, self.out_h, self.out_w, self.out_c]
+    }
+
+    /// `[batch, in_h, in_w, in_c]`.
+    pub fn input_shape(&self) -> [usize; 4] {
+        [self.batch, self.in_h, self.in_w, self.in_c]
+    }
+
+    /// `[k_h, k_w, in_c / groups, out_c]`.
+    pub fn weight_shape(&self) -> [usize; 4] {
+        [self.vertical.kernel, self.horizontal.kernel, self.group_in_c(), self.out_c]
+    }
+
+    /// Input channels of one group.
+    pub fn group_in_c(&self) -> usize {
+        self.in_c / self.groups
+    }
+
+    /// Output channels of one group.
+    pub fn group_out_c(&self) -> usize {
+        self.out_c / self.groups
+    }
+
+    /// Taps of the kernel.
+    pub fn taps(&self) -> usize {
+        self.vertical.kernel * self.horizontal.kernel
+    }
+
+    /// Multiply-adds of any one of the three passes.
+    pub fn multiply_adds(&self) -> u64 {
+        [self.batch, self.out_h, self.out_w, self.out_c, self.taps(), self.group_in_c()]
+            .iter()
+            .fold(1u64, |product, &size| product.saturating_mul(size as u64))
+    }
+
+    /// The family of kernels: a function of the geometry of one image alone, so that neither the batch nor the
+    /// number of threads changes a result.
+    pub(crate) fn algorithm(&self) -> Algorithm {
+        if self.groups > 1 && self.groups == self.in_c && self.in_c == self.out_c {
+            // One channel in, one out: nothing to share between output channels, so vectors run over channels.
+            Algorithm::Depthwise
+        } else {
+            Algorithm::Rows
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! Convolution against the reference, on every instruction set, and against numbers worked out by hand.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::Shape;
+use crate::ops::window::Padding2d;
+use crate::random::Key;
+use crate::simd::{self, Level};
+
+/// Numbers in [-1, 1).
+fn random(shape: &[usize], key: u64) -> Tensor {
+    let key = Key::new(key);
+    let values: Vec<f32> = (0..Shape::new(shape).unwrap().len()).map(|i| 2.0 * key.uniform(i as u64) - 1.0).collect();
+    Tensor::from_slice(shape, &values).unwrap()
+}
+
+fn in_f64(tensor: &Tensor) -> Tensor {
+    tensor.to_dtype(DType::F64).unwrap()
+}
+
+fn absolute(tensor: &Tensor) -> Tensor {
+    let values: Vec<f64> = tensor.to_f64_vec().unwrap().iter().map(|v| v.abs()).collect();
+    Tensor::from_slice(tensor.shape(), &values).unwrap()
+}
+
+/// |got - expected| <= 1e-5 x (sum of |products|), element by element.
+fn assert_within(got: &Tensor, expected: &Tensor, magnitude: &Tensor, what: &str) {
+    assert_eq!(got.shape(), expected.shape(), "{what}");
+    let triples = got.to_f64_vec().unwrap().into_iter().zip(expected.to_f64_vec().unwrap()).zip(magnitude.to_f64_vec().unwrap());
+    for (index, ((got, expected), magnitude)) in triples.enumerate() {
+        let bound = 1e-5 * (magnitude + 1e-30);
+        assert!((got - expected).abs() <= bound, "{what}: element {index} is {got}, expected {expected} within {bound}");
+    }
+}
+
+#[derive(Debug, Clone)]
+struct Case {
+    input: [usize; 4],
+    out_c: usize,
+    kernel: [usize; 2],
+    options: Conv2dOptions,
+}
+
+impl Case {
+    fn new(input: [usize; 4], out_c: usize, kernel: [usize; 2]) -> Self {
+        Self { input, out_c, kernel, options: Conv2dOptions::default() }
+    }
+
+    fn stride(mut self, stride: [usize; 2]) -> Self {
+        self.options.stride = stride;
+        self
+    }
+
+    fn padding(mut self, padding: Padding2d) -> Self {
+        self.options.padding = padding;
+        self
+    }
+
+    fn dilation(mut self, dilation: [usize; 2]) -> Self {
+        self.options.dilation = dilation;
+        self
+    }
+
+    fn groups(mut self, groups: usize) -> Self {
+        self.options.groups = groups;
+        self
+    }
+}
+
+/// All three passes on every instruction set, against the f64 reference; the fast path must have written every
+/// element, since recycled buffers are filled with NaN first.
+fn check(case: &Case) {
+    let weight_shape = [case.kernel[0], case.kernel[1], case.input[3] / case.options.groups, case.out_c];
+    let x = random(&case.input, 1);
+    let weight = random(&weight_shape, 2);
+    let bias = random(&[case.out_c], 3);
+    let geometry = Geometry::new(&case.input, &weight_shape, &case.options).unwrap();
+    let grad = random(&geometry.output_shape(), 4);
+    let (x64, weight64, bias64, grad64) = (in_f64(&x), in_f64(&weight), in_f64(&bias), in_f64(&grad));
+    let (ax, aw, ab, ag) = (absolute(&x64), absolute(&weight64), absolute(&bias64), absolute(&grad64));
+    let options = &case.options;
+    let expected = [
+        forward(&x64, &weight64, Some(&bias64), Activation::Relu, options).unwrap(),
+        grad_input(&grad64, &weight64, &case.input, options).unwrap(),
+        grad_weight(&x64, &grad64, &weight_shape, options).unwrap(),
+    ];
+    let magnitude = [
+        forward(&ax, &aw, Some(&ab), Activation::Identity, options).unwrap(),
+        grad_input(&ag, &aw, &case.input, options).unwrap(),
+        grad_weight(&ax, &ag, &weight_shape, options).unwrap(),
+    ];
+    for level in Level::available() {
+        simd::with_level(level, || {
+            let got = [
+                poisoned(|| forward(&x, &weight, Some(&bias), Activation::Relu, options).unwrap()),
+                poisoned(|| grad_input(&grad, &weight, &case.input, options).unwrap()),
+                poisoned(|| grad_weight(&x, &grad, &weight_shape, options).unwrap()),
+            ];
+            for (pass, name) in ["forward", "input gradient", "weight gradient"].iter().enumerate() {
+                assert_within(&got[pass], &expected[pass], &magnitude[pass], &format!("{level}: {name} of {case:?}"));
+            }
+        });
+    }
+}
+
+/// Fills a buffer of each size that `work` has just used with NaN, and runs it again on those.
+fn poisoned(work: impl Fn() -> Tensor) -> Tensor {
+    let mut first = work();
+    first.as_mut_slice::<f32>().unwrap().fill(f32::NAN);
+    drop(first);
+    work()
+}
+
+#[test]
+fn a_tiny_convolution_equals_the_sums_done_by_hand() {
+    let x = Tensor::from_slice(&[1, 3, 3, 1], &[1.0f32, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0]).unwrap();
+    let weight = Tensor::from_slice(&[2, 2, 1, 1], &[1.0f32, 0.0, 0.0, -1.0]).unwrap();
+    let options = Conv2dOptions::default();
+    let y = forward(&x, &weight, None, Activation::Identity, &options).unwrap();
+    assert_eq!(y.shape(), [1, 2, 2, 1]);
+    assert_eq!(y.to_vec::<f32>().unwrap(), [-4.0; 4]);
+    let grad = Tensor::from_slice(&[1, 2, 2, 1], &[1.0f32, 2.0, 3.0, 4.0]).unwrap();
+    let dx = grad_input(&grad, &weight, &[1, 3, 3, 1], &options).unwrap();
+    assert_eq!(dx.to_vec::<f32>().unwrap(), [1.0, 2.0, 0.0, 3.0, 3.0, -2.0, 0.0, -3.0, -4.0]);
+    let dw = grad_weight(&x, &grad, &[2, 2, 1, 1], &options).unwrap();
+    assert_eq!(dw.to_vec::<f32>().unwrap(), [37.0, 47.0, 67.0, 77.0]);
+}
+
+#[test]
+fn every_pass_agrees_with_the_reference() {
+    let same = Padding2d::all(1);
+    let cases = [
+        Case::new([2, 5, 6, 3], 4, [3, 3]).padding(same),
+        // One channel and many images: the batch is sliced.
+        Case::new([9, 8, 8, 1], 32, [3, 3]).padding(same),
+        // Channels that fill no vector, and columns beyond one panel.
+        Case::new([1, 7, 5, 20], 67, [3, 3]).padding(same),
+        Case::new([2, 9, 9, 33], 6, [5, 5]),
+        // Kernel 1, with a stride greater than the kernel: input pixels that no output reads.
+        Case::new([2, 7, 7, 16], 40, [1, 1]).stride([2, 3]),
+        Case::new([2, 8, 8, 24], 17, [3, 3]).stride([2, 2]).padding(same),
+        // Padding on one side only, wider than the kernel.
+        Case::new([1, 4, 4, 18], 5, [2, 3]).padding(Padding2d { top: 0, bottom: 3, left: 4, right: 0 }),
+        Case::new([1, 11, 10, 19], 9, [3, 2]).dilation([2, 3]).padding(same),
+        Case::new([1, 11, 10, 2], 9, [3, 3]).dilation([1, 2]).stride([1, 2]).padding(Padding2d::all(2)),
+        Case::new([2, 6, 6, 12], 18, [3, 3]).groups(3).padding(same).stride([2, 1]),
+        // Depthwise, and depthwise with two outputs for each input.
+        Case::new([3, 7, 6, 21], 21, [3, 3]).groups(21).padding(same),
+        Case::new([2, 7, 6, 5], 5, [3, 3]).groups(5).stride([2, 2]).padding(same),
+        Case::new([2, 5, 5, 4], 8, [3, 3]).groups(4),
+        // A kernel that sees only padding in some places, an image of one pixel, an empty batch.
+        Case::new([2, 1, 1, 17], 3, [3, 3]).padding(Padding2d::all(2)),
+        Case::new([0, 5, 5, 3], 4, [3, 3]),
+    ];
+    cases.iter().for_each(check);
+}
+
+proptest! {
+    #[test]
+    fn every_pass_agrees_with_the_reference_on_generated_shapes(
+        (batch, height, width) in (1usize..4, 1usize..12, 1usize..12),
+        (groups, in_c, out_c) in (1usize..4, 1usize..20, 1usize..36),
+        kernel in [1usize..5, 1usize..5],
+        stride in [1usize..4, 1usize..4],
+        dilation in [1usize..3, 1usize..3],
+        (top, bottom, left, right) in (0usize..4, 0usize..4, 0usize..4, 0usize..4),
+    ) {
+        let case = Case::new([batch, height, width, in_c * groups], out_c * groups, kernel)
+            .stride(stride).dilation(dilation).groups(groups).padding(Padding2d { top, bottom, left, right });
+        let weight = [kernel[0], kernel[1], in_c, out_c * groups];
+        prop_assume!(Geometry::new(&case.input, &weight, &case.options).is_ok());
+        check(&case);
+    }
+}
+
+#[test]
+fn the_bits_do_not_depend_on_threads_or_on_the_batch() {
+    let x = random(&[6, 20, 20, 24], 1);
+    let weight = random(&[3, 3, 24, 40], 2);
+    let options = Conv2dOptions { padding: Padding2d::all(1), ..Conv2dOptions::default() };
+    let all = |threads| {
+        let before = crate::parallel::splits();
+        let results = crate::parallel::with_threads(threads, || {
+            let y = forward(&x, &weight, None, Activation::Identity, &options).unwrap();
+            let dx = grad_input(&y, &weight, x.shape(), &options).unwrap();
+            let dw = grad_weight(&x, &y, weight.shape(), &options).unwrap();
+            [y, dx, dw].map(|tensor| tensor.to_vec::<f32>().unwrap())
+        });
+        assert_eq!(crate::parallel::splits() - before >= 3, threads > 1, "the work was split");
+        results.unwrap()
+    };
+    let alone = all(1);
+    assert!(alone == all(2) && alone == all(3));
+    let one = forward(&x.narrow(4..5).unwrap(), &weight, None, Activation::Identity, &options).unwrap();
+    assert_eq!(one.as_slice::<f32>().unwrap(), &alone[0][4 * 400 * 40..5 * 400 * 40]);
+}
+
+#[test]
+fn not_a_number_passes_through_convolution_and_relu() {
+    let mut x = random(&[1, 4, 4, 2], 1);
+    x.as_mut_slice::<f32>().unwrap()[0] = f32::NAN;
+    let y = forward(&x, &random(&[1, 1, 2, 3], 2), None, Activation::Relu, &Conv2dOptions::default()).unwrap();
+    let y = y.to_vec::<f32>().unwrap();
+    assert!(y[..3].iter().all(|v| v.is_nan()) && y[3..].iter().all(|v| v.is_finite()));
+}
+
+#[test]
+fn misfits_are_named() {
+    let options = Conv2dOptions::default();
+    let message = |x: &[usize], weight: &[usize], options: &Conv2dOptions| {
+        forward(&Tensor::zeros(x, DType::F32).unwrap(), &Tensor::zeros(weight, DType::F32).unwrap(), None, Activation::Identity, options)
+            .unwrap_err()
+            .to_string()
+    };
+    assert_eq!(
+        message(&[8, 28, 28, 64], &[3, 3, 128, 128], &options),
+        "conv2d: input [8, 28, 28, 64] has 64 channels, the kernel [3, 3, 128, 128] takes 128"
+    );
+    assert!(message(&[8, 28, 28], &[3, 3, 1, 1], &options).contains("should be [batch, height, width, channels]"));
+    assert!(message(&[1, 2, 2, 1], &[3, 3, 1, 1], &options).contains("does not fit"));
+    let groups = Conv2dOptions { groups: 2, ..options };
+    assert!(message(&[1, 4, 4, 4], &[1, 1, 2, 3], &groups).contains("2 groups do not divide the 3 output channels"));
+    let half = Tensor::zeros(&[1, 4, 4, 1], DType::F16).unwrap();
+    let weight = Tensor::zeros(&[1, 1, 1, 1], DType::F16).unwrap();
+    assert!(matches!(forward(&half, &weight, None, Activation::Identity, &options), Err(Error::DType { .. })));
+}

@@ -1,0 +1,216 @@
+//! The gradient of the weights: a register tile holds a block of the weights, and the pixels stream past it.
+//!
+//! No patch matrix and no transposed copy: for one tap, the pixels of an output row and the pixels of the input
+//! under it are two runs at constant pitches. The batch is cut into slices, a number that depends on the sizes
+//! alone; each slice sums into its own weights, and the slices are added in order.
+
+use std::ops::Range;
+
+use super::Geometry;
+use crate::gemm::outer::{Begin, OuterBlock, Run};
+use crate::simd;
+use crate::{DType, Result, Tensor, parallel};
+
+/// Most slices of the batch.
+const SLICES: usize = 8;
+
+/// Most numbers that the slices' private weights may hold together.
+const PRIVATE: usize = 1 << 20;
+
+/// Numbers of input and output gradient that are streamed for all weights before the next rows are taken, so that
+/// they stay in the second-level cache.
+const BAND: usize = 1 << 17;
+
+/// Inputs with fewer channels are copied with their padding, so that rows of the weights may mix taps.
+const FEW_CHANNELS: usize = 8;
+
+/// See [`super::grad_weight`].
+pub(super) fn grad_weight(geometry: &Geometry, x: &[f32], grad: &[f32], target: &mut [f32]) -> Result<()> {
+    if geometry.batch == 0 || x.is_empty() {
+        target.fill(0.0);
+        return Ok(());
+    }
+    if geometry.groups == 1 && geometry.in_c < FEW_CHANNELS && has_padding(geometry) {
+        let (padded, unpadded) = pad(geometry, x)?;
+        return sum_slices(&unpadded, padded.as_slice()?, grad, target);
+    }
+    sum_slices(geometry, x, grad, target)
+}
+
+fn sum_slices(geometry: &Geometry, x: &[f32], grad: &[f32], target: &mut [f32]) -> Result<()> {
+    let level = simd::active()?;
+    let weights = target.len();
+    let slices = SLICES.min(geometry.batch).min((PRIVATE / weights).max(1));
+    let parts = parts(geometry, slices);
+    let runs: Vec<Vec<Vec<Run>>> = parts.iter().map(|part| bands(geometry, part)).collect();
+    let mut private = match slices {
+        1 => None,
+        _ => Some(Tensor::stale(&[slices, weights], DType::F32)?),
+    };
+    let sums = match &mut private {
+        None => &mut *target,
+        Some(private) => private.as_mut_slice()?,
+    };
+    let mut pieces = Vec::new();
+    for (slice, mut rest) in sums.chunks_exact_mut(weights).enumerate() {
+        let images = slice * geometry.batch / slices..(slice + 1) * geometry.batch / slices;
+        for (part, runs) in parts.iter().zip(&runs) {
+            let (sums, after) = rest.split_at_mut(part.rows.len() * geometry.out_c);
+            rest = after;
+            pieces.push((images.clone(), part, runs, sums));
+        }
+    }
+    let (x_len, grad_len) = (x.len() / geometry.batch, grad.len() / geometry.batch);
+    let work = usize::try_from(geometry.multiply_adds()).unwrap_or(usize::MAX);
+    parallel::for_each(pieces.into_iter(), work, |(images, part, bands, sums)| {
+        let mut begin = Begin::Fresh;
+        for image in images {
+            let (x, grad) = (&x[image * x_len..][..x_len], &grad[image * grad_len..][..grad_len]);
+            for runs in bands {
+                for group in 0..geometry.groups {
+                    let column = group * geometry.group_out_c();
+                    level.run(OuterBlock {
+                        input: &x[group * geometry.group_in_c()..],
+                        input_pitch: geometry.horizontal.stride * geometry.in_c,
+                        rows: &part.rows,
+                        grad: &grad[column..],
+                        grad_pitch: geometry.out_c,
+                        columns: geometry.group_out_c(),
+                        runs,
+                        target: &mut sums[column..],
+                        target_pitch: geometry.out_c,
+                        begin,
+                    });
+                }
+                begin = Begin::Continue;
+            }
+        }
+    })?;
+    if let Some(private) = &private {
+        add_slices(private.as_slice()?, target)?;
+    }
+    Ok(())
+}
+
+/// Rows of the weights that are summed over the same pixels.
+struct Part {
+    /// Taps whose pixels are visited: the rows' own tap, or the first of all where nothing is padded.
+    tap: [usize; 2],
+    /// Offset of each row in the input, from the pixel under the tap.
+    rows: Vec<usize>,
+}
+
+/// The rows of the weights, in order, in parts. Without padding every tap sees every output pixel, and one part
+/// holds them all; with padding each tap has its own. Where that makes few pieces of work, parts are halved.
+fn parts(geometry: &Geometry, slices: usize) -> Vec<Part> {
+    let channels = geometry.group_in_c();
+    let offset = |tap_y: usize, tap_x: usize, channel: usize| {
+        (tap_y * geometry.vertical.dilation * geometry.in_w + tap_x * geometry.horizontal.dilation) * geometry.in_c + channel
+    };
+    let taps = (0..geometry.vertical.kernel).flat_map(|y| (0..geometry.horizontal.kernel).map(move |x| (y, x)));
+    let mut parts: Vec<Part> = if has_padding(geometry) {
+        taps.map(|(y, x)| Part { tap: [y, x], rows: (0..channels).collect() }).collect()
+    } else {
+        let rows = taps.flat_map(|(y, x)| (0..channels).map(move |channel| offset(y, x, channel))).collect();
+        vec![Part { tap: [0, 0], rows }]
+    };
+    // Sixteen pieces share evenly between a few threads; 32 rows keep the pixels in use long enough.
+    while parts.len() * slices < 16 && parts.iter().all(|part| part.rows.len() >= 64) {
+        parts = parts
+            .into_iter()
+            .flat_map(|Part { tap, mut rows }| {
+                let upper = rows.split_off(rows.len() / 2);
+                [Part { tap, rows }, Part { tap, rows: upper }]
+            })
+            .collect();
+    }
+    parts
+}
+
+/// The runs of one image, for each band of output rows; empty bands are left out, except that one band always
+/// remains, so that the sums are written.
+fn bands(geometry: &Geometry, part: &Part) -> Vec<Vec<Run>> {
+    let Geometry { in_w, in_c, in_h, out_h, out_w, out_c, vertical, horizontal, .. } = *geometry;
+    let row_numbers = out_w * out_c + vertical.stride * in_w * in_c;
+    let rows_in_band = (BAND / row_numbers).max(1);
+    let columns: Range<usize> = horizontal.inside(part.tap[1], in_w, out_w);
+    let inside = vertical.inside(part.tap[0], in_h, out_h);
+    let mut bands = Vec::new();
+    for first in (0..out_h).step_by(rows_in_band) {
+        let mut runs: Vec<Run> = Vec::new();
+        for out_y in first.max(inside.start)..(first + rows_in_band).min(inside.end) {
+            let (Some(y), Some(x)) =
+                (vertical.position(out_y, part.tap[0], in_h), horizontal.position(columns.start, part.tap[1], in_w))
+            else {
+                continue;
+            };
+            let run = Run {
+                input: (y * in_w + x) * in_c,
+                grad: (out_y * out_w + columns.start) * out_c,
+                pixels: columns.len(),
+            };
+            match runs.last_mut() {
+                // Rows that continue each other on both sides are one run.
+                Some(last)
+                    if last.input + last.pixels * horizontal.stride * in_c == run.input
+                        && last.grad + last.pixels * out_c == run.grad =>
+                {
+                    last.pixels += run.pixels;
+                }
+                _ if run.pixels > 0 => runs.push(run),
+                _ => {}
+            }
+        }
+        if !runs.is_empty() {
+            bands.push(runs);
+        }
+    }
+    if bands.is_empty() {
+        bands.push(Vec::new());
+    }
+    bands
+}
+
+/// `target[i] = private[0][i] + private[1][i] + ..`, in that order.
+fn add_slices(private: &[f32], target: &mut [f32]) -> Result<()> {
+    const CHUNK: usize = 1 << 12;
+    let weights = target.len();
+    parallel::for_each(target.chunks_mut(CHUNK).enumerate(), private.len(), |(chunk, target)| {
+        let first = chunk * CHUNK;
+        target.copy_from_slice(&private[first..first + target.len()]);
+        for slice in private.chunks_exact(weights).skip(1) {
+            for (sum, value) in target.iter_mut().zip(&slice[first..]) {
+                *sum += value;
+            }
+        }
+    })
+}
+
+fn has_padding(geometry: &Geometry) -> bool {
+    let whole = |window: &crate::ops::window::Window, input, output: usize| {
+        (0..window.kernel).all(|tap| window.inside(tap, input, output) == (0..output))
+    };
+    !(whole(&geometry.vertical, geometry.in_h, geometry.out_h) && whole(&geometry.horizontal, geometry.in_w, geometry.out_w))
+}
+
+/// The input with its padding around it, and the geometry that then needs none.
+fn pad(geometry: &Geometry, x: &[f32]) -> Result<(Tensor, Geometry)> {
+    let Geometry { batch, in_h, in_w, in_c, vertical, horizontal, .. } = *geometry;
+    let (height, width) = (in_h + vertical.before + vertical.after, in_w + horizontal.before + horizontal.after);
+    let mut padded = Tensor::zeros(&[batch, height, width, in_c], DType::F32)?;
+    let images = padded.as_mut_slice::<f32>()?.chunks_exact_mut(height * width * in_c);
+    parallel::for_each(images.zip(x.chunks_exact(in_h * in_w * in_c)), x.len(), |(image, source)| {
+        for (row, source) in source.chunks_exact(in_w * in_c).enumerate() {
+            let start = ((row + vertical.before) * width + horizontal.before) * in_c;
+            image[start..start + source.len()].copy_from_slice(source);
+        }
+    })?;
+    let unpadded = Geometry {
+        in_h: height,
+        in_w: width,
+        vertical: crate::ops::window::Window { before: 0, after: 0, ..vertical },
+        horizontal: crate::ops::window::Window { before: 0, after: 0, ..horizontal },
+        ..*geometry
+    };
+    Ok((padded, unpadded))
+}

@@ -1,0 +1,138 @@
+//! Matrix product with a weight matrix: the dense (fully connected) layer and its gradients.
+//!
+//! A dense layer is a 1x1 convolution of images of one pixel, so it runs on the convolution's kernels.
+
+pub mod reference;
+#[cfg(test)]
+mod tests;
+
+use super::activation::Activation;
+use crate::{DType, Error, Result, Shape, Spec, Tensor};
+
+/// Sizes of one dense product: `rows` vectors of `in_features` become vectors of `out_features`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Geometry {
+    pub(crate) rows: usize,
+    pub(crate) in_features: usize,
+    pub(crate) out_features: usize,
+}
+
+/// Shape and type of the output: the last dimension is replaced.
+///
+/// # Errors
+/// [`Error::Shape`] where the input's last dimension is not the weight's first; [`Error::DType`] unless both are
+/// `F32` or both `F64`.
+pub fn infer(x: Spec, weight: Spec) -> Result<Spec> {
+    if !x.dtype.is_compute() {
+        return Err(Error::dtype("dense", x.dtype, "f32 or f64"));
+    }
+    if weight.dtype != x.dtype {
+        return Err(Error::dtype("dense weight", weight.dtype, x.dtype.name()));
+    }
+    let geometry = geometry(&x.shape, &weight.shape)?;
+    let mut dims = x.shape.to_vec();
+    dims.pop();
+    dims.push(geometry.out_features);
+    Ok(Spec::new(Shape::new(&dims)?, x.dtype))
+}
+
+/// `act(x weight + bias)`.
+///
+/// # Shapes
+/// Input `[.., in_features]`, weight `[in_features, out_features]`, bias `[out_features]`; output `[.., out_features]`.
+///
+/// # Errors
+/// As [`infer`]; [`Error::OutOfMemory`].
+pub fn forward(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, activation: Activation) -> Result<Tensor> {
+    let output = infer(x.spec(), weight.spec())?;
+    let geometry = geometry(x.shape(), weight.shape())?;
+    if let Some(bias) = bias {
+        expect(bias, "dense bias", x.dtype(), &[geometry.out_features])?;
+    }
+    let flat = if x.dtype() == DType::F64 {
+        reference::forward::<f64>(&geometry, x, weight, bias, activation)?
+    } else {
+        reference::forward::<f32>(&geometry, x, weight, bias, activation)?
+    };
+    flat.reshape(&output.shape)
+}
+
+/// Gradient with respect to the input: `grad_output weight^T`.
+///
+/// # Errors
+/// As [`infer`].
+pub fn grad_input(grad_output: &Tensor, weight: &Tensor) -> Result<Tensor> {
+    const OP: &str = "dense gradient of the input";
+    let &[in_features, out_features] = weight.shape() else {
+        return Err(Error::shape(OP, format!("weight {:?} should be [in, out]", weight.shape())));
+    };
+    grad_output.expect_compute(OP)?;
+    let mut dims = grad_output.shape().to_vec();
+    if dims.pop() != Some(out_features) || grad_output.dtype() != weight.dtype() {
+        return Err(Error::shape(
+            OP,
+            format!("gradient {:?} does not fit the weight {:?}", grad_output.spec(), weight.spec()),
+        ));
+    }
+    let rows = dims.iter().product();
+    dims.push(in_features);
+    let geometry = Geometry { rows, in_features, out_features };
+    let flat = if weight.dtype() == DType::F64 {
+        reference::grad_input::<f64>(&geometry, grad_output, weight)?
+    } else {
+        reference::grad_input::<f32>(&geometry, grad_output, weight)?
+    };
+    flat.reshape(&dims)
+}
+
+/// Gradient with respect to the weight: `x^T grad_output`, summed over all leading dimensions.
+///
+/// # Errors
+/// As [`infer`].
+pub fn grad_weight(x: &Tensor, grad_output: &Tensor) -> Result<Tensor> {
+    const OP: &str = "dense gradient of the weight";
+    x.expect_compute(OP)?;
+    let (Some((&in_features, x_rows)), Some((&out_features, grad_rows))) =
+        (x.shape().split_last(), grad_output.shape().split_last())
+    else {
+        return Err(Error::shape(OP, "input and gradient need a last dimension"));
+    };
+    if x_rows != grad_rows || x.dtype() != grad_output.dtype() {
+        return Err(Error::shape(
+            OP,
+            format!("input {:?} and gradient {:?} do not fit", x.spec(), grad_output.spec()),
+        ));
+    }
+    let geometry = Geometry { rows: x_rows.iter().product(), in_features, out_features };
+    if x.dtype() == DType::F64 {
+        reference::grad_weight::<f64>(&geometry, x, grad_output)
+    } else {
+        reference::grad_weight::<f32>(&geometry, x, grad_output)
+    }
+}
+
+fn geometry(x: &[usize], weight: &[usize]) -> Result<Geometry> {
+    let &[in_features, out_features] = weight else {
+        return Err(Error::shape("dense", format!("weight {weight:?} should be [in features, out features]")));
+    };
+    let Some((&features, rows)) = x.split_last() else {
+        return Err(Error::shape("dense", "the input is a scalar, expected [.., in features]"));
+    };
+    if features != in_features {
+        return Err(Error::shape(
+            "dense",
+            format!("input {x:?} has {features} features, the weight {weight:?} takes {in_features}"),
+        ));
+    }
+    Ok(Geometry { rows: rows.iter().product(), in_features, out_features })
+}
+
+fn expect(tensor: &Tensor, op: &'static str, dtype: DType, shape: &[usize]) -> Result<()> {
+    if tensor.dtype() != dtype {
+        return Err(Error::dtype(op, tensor.dtype(), dtype.name()));
+    }
+    if tensor.shape() != shape {
+        return Err(Error::shape(op, format!("shape is {:?}, expected {shape:?}", tensor.shape())));
+    }
+    Ok(())
+}

@@ -1,0 +1,21 @@
+//! Operations on tensors: one file or folder for each, forward and backward together.
+//!
+//! A folder holds `mod` (checks, allocation, choice of algorithm), `reference` (plain loops over `f32` or `f64`:
+//! the definition, the oracle of the tests and the path of `f64`), the fast `f32` algorithms, and `tests`.
+
+pub mod activation;
+pub mod batch_norm;
+pub mod binary;
+mod channels;
+mod check;
+pub mod conv2d;
+pub mod cross_entropy;
+pub mod dense;
+pub mod dropout;
+mod in_place;
+pub mod pool2d;
+pub mod reduce;
+pub mod reshape;
+pub mod unary;
+pub mod update;
+pub mod window;

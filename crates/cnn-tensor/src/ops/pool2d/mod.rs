@@ -1,0 +1,212 @@
+//! Max and average pooling over windows of an image.
+//!
+//! Max-pooling keeps, for each output, where in its window the maximum was: one byte where the window has at
+//! most 256 taps. That is all its gradient needs. Average pooling keeps nothing.
+//! Global pooling is a window as large as the image; adaptive pooling is not here.
+
+mod geometry;
+mod reference;
+
+use crate::ops::check;
+use crate::ops::window::{Padding2d, Rounding};
+use crate::{DType, Error, Float, Result, Spec, Tensor};
+
+use geometry::{Geometry, Index};
+
+/// Whether an average counts the padding that a window covers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum PaddingCounts {
+    /// As zeros: the divisor is the size of the window inside the padded image (PyTorch's default).
+    #[default]
+    Included,
+    /// No: the divisor is the number of elements of the image in the window.
+    Excluded,
+}
+
+/// Size, steps and borders of a pooling window, as `[vertical, horizontal]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Pool2dOptions {
+    /// Taps of the window.
+    pub kernel: [usize; 2],
+    /// Distance between the starts of neighbouring windows.
+    pub stride: [usize; 2],
+    /// Padding around the image; less than the window's extent on each side.
+    pub padding: Padding2d,
+    /// Distance between neighbouring taps; only max-pooling takes other than 1.
+    pub dilation: [usize; 2],
+    /// What happens to a window that does not fit whole.
+    pub rounding: Rounding,
+    /// The divisor of average pooling.
+    pub padding_counts: PaddingCounts,
+}
+
+impl Pool2dOptions {
+    /// Windows of `kernel` that tile the image: stride as the kernel, no padding.
+    pub const fn new(kernel: [usize; 2]) -> Self {
+        Self {
+            kernel,
+            stride: kernel,
+            padding: Padding2d::all(0),
+            dilation: [1, 1],
+            rounding: Rounding::Floor,
+            padding_counts: PaddingCounts::Included,
+        }
+    }
+}
+
+/// What [`max_forward`] computes.
+#[derive(Debug, Clone)]
+pub struct MaxPooled {
+    /// The maximum of each window.
+    pub output: Tensor,
+    /// Where in its window the maximum was, row by row from its first tap: `U8` where the window has at most
+    /// 256 taps, else `I32`.
+    pub indices: Tensor,
+}
+
+/// Shape of the pooled image.
+///
+/// # Shapes
+/// `[batch, in_h, in_w, channels]` to `[batch, out_h, out_w, channels]`.
+///
+/// # Errors
+/// [`Error::Shape`] where `x` is not an image or the window does not fit; [`Error::Argument`] for a size of
+/// zero or padding as large as the window.
+pub fn infer(x: Spec, options: &Pool2dOptions) -> Result<Spec> {
+    Geometry::new("pool2d", &x.shape, options)?.output_spec(x.dtype)
+}
+
+/// Type in which [`max_forward`] keeps the positions of the maxima.
+pub fn index_dtype(options: &Pool2dOptions) -> DType {
+    if options.kernel[0].saturating_mul(options.kernel[1]) <= 256 { DType::U8 } else { DType::I32 }
+}
+
+/// The maximum of each window. The first of equal values is taken; NaN is larger than any number, and the
+/// last NaN of a window is taken, as in PyTorch. Padding never wins.
+///
+/// ```
+/// # fn main() -> cnn_tensor::Result<()> {
+/// use cnn_tensor::{Tensor, ops::pool2d::{self, Pool2dOptions}};
+/// let x = Tensor::from_slice(&[1, 2, 2, 1], &[1.0f32, 4.0, 3.0, 2.0])?;
+/// let pooled = pool2d::max_forward(&x, &Pool2dOptions::new([2, 2]))?;
+/// assert_eq!(pooled.output.item()?, 4.0);
+/// assert_eq!(pooled.indices.to_vec::<u8>()?, [1]);
+/// # Ok(()) }
+/// ```
+///
+/// # Errors
+/// As [`infer`]; [`Error::DType`] unless `F32` or `F64`.
+pub fn max_forward(x: &Tensor, options: &Pool2dOptions) -> Result<MaxPooled> {
+    const OP: &str = "max_pool2d";
+    let geometry = Geometry::new(OP, x.shape(), options)?;
+    let mut output = Tensor::stale(&geometry.output_shape(), x.dtype())?;
+    let mut indices = Tensor::stale(&geometry.output_shape(), index_dtype(options))?;
+    match (x.dtype(), indices.dtype()) {
+        (DType::F32, DType::U8) => max::<f32, u8>(&geometry, x, &mut output, &mut indices)?,
+        (DType::F32, _) => max::<f32, i32>(&geometry, x, &mut output, &mut indices)?,
+        (DType::F64, DType::U8) => max::<f64, u8>(&geometry, x, &mut output, &mut indices)?,
+        (DType::F64, _) => max::<f64, i32>(&geometry, x, &mut output, &mut indices)?,
+        (met, _) => return Err(check::not_compute(OP, met)),
+    }
+    Ok(MaxPooled { output, indices })
+}
+
+/// The gradient of [`max_forward`] with respect to its input: each output's gradient goes to where its
+/// maximum was.
+///
+/// # Errors
+/// As [`infer`]; [`Error::Shape`] where indices or gradient do not have the shape of the output.
+pub fn max_backward(
+    indices: &Tensor,
+    grad_output: &Tensor,
+    input_shape: &[usize],
+    options: &Pool2dOptions,
+) -> Result<Tensor> {
+    const OP: &str = "max_pool2d";
+    let geometry = Geometry::new(OP, input_shape, options)?;
+    geometry.expect_output(OP, "gradient", grad_output)?;
+    geometry.expect_output(OP, "indices", indices)?;
+    check::dtype(OP, indices, index_dtype(options))?;
+    let mut grad_input = Tensor::stale(input_shape, grad_output.dtype())?;
+    match (grad_output.dtype(), indices.dtype()) {
+        (DType::F32, DType::U8) => max_back::<f32, u8>(&geometry, indices, grad_output, &mut grad_input)?,
+        (DType::F32, _) => max_back::<f32, i32>(&geometry, indices, grad_output, &mut grad_input)?,
+        (DType::F64, DType::U8) => max_back::<f64, u8>(&geometry, indices, grad_output, &mut grad_input)?,
+        (DType::F64, _) => max_back::<f64, i32>(&geometry, indices, grad_output, &mut grad_input)?,
+        (met, _) => return Err(check::not_compute(OP, met)),
+    }
+    Ok(grad_input)
+}
+
+/// The mean of each window; [`PaddingCounts`] says what padding means for the divisor.
+///
+/// # Errors
+/// As [`infer`]; [`Error::Argument`] for a dilation other than 1; [`Error::DType`] unless `F32` or `F64`.
+pub fn average_forward(x: &Tensor, options: &Pool2dOptions) -> Result<Tensor> {
+    const OP: &str = "average_pool2d";
+    let geometry = average_geometry(OP, x.shape(), options)?;
+    let mut output = Tensor::stale(&geometry.output_shape(), x.dtype())?;
+    match x.dtype() {
+        DType::F32 => reference::average(&geometry, x.as_slice::<f32>()?, output.as_mut_slice()?),
+        DType::F64 => reference::average(&geometry, x.as_slice::<f64>()?, output.as_mut_slice()?),
+        met => return Err(check::not_compute(OP, met)),
+    }
+    Ok(output)
+}
+
+/// The gradient of [`average_forward`] with respect to its input.
+///
+/// # Errors
+/// As [`average_forward`]; [`Error::Shape`] where the gradient does not have the shape of the output.
+pub fn average_backward(
+    grad_output: &Tensor,
+    input_shape: &[usize],
+    options: &Pool2dOptions,
+) -> Result<Tensor> {
+    const OP: &str = "average_pool2d";
+    let geometry = average_geometry(OP, input_shape, options)?;
+    geometry.expect_output(OP, "gradient", grad_output)?;
+    let mut grad_input = Tensor::stale(input_shape, grad_output.dtype())?;
+    match grad_output.dtype() {
+        DType::F32 => {
+            reference::average_backward(&geometry, grad_output.as_slice::<f32>()?, grad_input.as_mut_slice()?);
+        }
+        DType::F64 => {
+            reference::average_backward(&geometry, grad_output.as_slice::<f64>()?, grad_input.as_mut_slice()?);
+        }
+        met => return Err(check::not_compute(OP, met)),
+    }
+    Ok(grad_input)
+}
+
+fn average_geometry(op: &'static str, input: &[usize], options: &Pool2dOptions) -> Result<Geometry> {
+    if options.dilation != [1, 1] {
+        return Err(Error::argument(op, "dilation", format!("{:?}", options.dilation), "1: averages have none"));
+    }
+    Geometry::new(op, input, options)
+}
+
+fn max<F: Float, I: Index>(
+    geometry: &Geometry,
+    x: &Tensor,
+    output: &mut Tensor,
+    indices: &mut Tensor,
+) -> Result<()> {
+    reference::max::<F, I>(geometry, x.as_slice()?, output.as_mut_slice()?, indices.as_mut_slice()?);
+    Ok(())
+}
+
+fn max_back<F: Float, I: Index>(
+    geometry: &Geometry,
+    indices: &Tensor,
+    grad_output: &Tensor,
+    grad_input: &mut Tensor,
+) -> Result<()> {
+    reference::max_backward::<F, I>(
+        geometry,
+        indices.as_slice()?,
+        grad_output.as_slice()?,
+        grad_input.as_mut_slice()?,
+    );
+    Ok(())
+}

@@ -1,0 +1,205 @@
+//! The one place that starts threads: disjoint pieces of work, handed out to whoever is free.
+//!
+//! What a piece is may depend on geometry only, never on the number of threads, so that the same pieces give
+//! the same bits whoever computes them. There is one level of parallelism: a region inside a region runs on
+//! the thread that it is in.
+//! Hands out items under a lock rather than pointers under a promise, so this module needs no `unsafe`.
+
+use std::cell::{Cell, RefCell};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError, RwLock};
+
+use rayon::{ThreadPool, ThreadPoolBuilder};
+
+use crate::{Error, Result};
+
+/// Work under this many operations (or bytes moved) is not worth waking a thread for.
+const SMALL: usize = 1 << 16;
+
+/// Most threads that may be asked for.
+const MOST_THREADS: usize = 1024;
+
+thread_local! {
+    static OVERRIDE: RefCell<Option<Team>> = const { RefCell::new(None) };
+    static INSIDE: Cell<bool> = const { Cell::new(false) };
+    static SPLITS: Cell<usize> = const { Cell::new(0) };
+}
+
+static TEAM: LazyLock<RwLock<Result<Team>>> = LazyLock::new(|| RwLock::new(default_threads().and_then(team)));
+
+/// The calling thread and its helpers.
+#[derive(Clone)]
+struct Team {
+    threads: usize,
+    helpers: Option<Arc<ThreadPool>>,
+}
+
+/// Number of threads that compute: `CNN_THREADS`, else one for each processor, until [`set_threads`] says otherwise.
+///
+/// # Errors
+/// [`Error::Environment`] where `CNN_THREADS` is not a number from 1 to 1024.
+pub fn threads() -> Result<usize> {
+    current().map(|team| team.threads)
+}
+
+/// Sets the number of threads for the whole process.
+///
+/// # Errors
+/// [`Error::Argument`] outside 1 to 1024, or where the system refuses to start them.
+pub fn set_threads(threads: usize) -> Result<()> {
+    let new = team(threads)?;
+    *TEAM.write().unwrap_or_else(PoisonError::into_inner) = Ok(new);
+    Ok(())
+}
+
+/// Runs `work` with another number of threads; what it calls on this thread follows, other threads do not.
+///
+/// # Errors
+/// As [`set_threads`].
+pub fn with_threads<R>(threads: usize, work: impl FnOnce() -> R) -> Result<R> {
+    struct Restore(Option<Team>);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            OVERRIDE.replace(self.0.take());
+        }
+    }
+    let new = team(threads)?;
+    let _restore = Restore(OVERRIDE.replace(Some(new)));
+    Ok(work())
+}
+
+/// How many regions started from this thread were shared with other threads. Tests of equal bits assert that it grew.
+pub fn splits() -> usize {
+    SPLITS.get()
+}
+
+/// Calls `work` once for each item, on several threads where `cost` (operations or bytes, all items together)
+/// is worth it. Items must be independent of each other: which thread takes which is not fixed.
+pub(crate) fn for_each<I>(items: I, cost: usize, work: impl Fn(I::Item) + Sync) -> Result<()>
+where
+    I: ExactSizeIterator + Send,
+{
+    let team = current()?;
+    let helpers = match team.helpers {
+        Some(helpers) if cost >= SMALL && items.len() > 1 && !INSIDE.get() => helpers,
+        _ => {
+            items.for_each(work);
+            return Ok(());
+        }
+    };
+    SPLITS.set(SPLITS.get() + 1);
+    let extra = (team.threads - 1).min(items.len() - 1);
+    let queue = Mutex::new(items);
+    let drain = || {
+        let _inside = Inside::enter();
+        loop {
+            // A panic in an item's work happens outside the lock, so the queue stays whole.
+            let item = queue.lock().unwrap_or_else(PoisonError::into_inner).next();
+            match item {
+                Some(item) => work(item),
+                None => break,
+            }
+        }
+    };
+    helpers.in_place_scope(|scope| {
+        for _ in 0..extra {
+            scope.spawn(|_| drain());
+        }
+        drain();
+    });
+    Ok(())
+}
+
+/// Marks this thread as inside a region while it lives.
+struct Inside {
+    before: bool,
+}
+
+impl Inside {
+    fn enter() -> Self {
+        Self { before: INSIDE.replace(true) }
+    }
+}
+
+impl Drop for Inside {
+    fn drop(&mut self) {
+        INSIDE.set(self.before);
+    }
+}
+
+fn current() -> Result<Team> {
+    if let Some(team) = OVERRIDE.with_borrow(Clone::clone) {
+        return Ok(team);
+    }
+    TEAM.read().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
+fn team(threads: usize) -> Result<Team> {
+    const EXPECTED: &str = "1 to 1024";
+    if !(1..=MOST_THREADS).contains(&threads) {
+        return Err(Error::argument("parallel", "threads", threads, EXPECTED));
+    }
+    let helpers = match threads {
+        1 => None,
+        _ => Some(Arc::new(
+            ThreadPoolBuilder::new()
+                .num_threads(threads - 1)
+                .thread_name(|index| format!("cnn-{}", index + 1))
+                .build()
+                .map_err(|error| Error::argument("parallel", "threads", format!("{threads} ({error})"), EXPECTED))?,
+        )),
+    };
+    Ok(Team { threads, helpers })
+}
+
+fn default_threads() -> Result<usize> {
+    match std::env::var("CNN_THREADS") {
+        Err(std::env::VarError::NotPresent) => Ok(std::thread::available_parallelism().map_or(1, usize::from)),
+        value => {
+            let value = value.unwrap_or_else(|error| error.to_string());
+            value.parse().ok().filter(|threads| (1..=MOST_THREADS).contains(threads)).ok_or_else(|| Error::Environment {
+                variable: "CNN_THREADS",
+                value,
+                problem: "expected a number from 1 to 1024".into(),
+            })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_item_is_worked_on_once_whatever_the_threads() {
+        for threads in [1, 2, 3] {
+            let mut hits = vec![0u8; 1000];
+            let before = splits();
+            with_threads(threads, || for_each(hits.chunks_mut(7), SMALL, |chunk| chunk.iter_mut().for_each(|h| *h += 1)))
+                .unwrap()
+                .unwrap();
+            assert!(hits.iter().all(|&h| h == 1));
+            assert_eq!(splits() > before, threads > 1);
+        }
+    }
+
+    #[test]
+    fn a_region_inside_a_region_runs_in_place() {
+        let mut outer = [0usize; 4];
+        with_threads(2, || {
+            for_each(outer.iter_mut(), SMALL, |slot| {
+                let before = splits();
+                for_each(0..10, SMALL, |_| ()).unwrap();
+                *slot = splits() - before;
+            })
+        })
+        .unwrap()
+        .unwrap();
+        assert_eq!(outer, [0; 4]);
+    }
+
+    #[test]
+    fn a_number_of_threads_out_of_range_is_refused() {
+        assert!(matches!(with_threads(0, || ()), Err(Error::Argument { .. })));
+        assert!(matches!(set_threads(5000), Err(Error::Argument { .. })));
+    }
+}

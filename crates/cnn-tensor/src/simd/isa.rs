@@ -1,0 +1,178 @@
+//! The vector interface that algorithms are written against, and its implementations.
+//!
+//! Values follow IEEE 754; `fma` rounds once where the instruction set fuses and twice on the portable path, so
+//! results agree between instruction sets to rounding, not to the bit.
+
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+mod portable;
+
+#[cfg(target_arch = "x86_64")]
+pub(crate) use avx2::Avx2;
+#[cfg(target_arch = "x86_64")]
+pub(crate) use avx512::Avx512;
+pub(crate) use portable::Portable;
+
+/// A computation that is compiled once for each instruction set. Mark `run`, and what it calls, `#[inline(always)]`.
+pub(crate) trait Kernel {
+    /// What it returns.
+    type Output;
+
+    /// Computes, with the instructions that the token stands for.
+    fn run<I: Isa>(self, isa: I) -> Self::Output;
+}
+
+/// A token for an instruction set, with its operations on vectors of `f32`.
+pub(crate) trait Isa: Copy + Send + Sync + 'static {
+    /// A vector of [`Isa::LANES`] numbers.
+    type F32: Copy;
+
+    /// Name, as in `CNN_ISA`.
+    const NAME: &'static str;
+    /// Numbers in a vector.
+    const LANES: usize;
+    /// Rows of the register tile that multiplies rows by two vectors of columns.
+    const ROWS: usize;
+    /// Rows of the register tile that accumulates outer products.
+    const OUTER_ROWS: usize;
+
+    /// Runs a kernel inside a function compiled for this instruction set.
+    fn enter<K: Kernel>(self, kernel: K) -> K::Output;
+
+    /// `LANES` numbers at `pointer`.
+    ///
+    /// # Safety
+    /// They can be read; no alignment is needed.
+    unsafe fn load_at(self, pointer: *const f32) -> Self::F32;
+
+    /// The first `lanes <= LANES` numbers at `pointer`, zeros after them.
+    ///
+    /// # Safety
+    /// They can be read.
+    unsafe fn load_partial_at(self, pointer: *const f32, lanes: usize) -> Self::F32;
+
+    /// Writes the vector to `pointer`.
+    ///
+    /// # Safety
+    /// `LANES` numbers can be written there.
+    unsafe fn store_at(self, value: Self::F32, pointer: *mut f32);
+
+    /// Writes the first `lanes <= LANES` numbers to `pointer`.
+    ///
+    /// # Safety
+    /// They can be written there.
+    unsafe fn store_partial_at(self, value: Self::F32, pointer: *mut f32, lanes: usize);
+
+    /// The same number in every lane.
+    fn splat(self, value: f32) -> Self::F32;
+    /// `a + b`.
+    fn add(self, a: Self::F32, b: Self::F32) -> Self::F32;
+    /// `a - b`.
+    fn sub(self, a: Self::F32, b: Self::F32) -> Self::F32;
+    /// `a * b`.
+    fn mul(self, a: Self::F32, b: Self::F32) -> Self::F32;
+    /// `a / b`.
+    fn div(self, a: Self::F32, b: Self::F32) -> Self::F32;
+    /// `a * b + c`.
+    fn fma(self, a: Self::F32, b: Self::F32, c: Self::F32) -> Self::F32;
+    /// Square root.
+    fn sqrt(self, a: Self::F32) -> Self::F32;
+    /// `a > b ? a : b` in each lane, so `b` where either is NaN.
+    fn max(self, a: Self::F32, b: Self::F32) -> Self::F32;
+    /// `a < b ? a : b` in each lane, so `b` where either is NaN.
+    fn min(self, a: Self::F32, b: Self::F32) -> Self::F32;
+    /// `a > b ? yes : no` in each lane (`no` where either is NaN).
+    fn select_gt(self, a: Self::F32, b: Self::F32, yes: Self::F32, no: Self::F32) -> Self::F32;
+    /// `a == a ? yes : no`: `no` where `a` is NaN.
+    fn select_number(self, a: Self::F32, yes: Self::F32, no: Self::F32) -> Self::F32;
+    /// Nearest whole number, ties to even.
+    fn round(self, a: Self::F32) -> Self::F32;
+    /// 2 to the power of a whole number from -126 to 127 given as a float.
+    fn exp2_whole(self, a: Self::F32) -> Self::F32;
+
+    /// The first `LANES` numbers of a slice; panics where it is shorter.
+    #[inline(always)]
+    fn load(self, source: &[f32]) -> Self::F32 {
+        let source = &source[..Self::LANES];
+        // SAFETY: the line above made sure of LANES readable numbers.
+        unsafe { self.load_at(source.as_ptr()) }
+    }
+
+    /// Up to `LANES` numbers of a slice, zeros after them.
+    #[inline(always)]
+    fn load_partial(self, source: &[f32]) -> Self::F32 {
+        // SAFETY: no more than the slice's own length is read.
+        unsafe { self.load_partial_at(source.as_ptr(), source.len().min(Self::LANES)) }
+    }
+
+    /// Writes to the first `LANES` numbers of a slice; panics where it is shorter.
+    #[inline(always)]
+    fn store(self, value: Self::F32, target: &mut [f32]) {
+        let target = &mut target[..Self::LANES];
+        // SAFETY: the line above made sure of LANES writable numbers.
+        unsafe { self.store_at(value, target.as_mut_ptr()) }
+    }
+
+    /// Writes as many numbers as the slice holds, at most `LANES`.
+    #[inline(always)]
+    fn store_partial(self, value: Self::F32, target: &mut [f32]) {
+        let lanes = target.len().min(Self::LANES);
+        // SAFETY: no more than the slice's own length is written.
+        unsafe { self.store_partial_at(value, target.as_mut_ptr(), lanes) }
+    }
+
+    /// `max(a, 0)` where NaN stays NaN.
+    #[inline(always)]
+    fn relu(self, a: Self::F32) -> Self::F32 {
+        // The comparison `0 > a` is false for NaN, which therefore passes.
+        let zero = self.splat(0.0);
+        self.select_gt(zero, a, zero, a)
+    }
+
+    /// Sum of the lanes, halves added pairwise.
+    #[inline(always)]
+    fn sum(self, a: Self::F32) -> f32 {
+        self.fold(a, |a, b| a + b)
+    }
+
+    /// Combines the lanes pairwise, upper half into lower half, until one is left.
+    #[inline(always)]
+    fn fold(self, a: Self::F32, combine: impl Fn(f32, f32) -> f32) -> f32 {
+        let mut lanes = [0.0f32; 16];
+        self.store(a, &mut lanes);
+        let mut width = Self::LANES;
+        while width > 1 {
+            width /= 2;
+            for lane in 0..width {
+                lanes[lane] = combine(lanes[lane], lanes[lane + width]);
+            }
+        }
+        lanes[0]
+    }
+}
+
+/// Defines a token from one list of features: its detector and its entrance cannot disagree.
+#[cfg(target_arch = "x86_64")]
+macro_rules! token {
+    ($(#[$doc:meta])* $name:ident, $enabled:literal, $($feature:tt),+) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub(crate) struct $name(());
+
+        impl $name {
+            /// The token, where this processor has the instructions.
+            pub(crate) fn detect() -> Option<Self> {
+                (true $(&& is_x86_feature_detected!($feature))+).then_some(Self(()))
+            }
+
+            #[target_feature(enable = $enabled)]
+            fn entered<K: $crate::simd::isa::Kernel>(self, kernel: K) -> K::Output {
+                kernel.run(self)
+            }
+        }
+    };
+}
+#[cfg(target_arch = "x86_64")]
+use token;

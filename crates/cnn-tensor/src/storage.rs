@@ -1,0 +1,120 @@
+//! Storage: aligned buffers that come from, and return to, one process-wide pool.
+//!
+//! A training loop asks for the same sizes again and again; the pool gives back what the last step released,
+//! so that in the steady state no step asks the operating system for memory.
+//! Fresh buffers come zeroed from the system. Recycled ones hold stale but initialised values: no slice is
+//! ever uninitialised, and none is cleared without need.
+//! Copy-on-write lives one level up, in [`Tensor`](crate::Tensor).
+
+use std::alloc::{Layout, alloc_zeroed, dealloc};
+use std::ptr::NonNull;
+
+use crate::pool::{self, Class};
+use crate::{Element, Result};
+
+/// Every buffer starts on a cache line, which is also the widest vector.
+pub(crate) const ALIGNMENT: usize = 64;
+
+/// A block of initialised bytes, aligned to [`ALIGNMENT`], owned by one tensor or shared by several.
+pub(crate) struct Buffer {
+    block: Block,
+    bytes: usize,
+}
+
+impl Buffer {
+    /// A buffer of `bytes` bytes whose contents are unspecified but initialised, and whether they are zero.
+    pub(crate) fn new(bytes: usize) -> Result<(Self, bool)> {
+        let (block, fresh) = pool::take(bytes)?;
+        Ok((Self { block, bytes }, fresh))
+    }
+
+    /// `len` elements that begin `offset` elements into the buffer.
+    pub(crate) fn slice<E: Element>(&self, offset: usize, len: usize) -> &[E] {
+        self.check::<E>(offset, len);
+        // SAFETY: `check` showed that offset + len elements lie inside the block.
+        let start = unsafe { self.block.pointer().cast::<E>().add(offset) };
+        // SAFETY: inside the block; aligned, since the block is aligned to 64 and offsets count elements;
+        // initialised, since blocks are born zeroed; every bit pattern is a value of `E` (`Element` is sealed).
+        unsafe { std::slice::from_raw_parts(start.as_ptr(), len) }
+    }
+
+    /// As [`Buffer::slice`], to write.
+    pub(crate) fn slice_mut<E: Element>(&mut self, offset: usize, len: usize) -> &mut [E] {
+        self.check::<E>(offset, len);
+        // SAFETY: `check` showed that offset + len elements lie inside the block.
+        let start = unsafe { self.block.pointer().cast::<E>().add(offset) };
+        // SAFETY: as in `slice`; the exclusive borrow of the buffer makes the slice unique.
+        unsafe { std::slice::from_raw_parts_mut(start.as_ptr(), len) }
+    }
+
+    fn check<E: Element>(&self, offset: usize, len: usize) {
+        let end = offset.checked_add(len).and_then(|end| end.checked_mul(size_of::<E>()));
+        assert!(end.is_some_and(|end| end <= self.bytes), "tensor view outside its buffer");
+    }
+}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        pool::give_back(std::mem::replace(&mut self.block, Block::EMPTY));
+    }
+}
+
+/// Memory from the system, zeroed at birth, released when dropped.
+pub(crate) struct Block {
+    base: NonNull<u8>,
+    class: Class,
+}
+
+// SAFETY: a block is plain memory with one owner; nothing about it belongs to a thread.
+unsafe impl Send for Block {}
+// SAFETY: shared access only reads.
+unsafe impl Sync for Block {}
+
+impl Block {
+    pub(crate) const EMPTY: Block = Block { base: NonNull::<Aligned>::dangling().cast(), class: Class::EMPTY };
+
+    /// A zeroed block of a size class, or `None` where the system refuses.
+    pub(crate) fn zeroed(class: Class) -> Option<Self> {
+        if class == Class::EMPTY {
+            return Some(Self::EMPTY);
+        }
+        // The system's zeroed pages cost nothing until they are touched, but only `calloc` asks for them, and
+        // the global allocator uses it only for its own small alignment; so align by hand.
+        // SAFETY: the layout has a size above zero.
+        let base = unsafe { alloc_zeroed(Self::layout(class)?) };
+        NonNull::new(base).map(|base| Self { base, class })
+    }
+
+    pub(crate) fn class(&self) -> Class {
+        self.class
+    }
+
+    /// Start of the block's `class.bytes()` usable bytes.
+    fn pointer(&self) -> NonNull<u8> {
+        if self.class == Class::EMPTY {
+            return self.base;
+        }
+        let misalignment = self.base.as_ptr().addr() % ALIGNMENT;
+        // SAFETY: the allocation is ALIGNMENT bytes longer than the class, and this adds at most that.
+        unsafe { self.base.add((ALIGNMENT - misalignment) % ALIGNMENT) }
+    }
+
+    fn layout(class: Class) -> Option<Layout> {
+        Layout::from_size_align(class.bytes().checked_add(ALIGNMENT)?, 16).ok()
+    }
+}
+
+impl Drop for Block {
+    fn drop(&mut self) {
+        if self.class == Class::EMPTY {
+            return;
+        }
+        if let Some(layout) = Self::layout(self.class) {
+            // SAFETY: `zeroed` allocated the block with this very layout, and nothing else frees it.
+            unsafe { dealloc(self.base.as_ptr(), layout) };
+        }
+    }
+}
+
+#[repr(align(64))]
+struct Aligned(#[expect(dead_code, reason = "only the alignment of this type is used")] u8);

@@ -1,0 +1,88 @@
+//! The slow proofs of `cargo xtask test --full`.
+//!
+//! Miri and AddressSanitizer need a nightly toolchain; where it or a component is missing the step says so and
+//! is left out, since installing toolchains is for the person to decide.
+
+use std::path::Path;
+use std::process::Command;
+
+use super::{Step, Work, steps};
+use crate::cargo::{cargo, nightly_cargo, output, root};
+
+/// Cases that each property test runs.
+const LONG_PROPERTY_CASES: &str = "2048";
+
+/// Most bytes of a packaged crate.
+const PACKAGE_LIMIT: u64 = 10 << 20;
+
+/// What follows the usual suite.
+pub(super) fn steps() -> Vec<Step> {
+    let environment = [("CNN_SLOW_TESTS", "1"), ("PROPTEST_CASES", LONG_PROPERTY_CASES)];
+    vec![
+        steps::tests("slow tests and long property runs", &["--workspace"], &environment),
+        miri(),
+        address_sanitizer(),
+        packages(),
+        Step { name: "size of each package".into(), work: Work::Check(too_large_packages) },
+    ]
+}
+
+/// Storage, pool and the portable kernels under Miri, which sees undefined behaviour.
+fn miri() -> Step {
+    let name = "Miri over storage, pool and portable kernels".to_string();
+    if output(nightly_cargo().args(["miri", "--version"])).is_none() {
+        let hint =
+            "no nightly toolchain with Miri; `rustup toolchain install nightly --component miri,rust-src`";
+        return Step { name, work: Work::LeftOut(hint.into()) };
+    }
+    let mut command = nightly_cargo();
+    command.args(["miri", "test", "--package", "cnn-tensor", "--lib", "--", "storage", "pool::", "portable"]);
+    command.current_dir(root());
+    // The machine's memory is read from /proc; property runs are thousands of times slower here.
+    command
+        .env("MIRIFLAGS", "-Zmiri-disable-isolation")
+        .env("PROPTEST_CASES", "2")
+        .env("CNN_ISA", "portable");
+    Step { name, work: Work::Tests(command) }
+}
+
+/// `cnn-tensor`, all kernels, under AddressSanitizer, which sees reads and writes out of bounds.
+fn address_sanitizer() -> Step {
+    let name = "AddressSanitizer over cnn-tensor".to_string();
+    let version = output(Command::new("rustup").args(["run", "nightly", "rustc", "-vV"]));
+    let host = version.as_deref().and_then(|text| text.lines().find_map(|line| line.strip_prefix("host: ")));
+    let Some(host) = host.filter(|host| host.contains("linux-gnu")) else {
+        let hint = "no nightly toolchain for Linux; `rustup toolchain install nightly`";
+        return Step { name, work: Work::LeftOut(hint.into()) };
+    };
+    let mut command = nightly_cargo();
+    command.args(["test", "--no-fail-fast", "--package", "cnn-tensor", "--lib", "--tests", "--target", host]);
+    command.current_dir(root());
+    command.env("RUSTFLAGS", "-Zsanitizer=address").env("CARGO_TARGET_DIR", root().join("target/sanitizer"));
+    Step { name, work: Work::Tests(command) }
+}
+
+/// Each crate as it would be published, built from its own package.
+fn packages() -> Step {
+    let mut command = cargo();
+    command
+        .args(["package", "--workspace", "--exclude", "xtask", "--allow-dirty", "--quiet"])
+        .current_dir(root());
+    Step { name: "cargo package, each crate built alone".into(), work: Work::Program(command) }
+}
+
+fn too_large_packages() -> Vec<String> {
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), Into::into);
+    oversized(&target.join("package"))
+}
+
+fn oversized(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let packages =
+        entries.filter(|entry| entry.path().extension().is_some_and(|extension| extension == "crate"));
+    let sizes = packages.filter_map(|entry| Some((entry.path(), entry.metadata().ok()?.len())));
+    sizes
+        .filter(|&(_, bytes)| bytes > PACKAGE_LIMIT)
+        .map(|(path, bytes)| format!("{}: {bytes} bytes, over the limit of {PACKAGE_LIMIT}", path.display()))
+        .collect()
+}

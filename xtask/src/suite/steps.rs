@@ -1,0 +1,135 @@
+//! The steps that every change has to pass.
+
+use std::path::Path;
+
+use super::{Step, Work, tidy_findings};
+use crate::cargo::{cargo, root};
+
+/// Every step of the usual suite, cheapest first.
+pub(super) fn usual() -> Vec<Step> {
+    let mut steps = vec![
+        program("format", &["fmt", "--all", "--check"]),
+        Step { name: "tidy".into(), work: Work::Check(tidy_findings) },
+        program(
+            "clippy, warnings denied",
+            &["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"],
+        ),
+        documentation(),
+        tests("unit, property, end-to-end and documentation tests", &["--workspace"], &[]),
+    ];
+    steps.extend(examples(&root()));
+    steps.extend(other_instruction_sets());
+    steps
+}
+
+/// The instruction sets of this machine, the one chosen by default first, as `CNN_ISA` names them.
+fn instruction_sets(cpuinfo: &str) -> Vec<&'static str> {
+    if cfg!(target_arch = "aarch64") {
+        return vec!["neon", "portable"];
+    }
+    let flags: Vec<&str> = cpuinfo
+        .lines()
+        .find(|line| line.starts_with("flags"))
+        .unwrap_or_default()
+        .split_whitespace()
+        .collect();
+    let has = |flag: &str| flags.contains(&flag);
+    let mut sets = Vec::new();
+    if ["avx512f", "avx512bw", "avx512dq", "avx512vl"].iter().all(|flag| has(flag)) {
+        sets.push("avx512");
+    }
+    if has("avx2") && has("fma") {
+        sets.push("avx2");
+    }
+    sets.push("portable");
+    sets
+}
+
+/// `cnn-tensor` and one end-to-end run on each instruction set but the best, which the other steps use.
+fn other_instruction_sets() -> Vec<Step> {
+    let cpuinfo = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let sets = instruction_sets(&cpuinfo);
+    let mut steps = Vec::new();
+    for set in
+        ["avx512", "avx2"].into_iter().filter(|set| cfg!(target_arch = "x86_64") && !sets.contains(set))
+    {
+        let reason = "this processor does not have it, or the system does not tell (/proc/cpuinfo)";
+        steps.push(Step { name: format!("CNN_ISA={set}"), work: Work::LeftOut(reason.into()) });
+    }
+    for set in &sets[1..] {
+        let isa = [("CNN_ISA", *set)];
+        steps.push(tests(
+            &format!("cnn-tensor, CNN_ISA={set}"),
+            &["--package", "cnn-tensor", "--lib", "--tests"],
+            &isa,
+        ));
+        let one_run = ["--package", "cnn-cli", "--test", "end_to_end", "the_whole_road"];
+        steps.push(tests(&format!("one end-to-end run, CNN_ISA={set}"), &one_run, &isa));
+    }
+    steps
+}
+
+/// Each example of each crate, run on its short course (`--short`).
+fn examples(root: &Path) -> Vec<Step> {
+    let mut found = Vec::new();
+    for package in files_in(&root.join("crates")) {
+        for example in files_in(&root.join("crates").join(&package).join("examples")) {
+            if let Some(name) = example.strip_suffix(".rs") {
+                found.push((package.clone(), name.to_string()));
+            }
+        }
+    }
+    let step = |(package, name): (String, String)| {
+        program(
+            &format!("example {name} of {package}"),
+            &["run", "--quiet", "--package", &package, "--example", &name, "--", "--short"],
+        )
+    };
+    found.into_iter().map(step).collect()
+}
+
+fn files_in(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut names: Vec<String> = entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    names.sort();
+    names
+}
+
+fn documentation() -> Step {
+    let mut command = in_root(&["doc", "--workspace", "--no-deps", "--quiet"]);
+    command.env("RUSTDOCFLAGS", "-D warnings");
+    Step { name: "rustdoc, warnings denied".into(), work: Work::Program(command) }
+}
+
+fn program(name: &str, arguments: &[&str]) -> Step {
+    Step { name: name.into(), work: Work::Program(in_root(arguments)) }
+}
+
+/// A run of `cargo test`, on the best instruction set unless `environment` says otherwise.
+pub(super) fn tests(name: &str, arguments: &[&str], environment: &[(&str, &str)]) -> Step {
+    let mut command = in_root(&["test", "--no-fail-fast"]);
+    command.args(arguments).env_remove("CNN_ISA").envs(environment.iter().copied());
+    Step { name: name.into(), work: Work::Tests(command) }
+}
+
+fn in_root(arguments: &[&str]) -> std::process::Command {
+    let mut command = cargo();
+    command.args(arguments).current_dir(root());
+    command
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(target_arch = "x86_64")]
+    #[test]
+    fn instruction_sets_are_read_from_the_processor_flags() {
+        assert_eq!(instruction_sets("flags\t: sse2 fma avx2 avx512f"), ["avx2", "portable"]);
+        assert_eq!(
+            instruction_sets("model\t: 1\nflags\t: fma avx2 avx512f avx512bw avx512dq avx512vl"),
+            ["avx512", "avx2", "portable"]
+        );
+        assert_eq!(instruction_sets(""), ["portable"]);
+    }
+}
