@@ -59,7 +59,9 @@ pub enum Error {
         reason: &'static str,
     },
     /// The allocation budget would be passed.
-    #[error("cannot allocate {requested} bytes: {in_use} of the {budget} bytes allowed are in use (a smaller batch needs less)")]
+    #[error(
+        "cannot allocate {requested} bytes: {in_use} of the {budget} bytes allowed are in use (a smaller batch needs less)"
+    )]
     OutOfMemory {
         /// Bytes asked for.
         requested: usize,

@@ -16,6 +16,7 @@ mod shape;
 pub mod simd;
 mod storage;
 mod tensor;
+pub mod testing;
 
 pub use dtype::{DType, Element, Float};
 pub use error::{Error, Result};

@@ -145,7 +145,9 @@ fn team(threads: usize) -> Result<Team> {
                 .num_threads(threads - 1)
                 .thread_name(|index| format!("cnn-{}", index + 1))
                 .build()
-                .map_err(|error| Error::argument("parallel", "threads", format!("{threads} ({error})"), EXPECTED))?,
+                .map_err(|error| {
+                    Error::argument("parallel", "threads", format!("{threads} ({error})"), EXPECTED)
+                })?,
         )),
     };
     Ok(Team { threads, helpers })
@@ -153,13 +155,17 @@ fn team(threads: usize) -> Result<Team> {
 
 fn default_threads() -> Result<usize> {
     match std::env::var("CNN_THREADS") {
-        Err(std::env::VarError::NotPresent) => Ok(std::thread::available_parallelism().map_or(1, usize::from)),
+        Err(std::env::VarError::NotPresent) => {
+            Ok(std::thread::available_parallelism().map_or(1, usize::from))
+        }
         value => {
             let value = value.unwrap_or_else(|error| error.to_string());
-            value.parse().ok().filter(|threads| (1..=MOST_THREADS).contains(threads)).ok_or_else(|| Error::Environment {
-                variable: "CNN_THREADS",
-                value,
-                problem: "expected a number from 1 to 1024".into(),
+            value.parse().ok().filter(|threads| (1..=MOST_THREADS).contains(threads)).ok_or_else(|| {
+                Error::Environment {
+                    variable: "CNN_THREADS",
+                    value,
+                    problem: "expected a number from 1 to 1024".into(),
+                }
             })
         }
     }
@@ -174,9 +180,11 @@ mod tests {
         for threads in [1, 2, 3] {
             let mut hits = vec![0u8; 1000];
             let before = splits();
-            with_threads(threads, || for_each(hits.chunks_mut(7), SMALL, |chunk| chunk.iter_mut().for_each(|h| *h += 1)))
-                .unwrap()
-                .unwrap();
+            with_threads(threads, || {
+                for_each(hits.chunks_mut(7), SMALL, |chunk| chunk.iter_mut().for_each(|h| *h += 1))
+            })
+            .unwrap()
+            .unwrap();
             assert!(hits.iter().all(|&h| h == 1));
             assert_eq!(splits() > before, threads > 1);
         }

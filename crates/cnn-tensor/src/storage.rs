@@ -71,7 +71,8 @@ unsafe impl Send for Block {}
 unsafe impl Sync for Block {}
 
 impl Block {
-    pub(crate) const EMPTY: Block = Block { base: NonNull::<Aligned>::dangling().cast(), class: Class::EMPTY };
+    pub(crate) const EMPTY: Block =
+        Block { base: NonNull::<Aligned>::dangling().cast(), class: Class::EMPTY };
 
     /// A zeroed block of a size class, or `None` where the system refuses.
     pub(crate) fn zeroed(class: Class) -> Option<Self> {

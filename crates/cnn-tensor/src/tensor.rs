@@ -257,7 +257,10 @@ impl Tensor {
     /// [`Error::Shape`] unless there is exactly one element; [`Error::ShapeOnly`].
     pub fn item(&self) -> Result<f64> {
         if self.len() != 1 {
-            return Err(Error::shape("item", format!("shape {} holds {} elements, expected one", self.shape, self.len())));
+            return Err(Error::shape(
+                "item",
+                format!("shape {} holds {} elements, expected one", self.shape, self.len()),
+            ));
         }
         Ok(self.to_f64_vec()?[0])
     }
@@ -343,7 +346,10 @@ impl Tensor {
             return Err(Error::shape("narrow", format!("no range {range:?} in shape {}", self.shape)));
         };
         if range.end > leading {
-            return Err(Error::shape("narrow", format!("range {range:?} is outside the leading axis of {}", self.shape)));
+            return Err(Error::shape(
+                "narrow",
+                format!("range {range:?} is outside the leading axis of {}", self.shape),
+            ));
         }
         let mut dims = self.shape;
         let inner: usize = dims[1..].iter().product();
@@ -410,7 +416,8 @@ impl fmt::Debug for Tensor {
         if self.is_shape_only() || self.is_empty() {
             return Ok(());
         }
-        let start = self.clone().reshape(&[self.len()]).and_then(|flat| flat.narrow(0..self.len().min(SHOWN)));
+        let start =
+            self.clone().reshape(&[self.len()]).and_then(|flat| flat.narrow(0..self.len().min(SHOWN)));
         let values = start.and_then(|start| start.to_f64_vec()).map_err(|_| fmt::Error)?;
         write!(f, " [")?;
         for (index, value) in values.iter().enumerate() {
@@ -457,8 +464,22 @@ mod tests {
     fn zeros_are_zero_even_in_a_recycled_buffer() {
         for _ in 0..3 {
             drop(Tensor::full(&[777], 5.0, DType::F32).unwrap());
-            assert!(Tensor::zeros(&[777], DType::F32).unwrap().as_slice::<f32>().unwrap().iter().all(|&v| v == 0.0));
-            assert!(Tensor::stale(&[777 * 4], DType::Bool).unwrap().as_slice::<u8>().unwrap().iter().all(|&v| v < 2));
+            assert!(
+                Tensor::zeros(&[777], DType::F32)
+                    .unwrap()
+                    .as_slice::<f32>()
+                    .unwrap()
+                    .iter()
+                    .all(|&v| v == 0.0)
+            );
+            assert!(
+                Tensor::stale(&[777 * 4], DType::Bool)
+                    .unwrap()
+                    .as_slice::<u8>()
+                    .unwrap()
+                    .iter()
+                    .all(|&v| v < 2)
+            );
         }
     }
 
@@ -475,7 +496,10 @@ mod tests {
     #[test]
     fn errors_say_what_was_met() {
         let tensor = Tensor::zeros(&[2, 2], DType::U8).unwrap();
-        assert_eq!(tensor.as_slice::<f32>().unwrap_err().to_string(), "as_slice: element type is u8, expected f32");
+        assert_eq!(
+            tensor.as_slice::<f32>().unwrap_err().to_string(),
+            "as_slice: element type is u8, expected f32"
+        );
         assert_eq!(
             Tensor::from_slice(&[2, 2], &[1.0f32]).unwrap_err().to_string(),
             "1 elements given for shape [2, 2], which holds 4"

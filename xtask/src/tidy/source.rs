@@ -21,7 +21,7 @@ const PROGRAMS: [&str; 2] = ["cnn-cli", "xtask"];
 
 /// The files of `cnn-tensor` that read `CNN_THREADS` and `CNN_ISA`, its only flags.
 const READ_THEIR_FLAG: [&str; 2] =
-    ["crates/cnn-tensor/src/parallel.rs", "crates/cnn-tensor/src/simd/dispatch.rs"];
+    ["crates/cnn-tensor/src/parallel.rs", "crates/cnn-tensor/src/simd/level.rs"];
 
 pub(super) fn check(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();

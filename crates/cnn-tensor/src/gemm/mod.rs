@@ -15,8 +15,6 @@
 pub(crate) mod outer;
 mod pack;
 pub(crate) mod rows;
-#[cfg(test)]
-mod tests;
 
 pub(crate) use pack::{PackedColumns, pack};
 

@@ -60,13 +60,12 @@ impl Kernel for OuterBlock<'_> {
             let rows = (block + 1) * self.rows.len() / blocks - first;
             for column in (0..self.columns).step_by(width) {
                 let columns = (self.columns - column).min(width);
-                // SAFETY: `check` has shown that all rows, columns and runs are inside their slices.
-                unsafe {
-                    if columns > I::LANES {
-                        sized::<I, 2>(isa, &mut self, first, rows, column, columns);
-                    } else {
-                        sized::<I, 1>(isa, &mut self, first, rows, column, columns);
-                    }
+                if columns > I::LANES {
+                    // SAFETY: `check` has shown that all rows, columns and runs are inside their slices.
+                    unsafe { sized::<I, 2>(isa, &mut self, first, rows, column, columns) };
+                } else {
+                    // SAFETY: as above; the columns fit one vector.
+                    unsafe { sized::<I, 1>(isa, &mut self, first, rows, column, columns) };
                 }
             }
         }

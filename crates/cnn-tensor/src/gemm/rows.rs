@@ -152,14 +152,13 @@ impl Kernel for RowBlock<'_> {
             let columns = (self.columns - panel * width).min(width);
             for tile in self.tiles.clone() {
                 let rows = self.table.rows_of(tile..tile + 1).len();
-                // SAFETY: `check` has shown that the table, the panels and the output are inside their slices for
-                // every tile and panel of this block; `rows` and `columns` are those of this tile and panel.
-                unsafe {
-                    if columns > I::LANES {
-                        sized::<I, 2>(isa, &mut self, tile, rows, panel, columns);
-                    } else {
-                        sized::<I, 1>(isa, &mut self, tile, rows, panel, columns);
-                    }
+                if columns > I::LANES {
+                    // SAFETY: `check` has shown that the table, the panels and the output are inside their slices for
+                    // every tile and panel of this block; `rows` and `columns` are those of this tile and panel.
+                    unsafe { sized::<I, 2>(isa, &mut self, tile, rows, panel, columns) };
+                } else {
+                    // SAFETY: as above; the panel's columns fit one vector.
+                    unsafe { sized::<I, 1>(isa, &mut self, tile, rows, panel, columns) };
                 }
             }
         }
@@ -182,15 +181,34 @@ impl RowBlock<'_> {
         let last_columns = (self.columns - last_panel * 2 * I::LANES).next_multiple_of(I::LANES);
         let depth = table.segments * self.depth;
         let last_row = depth.saturating_sub(1) * self.panels.pitch;
-        assert!(depth == 0 || last_panel * self.panels.panel_step + last_row + last_columns <= self.panels.data.len());
+        assert!(
+            depth == 0
+                || last_panel * self.panels.panel_step + last_row + last_columns <= self.panels.data.len()
+        );
         if last_panel > 0 {
             let width = 2 * I::LANES;
-            assert!(depth == 0 || (last_panel - 1) * self.panels.panel_step + last_row + width <= self.panels.data.len());
+            assert!(
+                depth == 0
+                    || (last_panel - 1) * self.panels.panel_step + last_row + width <= self.panels.data.len()
+            );
         }
         if let Start::Bias(bias) = self.start {
             assert!(bias.len() >= self.columns);
         }
     }
+}
+
+/// Repeats a body for each of the first `$rows` rows, at most fourteen, with the row as a constant.
+macro_rules! each_row {
+    ($rows:expr, $row:ident, $body:block) => {
+        each_row!(@ $rows, $row, $body, 0 1 2 3 4 5 6 7 8 9 10 11 12 13)
+    };
+    (@ $rows:expr, $row:ident, $body:block, $($index:literal)+) => {
+        $(if $index < $rows {
+            const $row: usize = $index;
+            $body
+        })+
+    };
 }
 
 /// Chooses the smallest compiled number of rows that holds the tile's.
@@ -234,30 +252,37 @@ unsafe fn multiply<I: Isa, const M: usize, const V: usize>(
     let (segments, depth, pitch) = (block.table.segments, block.depth, block.panels.pitch);
     let width = 2 * I::LANES;
     let mut weights = block.panels.data.as_ptr().wrapping_add(panel * block.panels.panel_step);
-    let lanes = |vector: usize| (columns - vector * I::LANES).min(I::LANES);
-    let first_row = tile * I::ROWS;
-    let outputs = &block.table.outputs[first_row..first_row + rows];
-    let output_at = |row: usize| outputs[row] as usize - block.output_base + block.output_shift + panel * width;
+    let lanes: [usize; V] = std::array::from_fn(|vector| (columns - vector * I::LANES).min(I::LANES));
+    let outputs = &block.table.outputs[tile * I::ROWS..][..rows];
+    let target = block.output.as_mut_ptr().wrapping_add(block.output_shift + panel * width);
+    let base = block.output_base;
 
+    // `sums` is indexed by constants alone, else it would live in memory: `each_row` repeats its body for every row,
+    // since the compiler gives up unrolling a body of this size.
     let mut sums = [[isa.splat(0.0); V]; M];
     match block.start {
         Start::Zero => {}
         Start::Bias(bias) => {
             let bias = &bias[panel * width..];
             for vector in 0..V {
-                let start = isa.load_partial(&bias[vector * I::LANES..][..lanes(vector)]);
+                let start = isa.load_partial(&bias[vector * I::LANES..][..lanes[vector]]);
                 for row in &mut sums {
                     row[vector] = start;
                 }
             }
         }
         Start::Output => {
-            for (row, sums) in sums.iter_mut().enumerate().take(rows) {
-                let output = &block.output[output_at(row)..][..columns];
-                for (vector, sum) in sums.iter_mut().enumerate() {
-                    *sum = isa.load_partial(&output[vector * I::LANES..]);
+            each_row!(M, ROW, {
+                if let Some(&offset) = outputs.get(ROW) {
+                    let source = target.wrapping_add(offset as usize - base);
+                    for vector in 0..V {
+                        // SAFETY: `check` has shown that the row's columns lie inside the output.
+                        sums[ROW][vector] = unsafe {
+                            isa.load_partial_at(source.wrapping_add(vector * I::LANES), lanes[vector])
+                        };
+                    }
                 }
-            }
+            });
         }
     }
 
@@ -288,19 +313,17 @@ unsafe fn multiply<I: Isa, const M: usize, const V: usize>(
         }
     }
 
-    for row in 0..rows {
-        let start = output_at(row);
-        for vector in 0..V {
-            let sum = match block.activation {
-                Activation::Identity => sums[row][vector],
-                Activation::Relu => isa.relu(sums[row][vector]),
-            };
-            let target = &mut block.output[start + vector * I::LANES..][..lanes(vector)];
-            if target.len() == I::LANES {
-                isa.store(sum, target);
-            } else {
-                isa.store_partial(sum, target);
+    each_row!(M, ROW, {
+        if let Some(&offset) = outputs.get(ROW) {
+            let target = target.wrapping_add(offset as usize - base);
+            for vector in 0..V {
+                let sum = match block.activation {
+                    Activation::Identity => sums[ROW][vector],
+                    Activation::Relu => isa.relu(sums[ROW][vector]),
+                };
+                // SAFETY: `check` has shown that the row's columns lie inside the output.
+                unsafe { isa.store_partial_at(sum, target.wrapping_add(vector * I::LANES), lanes[vector]) };
             }
         }
-    }
+    });
 }

@@ -30,7 +30,11 @@ pub(crate) fn per_channel(op: &'static str, x: &Tensor, name: &str, values: &Ten
     if values.shape() != [channels] {
         return Err(Error::shape(
             op,
-            format!("input {:?} has {channels} channels, {name} {:?} is not [{channels}]", x.shape(), values.shape()),
+            format!(
+                "input {:?} has {channels} channels, {name} {:?} is not [{channels}]",
+                x.shape(),
+                values.shape()
+            ),
         ));
     }
     dtype(op, values, x.dtype())

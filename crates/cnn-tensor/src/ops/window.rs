@@ -64,7 +64,9 @@ impl Window {
     /// [`Error::Argument`] where kernel, stride or dilation is zero; [`Error::Shape`] where the window is larger
     /// than the padded input or a size overflows.
     pub fn output_size(&self, op: &'static str, input: usize) -> Result<usize> {
-        for (name, value) in [("kernel size", self.kernel), ("stride", self.stride), ("dilation", self.dilation)] {
+        for (name, value) in
+            [("kernel size", self.kernel), ("stride", self.stride), ("dilation", self.dilation)]
+        {
             if value == 0 {
                 return Err(Error::argument(op, name, 0, "1 or more"));
             }
@@ -133,7 +135,10 @@ mod tests {
     fn a_window_that_does_not_fit_is_an_error() {
         assert!(matches!(window(4, 1, 1, 0, 0).output_size("t", 3), Err(Error::Shape { .. })));
         assert!(matches!(window(3, 0, 1, 0, 0).output_size("t", 3), Err(Error::Argument { .. })));
-        assert!(matches!(window(usize::MAX, 1, usize::MAX, 0, 0).output_size("t", 3), Err(Error::Shape { .. })));
+        assert!(matches!(
+            window(usize::MAX, 1, usize::MAX, 0, 0).output_size("t", 3),
+            Err(Error::Shape { .. })
+        ));
     }
 
     #[test]

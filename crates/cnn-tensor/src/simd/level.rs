@@ -4,9 +4,9 @@ use std::cell::Cell;
 use std::fmt;
 use std::sync::LazyLock;
 
-use super::isa::{Isa, Kernel, Portable};
 #[cfg(target_arch = "x86_64")]
 use super::isa::{Avx2, Avx512};
+use super::isa::{Isa, Kernel, Portable};
 use crate::{Error, Result};
 
 /// An instruction set that this machine has.
@@ -117,7 +117,10 @@ mod tests {
     #[test]
     fn an_impossible_request_names_what_there_is() {
         let message = Level::named("sse9").unwrap_err().to_string();
-        assert!(message.starts_with("CNN_ISA=sse9: this machine has ") && message.ends_with("portable"), "{message}");
+        assert!(
+            message.starts_with("CNN_ISA=sse9: this machine has ") && message.ends_with("portable"),
+            "{message}"
+        );
     }
 
     #[test]

@@ -12,4 +12,4 @@ mod slice;
 
 pub(crate) use isa::{Isa, Kernel};
 pub use level::{Level, active, with_level};
-pub(crate) use slice::{for_each_vector, map2, map_in_place};
+pub(crate) use slice::{for_each_vector, map_in_place, map2};

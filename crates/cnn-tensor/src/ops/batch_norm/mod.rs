@@ -7,13 +7,19 @@
 //! statistics are given and constant.
 
 mod arguments;
+mod kernels;
+mod moments;
+mod passes;
 mod reference;
+#[cfg(test)]
+mod tests;
+mod vector;
 
 pub use arguments::{Affine, Backward, EvalSaved, ResidualGradient, Running, TrainForward, TrainSaved};
 
 use crate::ops::activation::Activation;
 use crate::ops::check;
-use crate::{DType, Error, Float, Result, Tensor};
+use crate::{DType, Error, Result, Tensor};
 
 const OP: &str = "batch_norm";
 
@@ -48,7 +54,8 @@ pub fn forward_train(
     let channels = affine.weight.len();
     let values = x.len() / channels.max(1);
     if values < 2 {
-        let problem = format!("input {:?} has {values} values per channel, training needs 2 or more", x.shape());
+        let problem =
+            format!("input {:?} has {values} values per channel, training needs 2 or more", x.shape());
         return Err(Error::shape(OP, problem));
     }
     let per_channel = || Tensor::stale(&[channels], x.dtype());
@@ -59,8 +66,8 @@ pub fn forward_train(
         unbiased_variance: per_channel()?,
     };
     match x.dtype() {
-        DType::F32 => train::<f32>(x, affine, residual, act, &mut forward)?,
-        _ => train::<f64>(x, affine, residual, act, &mut forward)?,
+        DType::F32 => vector::train(x, affine, residual, act, &mut forward)?,
+        _ => reference::train::<f64>(x, affine, residual, act, &mut forward)?,
     }
     Ok(forward)
 }
@@ -84,8 +91,8 @@ pub fn backward_train(
         check::per_channel(OP, saved.x, name, values)?;
     }
     match grad.dtype() {
-        DType::F32 => train_back::<f32>(saved, act, residual, grad),
-        DType::F64 => train_back::<f64>(saved, act, residual, grad),
+        DType::F32 => vector::train_back(saved, act, residual, grad),
+        DType::F64 => reference::train_back::<f64>(saved, act, residual, grad),
         met => Err(check::not_compute(OP, met)),
     }
 }
@@ -107,8 +114,8 @@ pub fn forward_eval(
     check_input(&x, affine, residual)?;
     check_running(&x, running)?;
     match x.dtype() {
-        DType::F32 => eval::<f32>(x, running, affine, residual, act),
-        _ => eval::<f64>(x, running, affine, residual, act),
+        DType::F32 => vector::eval(x, running, affine, residual, act),
+        _ => reference::eval::<f64>(x, running, affine, residual, act),
     }
 }
 
@@ -126,8 +133,8 @@ pub fn backward_eval(
     check_input(saved.x, saved.affine, Some(&grad))?;
     check_running(saved.x, saved.running)?;
     match grad.dtype() {
-        DType::F32 => eval_back::<f32>(saved, act, residual, grad),
-        _ => eval_back::<f64>(saved, act, residual, grad),
+        DType::F32 => vector::eval_back(saved, act, residual, grad),
+        _ => reference::eval_back::<f64>(saved, act, residual, grad),
     }
 }
 
@@ -154,106 +161,4 @@ fn check_input(x: &Tensor, affine: Affine<'_>, residual: Option<&Tensor>) -> Res
 fn check_running(x: &Tensor, running: Running<'_>) -> Result<()> {
     check::per_channel(OP, x, "running mean", running.mean)?;
     check::per_channel(OP, x, "running variance", running.variance)
-}
-
-fn train<F: Float>(
-    x: &Tensor,
-    affine: Affine<'_>,
-    residual: Option<&Tensor>,
-    act: Activation,
-    forward: &mut TrainForward,
-) -> Result<()> {
-    let statistics = [&mut forward.mean, &mut forward.inverse_deviation, &mut forward.unbiased_variance];
-    let [mean, inverse, unbiased] = statistics.map(Tensor::as_mut_slice::<F>);
-    let (mean, inverse) = (mean?, inverse?);
-    reference::statistics(x.as_slice::<F>()?, affine.epsilon, [&mut *mean, &mut *inverse, unbiased?]);
-    let map = reference::Channels { mean, inverse, weight: affine.weight.as_slice()?, bias: affine.bias.as_slice()? };
-    let residual = residual.map(Tensor::as_slice::<F>).transpose()?;
-    let output = forward.output.as_mut_slice::<F>()?;
-    output.copy_from_slice(x.as_slice()?);
-    reference::normalise(output, &map, residual, act);
-    Ok(())
-}
-
-fn train_back<F: Float>(
-    saved: TrainSaved<'_>,
-    act: Activation,
-    residual: ResidualGradient,
-    grad: Tensor,
-) -> Result<Backward> {
-    let mut result = prepare(saved.weight.len(), residual, grad)?;
-    let sums = sums::<F>(&mut result, saved.x, saved.output, act, [saved.mean.as_slice()?, saved.inverse_deviation.as_slice()?])?;
-    let map = reference::Gradient {
-        mean: saved.mean.as_slice::<F>()?,
-        inverse: saved.inverse_deviation.as_slice()?,
-        weight: saved.weight.as_slice()?,
-    };
-    reference::train_input(saved.x.as_slice()?, result.input.as_mut_slice()?, &map, &sums);
-    Ok(result)
-}
-
-fn eval<F: Float>(
-    mut x: Tensor,
-    running: Running<'_>,
-    affine: Affine<'_>,
-    residual: Option<&Tensor>,
-    act: Activation,
-) -> Result<Tensor> {
-    let inverse = reference::inverse_deviation::<F>(running.variance.as_slice()?, affine.epsilon);
-    let map = reference::Channels {
-        mean: running.mean.as_slice()?,
-        inverse: &inverse,
-        weight: affine.weight.as_slice()?,
-        bias: affine.bias.as_slice()?,
-    };
-    if !x.is_unique() {
-        let mut copy = Tensor::stale(x.shape(), x.dtype())?;
-        copy.as_mut_slice::<F>()?.copy_from_slice(x.as_slice()?);
-        x = copy;
-    }
-    let residual = residual.map(Tensor::as_slice::<F>).transpose()?;
-    reference::normalise(x.as_mut_slice()?, &map, residual, act);
-    Ok(x)
-}
-
-fn eval_back<F: Float>(
-    saved: EvalSaved<'_>,
-    act: Activation,
-    residual: ResidualGradient,
-    grad: Tensor,
-) -> Result<Backward> {
-    let mut result = prepare(saved.affine.weight.len(), residual, grad)?;
-    let inverse = reference::inverse_deviation::<F>(saved.running.variance.as_slice()?, saved.affine.epsilon);
-    sums::<F>(&mut result, saved.x, saved.output, act, [saved.running.mean.as_slice()?, &inverse])?;
-    reference::eval_input(result.input.as_mut_slice::<F>()?, saved.affine.weight.as_slice()?, &inverse);
-    Ok(result)
-}
-
-/// The result with the gradient of the output where the gradient of the input will be.
-fn prepare(channels: usize, residual: ResidualGradient, grad: Tensor) -> Result<Backward> {
-    let residual = match residual {
-        ResidualGradient::Absent => None,
-        ResidualGradient::Wanted => Some(Tensor::stale(grad.shape(), grad.dtype())?),
-    };
-    let [weight, bias] = [(); 2].map(|()| Tensor::stale(&[channels], grad.dtype()));
-    Ok(Backward { weight: weight?, bias: bias?, input: grad, residual })
-}
-
-/// Takes the gradient back through the activation and the sum, then sums it for weight and bias.
-fn sums<F: Float>(
-    result: &mut Backward,
-    x: &Tensor,
-    output: &Tensor,
-    act: Activation,
-    statistics: [&[F]; 2],
-) -> Result<[Vec<F>; 2]> {
-    let grad = result.input.as_mut_slice::<F>()?;
-    reference::through_activation(grad, output.as_slice()?, act);
-    if let Some(residual) = &mut result.residual {
-        residual.as_mut_slice::<F>()?.copy_from_slice(grad);
-    }
-    let sums = reference::sums(x.as_slice()?, grad, statistics);
-    result.weight.as_mut_slice::<F>()?.copy_from_slice(&sums[0]);
-    result.bias.as_mut_slice::<F>()?.copy_from_slice(&sums[1]);
-    Ok(sums)
 }

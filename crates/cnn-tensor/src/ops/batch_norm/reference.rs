@@ -2,26 +2,132 @@
 //!
 //! Variance is the mean of squared differences from a mean found first.
 
-use crate::Float;
+use super::{Affine, Backward, EvalSaved, ResidualGradient, Running, TrainForward, TrainSaved};
 use crate::ops::activation::Activation;
+use crate::ops::in_place::owned;
+use crate::{Float, Result, Tensor};
+
+pub(super) fn train<F: Float>(
+    x: &Tensor,
+    affine: Affine<'_>,
+    residual: Option<&Tensor>,
+    act: Activation,
+    forward: &mut TrainForward,
+) -> Result<()> {
+    let tensors = [&mut forward.mean, &mut forward.inverse_deviation, &mut forward.unbiased_variance];
+    let [mean, inverse, unbiased] = tensors.map(Tensor::as_mut_slice::<F>);
+    let (mean, inverse) = (mean?, inverse?);
+    statistics(x.as_slice::<F>()?, affine.epsilon, [&mut *mean, &mut *inverse, unbiased?]);
+    let map = Channels { mean, inverse, weight: affine.weight.as_slice()?, bias: affine.bias.as_slice()? };
+    let residual = residual.map(Tensor::as_slice::<F>).transpose()?;
+    let output = forward.output.as_mut_slice::<F>()?;
+    output.copy_from_slice(x.as_slice()?);
+    normalise(output, &map, residual, act);
+    Ok(())
+}
+
+pub(super) fn train_back<F: Float>(
+    saved: TrainSaved<'_>,
+    act: Activation,
+    residual: ResidualGradient,
+    grad: Tensor,
+) -> Result<Backward> {
+    let mut result = prepare(saved.weight.len(), residual, grad)?;
+    let sums = sum_gradients::<F>(
+        &mut result,
+        saved.x,
+        saved.output,
+        act,
+        [saved.mean.as_slice()?, saved.inverse_deviation.as_slice()?],
+    )?;
+    let map = Gradient {
+        mean: saved.mean.as_slice::<F>()?,
+        inverse: saved.inverse_deviation.as_slice()?,
+        weight: saved.weight.as_slice()?,
+    };
+    train_input(saved.x.as_slice()?, result.input.as_mut_slice()?, &map, &sums);
+    Ok(result)
+}
+
+pub(super) fn eval<F: Float>(
+    x: Tensor,
+    running: Running<'_>,
+    affine: Affine<'_>,
+    residual: Option<&Tensor>,
+    act: Activation,
+) -> Result<Tensor> {
+    let inverse = inverse_deviation::<F>(running.variance.as_slice()?, affine.epsilon);
+    let map = Channels {
+        mean: running.mean.as_slice()?,
+        inverse: &inverse,
+        weight: affine.weight.as_slice()?,
+        bias: affine.bias.as_slice()?,
+    };
+    let mut x = owned::<F>(x)?;
+    let residual = residual.map(Tensor::as_slice::<F>).transpose()?;
+    normalise(x.as_mut_slice()?, &map, residual, act);
+    Ok(x)
+}
+
+pub(super) fn eval_back<F: Float>(
+    saved: EvalSaved<'_>,
+    act: Activation,
+    residual: ResidualGradient,
+    grad: Tensor,
+) -> Result<Backward> {
+    let mut result = prepare(saved.affine.weight.len(), residual, grad)?;
+    let inverse = inverse_deviation::<F>(saved.running.variance.as_slice()?, saved.affine.epsilon);
+    sum_gradients::<F>(&mut result, saved.x, saved.output, act, [saved.running.mean.as_slice()?, &inverse])?;
+    eval_input(result.input.as_mut_slice::<F>()?, saved.affine.weight.as_slice()?, &inverse);
+    Ok(result)
+}
+
+/// The result with the gradient of the output where the gradient of the input will be.
+fn prepare(channels: usize, residual: ResidualGradient, grad: Tensor) -> Result<Backward> {
+    let residual = match residual {
+        ResidualGradient::Absent => None,
+        ResidualGradient::Wanted => Some(Tensor::stale(grad.shape(), grad.dtype())?),
+    };
+    let [weight, bias] = [(); 2].map(|()| Tensor::stale(&[channels], grad.dtype()));
+    Ok(Backward { weight: weight?, bias: bias?, input: grad, residual })
+}
+
+/// Takes the gradient back through the activation and the sum, then sums it for weight and bias.
+fn sum_gradients<F: Float>(
+    result: &mut Backward,
+    x: &Tensor,
+    output: &Tensor,
+    act: Activation,
+    statistics: [&[F]; 2],
+) -> Result<[Vec<F>; 2]> {
+    let grad = result.input.as_mut_slice::<F>()?;
+    through_activation(grad, output.as_slice()?, act);
+    if let Some(residual) = &mut result.residual {
+        residual.as_mut_slice::<F>()?.copy_from_slice(grad);
+    }
+    let sums = sums(x.as_slice()?, grad, statistics);
+    result.weight.as_mut_slice::<F>()?.copy_from_slice(&sums[0]);
+    result.bias.as_mut_slice::<F>()?.copy_from_slice(&sums[1]);
+    Ok(sums)
+}
 
 /// What each channel is normalised by.
-pub(super) struct Channels<'a, F> {
-    pub(super) mean: &'a [F],
-    pub(super) inverse: &'a [F],
-    pub(super) weight: &'a [F],
-    pub(super) bias: &'a [F],
+struct Channels<'a, F> {
+    mean: &'a [F],
+    inverse: &'a [F],
+    weight: &'a [F],
+    bias: &'a [F],
 }
 
 /// What the gradient of each channel's input depends on.
-pub(super) struct Gradient<'a, F> {
-    pub(super) mean: &'a [F],
-    pub(super) inverse: &'a [F],
-    pub(super) weight: &'a [F],
+struct Gradient<'a, F> {
+    mean: &'a [F],
+    inverse: &'a [F],
+    weight: &'a [F],
 }
 
 /// Mean, inverse deviation and unbiased variance of each channel.
-pub(super) fn statistics<F: Float>(x: &[F], epsilon: f64, [mean, inverse, unbiased]: [&mut [F]; 3]) {
+fn statistics<F: Float>(x: &[F], epsilon: f64, [mean, inverse, unbiased]: [&mut [F]; 3]) {
     let channels = mean.len();
     let count = F::from_f64((x.len() / channels.max(1)) as f64);
     for c in 0..channels {
@@ -34,12 +140,12 @@ pub(super) fn statistics<F: Float>(x: &[F], epsilon: f64, [mean, inverse, unbias
 }
 
 /// `1 / sqrt(variance + epsilon)`.
-pub(super) fn inverse_deviation<F: Float>(variance: &[F], epsilon: f64) -> Vec<F> {
+fn inverse_deviation<F: Float>(variance: &[F], epsilon: f64) -> Vec<F> {
     variance.iter().map(|&v| F::ONE / (v + F::from_f64(epsilon)).sqrt()).collect()
 }
 
 /// Replaces `x` by `act((x - mean) * inverse * weight + bias + residual)`.
-pub(super) fn normalise<F: Float>(x: &mut [F], map: &Channels<'_, F>, residual: Option<&[F]>, act: Activation) {
+fn normalise<F: Float>(x: &mut [F], map: &Channels<'_, F>, residual: Option<&[F]>, act: Activation) {
     for (index, x) in x.iter_mut().enumerate() {
         let c = index % map.mean.len();
         let sum = (*x - map.mean[c]) * map.inverse[c] * map.weight[c]
@@ -47,13 +153,19 @@ pub(super) fn normalise<F: Float>(x: &mut [F], map: &Channels<'_, F>, residual: 
             + residual.map_or(F::ZERO, |residual| residual[index]);
         *x = match act {
             Activation::Identity => sum,
-            Activation::Relu => if sum < F::ZERO { F::ZERO } else { sum },
+            Activation::Relu => {
+                if sum < F::ZERO {
+                    F::ZERO
+                } else {
+                    sum
+                }
+            }
         };
     }
 }
 
 /// Takes the gradient back through the activation.
-pub(super) fn through_activation<F: Float>(grad: &mut [F], output: &[F], act: Activation) {
+fn through_activation<F: Float>(grad: &mut [F], output: &[F], act: Activation) {
     match act {
         Activation::Identity => (),
         Activation::Relu => {
@@ -65,7 +177,7 @@ pub(super) fn through_activation<F: Float>(grad: &mut [F], output: &[F], act: Ac
 }
 
 /// For each channel the sums of `grad` times the normalised input, and of `grad`.
-pub(super) fn sums<F: Float>(x: &[F], grad: &[F], [mean, inverse]: [&[F]; 2]) -> [Vec<F>; 2] {
+fn sums<F: Float>(x: &[F], grad: &[F], [mean, inverse]: [&[F]; 2]) -> [Vec<F>; 2] {
     let channels = mean.len();
     let mut sums = [vec![F::ZERO; channels], vec![F::ZERO; channels]];
     for (index, (&x, &grad)) in x.iter().zip(grad).enumerate() {
@@ -77,7 +189,7 @@ pub(super) fn sums<F: Float>(x: &[F], grad: &[F], [mean, inverse]: [&[F]; 2]) ->
 }
 
 /// Replaces `grad` by the gradient of the input, through mean and variance as well.
-pub(super) fn train_input<F: Float>(x: &[F], grad: &mut [F], map: &Gradient<'_, F>, sums: &[Vec<F>; 2]) {
+fn train_input<F: Float>(x: &[F], grad: &mut [F], map: &Gradient<'_, F>, sums: &[Vec<F>; 2]) {
     let channels = map.mean.len();
     let count = F::from_f64((x.len() / channels.max(1)) as f64);
     for (index, (grad, &x)) in grad.iter_mut().zip(x).enumerate() {
@@ -89,7 +201,7 @@ pub(super) fn train_input<F: Float>(x: &[F], grad: &mut [F], map: &Gradient<'_, 
 }
 
 /// Replaces `grad` by the gradient of the input where the statistics are constants.
-pub(super) fn eval_input<F: Float>(grad: &mut [F], weight: &[F], inverse: &[F]) {
+fn eval_input<F: Float>(grad: &mut [F], weight: &[F], inverse: &[F]) {
     for (index, grad) in grad.iter_mut().enumerate() {
         let c = index % weight.len();
         *grad *= weight[c] * inverse[c];

@@ -1,10 +1,10 @@
 //! The loop for `f32`: cut into pieces for the threads, compiled for each instruction set.
 
 use super::Binary;
+use crate::Result;
 use crate::ops::in_place::{PIECE, Source};
 use crate::parallel::for_each;
 use crate::simd::{self, Isa, Kernel};
-use crate::Result;
 
 pub(super) fn combine<B: Binary>(op: &B, a: Source<'_, f32>, b: &[f32], output: &mut [f32]) -> Result<()> {
     let level = simd::active()?;

@@ -29,7 +29,12 @@ pub(super) fn forward(
 }
 
 /// See [`super::grad_input`].
-pub(super) fn grad_input(geometry: &Geometry, grad: &[f32], weight: &[f32], target: &mut [f32]) -> Result<()> {
+pub(super) fn grad_input(
+    geometry: &Geometry,
+    grad: &[f32],
+    weight: &[f32],
+    target: &mut [f32],
+) -> Result<()> {
     let level = simd::active()?;
     let row_len = geometry.in_w * geometry.in_c;
     if target.is_empty() {
@@ -77,7 +82,11 @@ fn multiply_add<I: Isa>(isa: I, target: &mut [f32], a: &[f32], b: &[f32]) {
     }
     let target = targets.into_remainder();
     if !target.is_empty() {
-        let sum = isa.fma(isa.load_partial(a.remainder()), isa.load_partial(b.remainder()), isa.load_partial(target));
+        let sum = isa.fma(
+            isa.load_partial(a.remainder()),
+            isa.load_partial(b.remainder()),
+            isa.load_partial(target),
+        );
         isa.store_partial(sum, target);
     }
 }
@@ -142,7 +151,9 @@ impl Kernel for InputRow<'_> {
         // The output that reads `position` with `tap`, if there is one.
         let reader = |window: &crate::ops::window::Window, position: usize, tap: usize, outputs: usize| {
             let distance = (position + window.before).checked_sub(tap * window.dilation)?;
-            (distance % window.stride == 0).then_some(distance / window.stride).filter(|&output| output < outputs)
+            (distance % window.stride == 0)
+                .then_some(distance / window.stride)
+                .filter(|&output| output < outputs)
         };
         for (x, pixel) in self.target.chunks_exact_mut(channels).enumerate() {
             pixel.fill(0.0);
@@ -150,7 +161,8 @@ impl Kernel for InputRow<'_> {
                 let Some(out_y) = reader(&vertical, y, tap_y, out_h) else { continue };
                 for tap_x in 0..horizontal.kernel {
                     let Some(out_x) = reader(&horizontal, x, tap_x, out_w) else { continue };
-                    let source = &self.grad[((image * out_h + out_y) * out_w + out_x) * channels..][..channels];
+                    let source =
+                        &self.grad[((image * out_h + out_y) * out_w + out_x) * channels..][..channels];
                     let weight = &self.weight[(tap_y * horizontal.kernel + tap_x) * channels..][..channels];
                     multiply_add(isa, pixel, source, weight);
                 }
@@ -179,11 +191,13 @@ impl Kernel for WeightSlice<'_> {
                 for tap_y in 0..vertical.kernel {
                     let Some(y) = vertical.position(out_y, tap_y, in_h) else { continue };
                     for out_x in 0..out_w {
-                        let grad = &self.grad[((image * out_h + out_y) * out_w + out_x) * channels..][..channels];
+                        let grad =
+                            &self.grad[((image * out_h + out_y) * out_w + out_x) * channels..][..channels];
                         for tap_x in 0..horizontal.kernel {
                             let Some(x) = horizontal.position(out_x, tap_x, in_w) else { continue };
                             let source = &self.x[((image * in_h + y) * in_w + x) * channels..][..channels];
-                            let sums = &mut self.sums[(tap_y * horizontal.kernel + tap_x) * channels..][..channels];
+                            let sums =
+                                &mut self.sums[(tap_y * horizontal.kernel + tap_x) * channels..][..channels];
                             multiply_add(isa, sums, source, grad);
                         }
                     }

@@ -64,14 +64,25 @@ impl Geometry {
     pub fn new(input: &[usize], weight: &[usize], options: &Conv2dOptions) -> Result<Self> {
         const OP: &str = "conv2d";
         let &[batch, in_h, in_w, in_c] = input else {
-            return Err(Error::shape(OP, format!("input {input:?} should be [batch, height, width, channels]")));
+            return Err(Error::shape(
+                OP,
+                format!("input {input:?} should be [batch, height, width, channels]"),
+            ));
         };
         let &[k_h, k_w, weight_c, out_c] = weight else {
             return Err(Error::shape(
                 OP,
-                format!("kernel {weight:?} should be [height, width, input channels / groups, output channels]"),
+                format!(
+                    "kernel {weight:?} should be [height, width, input channels / groups, output channels]"
+                ),
             ));
         };
+        if in_h == 0 || in_w == 0 {
+            return Err(Error::shape(
+                OP,
+                format!("input {input:?} needs rows and columns (only the batch may be empty)"),
+            ));
+        }
         let groups = options.groups;
         if groups == 0 {
             return Err(Error::argument(OP, "groups", 0, "1 or more"));
@@ -84,11 +95,16 @@ impl Geometry {
             let of_groups = if groups > 1 { format!(" in {groups} groups") } else { String::new() };
             return Err(Error::shape(
                 OP,
-                format!("input {input:?} has {in_c} channels, the kernel {weight:?}{of_groups} takes {takes}"),
+                format!(
+                    "input {input:?} has {in_c} channels, the kernel {weight:?}{of_groups} takes {takes}"
+                ),
             ));
         }
         if !out_c.is_multiple_of(groups) {
-            return Err(Error::shape(OP, format!("{groups} groups do not divide the {out_c} output channels of {weight:?}")));
+            return Err(Error::shape(
+                OP,
+                format!("{groups} groups do not divide the {out_c} output channels of {weight:?}"),
+            ));
         }
         let window = |kernel, axis: usize, before, after| Window {
             kernel,

@@ -58,7 +58,11 @@ pub(crate) fn forward<F: Float>(
 }
 
 /// See [`super::grad_input`].
-pub(crate) fn grad_input<F: Float>(geometry: &Geometry, grad_output: &Tensor, weight: &Tensor) -> Result<Tensor> {
+pub(crate) fn grad_input<F: Float>(
+    geometry: &Geometry,
+    grad_output: &Tensor,
+    weight: &Tensor,
+) -> Result<Tensor> {
     let mut result = Tensor::zeros(&geometry.input_shape(), F::DTYPE)?;
     let target = result.as_mut_slice::<F>()?;
     let (grad, weight) = (grad_output.as_slice::<F>()?, weight.as_slice::<F>()?);

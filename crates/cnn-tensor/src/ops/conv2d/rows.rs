@@ -10,7 +10,7 @@
 use std::ops::Range;
 
 use super::Geometry;
-use crate::gemm::rows::{RowBlock, RowTable, RowTableSize, Start};
+use crate::gemm::rows::{Panels, RowBlock, RowTable, RowTableSize, Start};
 use crate::gemm::{PackedColumns, Tile, pack};
 use crate::ops::activation::Activation;
 use crate::ops::window::Window;
@@ -37,8 +37,16 @@ pub(super) fn forward(
     activation: Activation,
     target: &mut [f32],
 ) -> Result<()> {
-    let taps = |window: &Window| (0..window.kernel).map(|tap| (tap, signed(tap * window.dilation) - signed(window.before))).collect();
-    let axis = |window: &Window, outputs| Taps { taps: taps(window), stride: window.stride, outputs, step: 1, first: 0 };
+    let taps = |window: &Window| {
+        (0..window.kernel).map(|tap| (tap, signed(tap * window.dilation) - signed(window.before))).collect()
+    };
+    let axis = |window: &Window, outputs| Taps {
+        taps: taps(window),
+        stride: window.stride,
+        outputs,
+        step: 1,
+        first: 0,
+    };
     let convolution = Convolution {
         batch: geometry.batch,
         groups: geometry.groups,
@@ -52,12 +60,20 @@ pub(super) fn forward(
             column: 1,
         },
     };
-    let phase = Phase { vertical: axis(&geometry.vertical, geometry.out_h), horizontal: axis(&geometry.horizontal, geometry.out_w) };
-    convolution.run(&[phase], x, weight, bias, activation, target)
+    let phase = Phase {
+        vertical: axis(&geometry.vertical, geometry.out_h),
+        horizontal: axis(&geometry.horizontal, geometry.out_w),
+    };
+    convolution.run(&[phase], x, weight, Finish { bias, activation }, target)
 }
 
 /// See [`super::grad_input`].
-pub(super) fn grad_input(geometry: &Geometry, grad: &[f32], weight: &[f32], target: &mut [f32]) -> Result<()> {
+pub(super) fn grad_input(
+    geometry: &Geometry,
+    grad: &[f32],
+    weight: &[f32],
+    target: &mut [f32],
+) -> Result<()> {
     let convolution = Convolution {
         batch: geometry.batch,
         groups: geometry.groups,
@@ -75,9 +91,13 @@ pub(super) fn grad_input(geometry: &Geometry, grad: &[f32], weight: &[f32], targ
     let columns = phases(&geometry.horizontal, geometry.in_w);
     let phases: Vec<Phase> = rows
         .iter()
-        .flat_map(|vertical| columns.iter().map(|horizontal| Phase { vertical: vertical.clone(), horizontal: horizontal.clone() }))
+        .flat_map(|vertical| {
+            columns
+                .iter()
+                .map(|horizontal| Phase { vertical: vertical.clone(), horizontal: horizontal.clone() })
+        })
         .collect();
-    convolution.run(&phases, grad, weight, None, Activation::Identity, target)
+    convolution.run(&phases, grad, weight, Finish { bias: None, activation: Activation::Identity }, target)
 }
 
 /// The taps that reach the elements of one axis: element `first + j * step` of the output sums, over the taps, the
@@ -104,7 +124,9 @@ impl Taps {
 
     /// Elements to add before and after an axis of `size` elements so that every tap of every output is inside.
     fn padding(&self, size: usize) -> Range<usize> {
-        let (Some(last_output), Some(last_tap)) = (self.outputs.checked_sub(1), self.taps.len().checked_sub(1)) else {
+        let (Some(last_output), Some(last_tap)) =
+            (self.outputs.checked_sub(1), self.taps.len().checked_sub(1))
+        else {
             return 0..0;
         };
         let before = usize::try_from(-self.position(0, 0)).unwrap_or(0);
@@ -130,7 +152,13 @@ fn phases(window: &Window, inputs: usize) -> Vec<Taps> {
                 .map(|tap| (tap, reach(tap).div_euclid(stride)))
                 .collect();
             taps.reverse();
-            Taps { taps, stride: 1, outputs: (inputs - first).div_ceil(window.stride), step: window.stride, first }
+            Taps {
+                taps,
+                stride: 1,
+                outputs: (inputs - first).div_ceil(window.stride),
+                step: window.stride,
+                first,
+            }
         })
         .collect()
 }
@@ -159,6 +187,13 @@ struct Convolution {
     weights: WeightOrder,
 }
 
+/// What is done to the sums besides storing them.
+#[derive(Clone, Copy)]
+struct Finish<'a> {
+    bias: Option<&'a [f32]>,
+    activation: Activation,
+}
+
 /// One phase, ready to run.
 struct Plan {
     table: RowTable,
@@ -174,8 +209,7 @@ impl Convolution {
         phases: &[Phase],
         input: &[f32],
         weight: &[f32],
-        bias: Option<&[f32]>,
-        activation: Activation,
+        finish: Finish<'_>,
         target: &mut [f32],
     ) -> Result<()> {
         let level = simd::active()?;
@@ -185,26 +219,30 @@ impl Convolution {
             return Ok(());
         }
         let single = match phases {
-            [phase] if self.groups == 1 && self.input[2] < FEW_CHANNELS && phase.horizontal.is_contiguous() => Some(phase),
+            [phase]
+                if self.groups == 1 && self.input[2] < FEW_CHANNELS && phase.horizontal.is_contiguous() =>
+            {
+                Some(phase)
+            }
             _ => None,
         };
         if let Some(phase) = single {
             let (padded, size) = self.pad(input, phase)?;
             let plan = self.plan_segments(phase, size, weight, tile)?;
             let image_len = size.iter().product();
-            return self.execute(level, &[plan], padded.as_slice()?, image_len, bias, activation, target);
+            return self.execute(level, &[plan], padded.as_slice()?, image_len, finish, target);
         }
-        let plans = phases.iter().map(|phase| self.plan_taps(phase, weight, tile)).collect::<Result<Vec<_>>>()?;
-        self.execute(level, &plans, input, self.input.iter().product(), bias, activation, target)
+        let plans =
+            phases.iter().map(|phase| self.plan_taps(phase, weight, tile)).collect::<Result<Vec<_>>>()?;
+        self.execute(level, &plans, input, self.input.iter().product(), finish, target)
     }
 
     /// Every pixel under a tap is a segment.
     fn plan_taps(&self, phase: &Phase, weight: &[f32], tile: Tile) -> Result<Plan> {
         let [in_h, in_w, in_c] = self.input;
         let (vertical, horizontal) = (&phase.vertical, &phase.horizontal);
-        let taps: Vec<(usize, usize)> = (0..vertical.taps.len())
-            .flat_map(|v| (0..horizontal.taps.len()).map(move |h| (v, h)))
-            .collect();
+        let taps: Vec<(usize, usize)> =
+            (0..vertical.taps.len()).flat_map(|v| (0..horizontal.taps.len()).map(move |h| (v, h))).collect();
         let size = RowTableSize {
             tile_rows: tile.rows,
             rows: vertical.outputs * horizontal.outputs,
@@ -296,7 +334,8 @@ impl Convolution {
     fn pad(&self, input: &[f32], phase: &Phase) -> Result<(Tensor, [usize; 3])> {
         let [in_h, in_w, in_c] = self.input;
         let (vertical, horizontal) = (phase.vertical.padding(in_h), phase.horizontal.padding(in_w));
-        let (height, width) = (in_h + vertical.start + vertical.end, in_w + horizontal.start + horizontal.end);
+        let (height, width) =
+            (in_h + vertical.start + vertical.end, in_w + horizontal.start + horizontal.end);
         let mut padded = Tensor::stale(&[self.batch, height, width, in_c], DType::F32)?;
         let images = padded.as_mut_slice::<f32>()?.chunks_exact_mut(height * width * in_c);
         let sources = input.chunks_exact(in_h * in_w * in_c);
@@ -322,8 +361,7 @@ impl Convolution {
         plans: &[Plan],
         input: &[f32],
         image_len: usize,
-        bias: Option<&[f32]>,
-        activation: Activation,
+        finish: Finish<'_>,
         target: &mut [f32],
     ) -> Result<()> {
         let output_len: usize = self.output.iter().product();
@@ -331,6 +369,10 @@ impl Convolution {
         let longest = plans.iter().map(|plan| plan.depth).max().unwrap_or(0);
         let zeros = Tensor::zeros(&[longest], DType::F32)?;
         let zeros = zeros.as_slice()?;
+        let panels: Vec<Vec<Panels<'_>>> = plans
+            .iter()
+            .map(|plan| plan.weights.iter().map(PackedColumns::panels).collect())
+            .collect::<Result<_>>()?;
         let mut pieces = Vec::new();
         for (image, output) in input.chunks_exact(image_len).zip(target.chunks_exact_mut(output_len)) {
             match plans {
@@ -341,17 +383,22 @@ impl Convolution {
                         let rows = plan.table.rows_of(tiles.clone());
                         let (output, after) = rest.split_at_mut(rows.len() * self.output[2]);
                         rest = after;
-                        pieces.push(Piece { plans, tiles: Some(tiles), image, output, base: rows.start * self.output[2] });
+                        pieces.push(Piece {
+                            tiles: Some(tiles),
+                            image,
+                            output,
+                            base: rows.start * self.output[2],
+                        });
                     }
                 }
-                _ => pieces.push(Piece { plans, tiles: None, image, output, base: 0 }),
+                _ => pieces.push(Piece { tiles: None, image, output, base: 0 }),
             }
         }
-        let work: usize = plans.iter().map(|plan| plan.table.segments() * plan.depth).sum::<usize>() * target_len(&pieces);
-        parallel::for_each(pieces.into_iter(), work / plans.len().max(1), |piece| {
-            for plan in piece.plans {
-                for (group, weights) in plan.weights.iter().enumerate() {
-                    let Ok(panels) = weights.panels() else { continue };
+        let products: usize = plans.iter().map(|plan| plan.table.segments() * plan.depth).max().unwrap_or(0);
+        let outputs: usize = pieces.iter().map(|piece| piece.output.len()).sum();
+        parallel::for_each(pieces.into_iter(), outputs.saturating_mul(products), |piece| {
+            for (plan, panels) in plans.iter().zip(&panels) {
+                for (group, &panels) in panels.iter().enumerate() {
                     level.run(RowBlock {
                         table: &plan.table,
                         tiles: piece.tiles.clone().unwrap_or(0..plan.table.tiles()),
@@ -361,8 +408,8 @@ impl Convolution {
                         zeros,
                         panels,
                         columns,
-                        start: bias.map_or(Start::Zero, |bias| Start::Bias(&bias[group * columns..])),
-                        activation,
+                        start: finish.bias.map_or(Start::Zero, |bias| Start::Bias(&bias[group * columns..])),
+                        activation: finish.activation,
                         output: piece.output,
                         output_base: piece.base,
                         output_shift: group * columns,
@@ -386,15 +433,10 @@ impl Plan {
 
 /// Some tiles of one image (or all of them, in every phase), and the output that they write.
 struct Piece<'a> {
-    plans: &'a [Plan],
     tiles: Option<Range<usize>>,
     image: &'a [f32],
     output: &'a mut [f32],
     base: usize,
-}
-
-fn target_len(pieces: &[Piece<'_>]) -> usize {
-    pieces.iter().map(|piece| piece.output.len()).sum()
 }
 
 /// Sizes of tensors fit `isize`: [`crate::Shape`] has checked it.

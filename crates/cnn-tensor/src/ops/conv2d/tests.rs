@@ -11,7 +11,8 @@ use crate::simd::{self, Level};
 /// Numbers in [-1, 1).
 fn random(shape: &[usize], key: u64) -> Tensor {
     let key = Key::new(key);
-    let values: Vec<f32> = (0..Shape::new(shape).unwrap().len()).map(|i| 2.0 * key.uniform(i as u64) - 1.0).collect();
+    let values: Vec<f32> =
+        (0..Shape::new(shape).unwrap().len()).map(|i| 2.0 * key.uniform(i as u64) - 1.0).collect();
     Tensor::from_slice(shape, &values).unwrap()
 }
 
@@ -27,10 +28,18 @@ fn absolute(tensor: &Tensor) -> Tensor {
 /// |got - expected| <= 1e-5 x (sum of |products|), element by element.
 fn assert_within(got: &Tensor, expected: &Tensor, magnitude: &Tensor, what: &str) {
     assert_eq!(got.shape(), expected.shape(), "{what}");
-    let triples = got.to_f64_vec().unwrap().into_iter().zip(expected.to_f64_vec().unwrap()).zip(magnitude.to_f64_vec().unwrap());
+    let triples = got
+        .to_f64_vec()
+        .unwrap()
+        .into_iter()
+        .zip(expected.to_f64_vec().unwrap())
+        .zip(magnitude.to_f64_vec().unwrap());
     for (index, ((got, expected), magnitude)) in triples.enumerate() {
         let bound = 1e-5 * (magnitude + 1e-30);
-        assert!((got - expected).abs() <= bound, "{what}: element {index} is {got}, expected {expected} within {bound}");
+        assert!(
+            (got - expected).abs() <= bound,
+            "{what}: element {index} is {got}, expected {expected} within {bound}"
+        );
     }
 }
 
@@ -98,7 +107,12 @@ fn check(case: &Case) {
                 poisoned(|| grad_weight(&x, &grad, &weight_shape, options).unwrap()),
             ];
             for (pass, name) in ["forward", "input gradient", "weight gradient"].iter().enumerate() {
-                assert_within(&got[pass], &expected[pass], &magnitude[pass], &format!("{level}: {name} of {case:?}"));
+                assert_within(
+                    &got[pass],
+                    &expected[pass],
+                    &magnitude[pass],
+                    &format!("{level}: {name} of {case:?}"),
+                );
             }
         });
     }
@@ -200,7 +214,8 @@ fn the_bits_do_not_depend_on_threads_or_on_the_batch() {
 fn not_a_number_passes_through_convolution_and_relu() {
     let mut x = random(&[1, 4, 4, 2], 1);
     x.as_mut_slice::<f32>().unwrap()[0] = f32::NAN;
-    let y = forward(&x, &random(&[1, 1, 2, 3], 2), None, Activation::Relu, &Conv2dOptions::default()).unwrap();
+    let y =
+        forward(&x, &random(&[1, 1, 2, 3], 2), None, Activation::Relu, &Conv2dOptions::default()).unwrap();
     let y = y.to_vec::<f32>().unwrap();
     assert!(y[..3].iter().all(|v| v.is_nan()) && y[3..].iter().all(|v| v.is_finite()));
 }
@@ -209,19 +224,33 @@ fn not_a_number_passes_through_convolution_and_relu() {
 fn misfits_are_named() {
     let options = Conv2dOptions::default();
     let message = |x: &[usize], weight: &[usize], options: &Conv2dOptions| {
-        forward(&Tensor::zeros(x, DType::F32).unwrap(), &Tensor::zeros(weight, DType::F32).unwrap(), None, Activation::Identity, options)
-            .unwrap_err()
-            .to_string()
+        forward(
+            &Tensor::zeros(x, DType::F32).unwrap(),
+            &Tensor::zeros(weight, DType::F32).unwrap(),
+            None,
+            Activation::Identity,
+            options,
+        )
+        .unwrap_err()
+        .to_string()
     };
     assert_eq!(
         message(&[8, 28, 28, 64], &[3, 3, 128, 128], &options),
         "conv2d: input [8, 28, 28, 64] has 64 channels, the kernel [3, 3, 128, 128] takes 128"
     );
-    assert!(message(&[8, 28, 28], &[3, 3, 1, 1], &options).contains("should be [batch, height, width, channels]"));
+    assert!(
+        message(&[8, 28, 28], &[3, 3, 1, 1], &options).contains("should be [batch, height, width, channels]")
+    );
     assert!(message(&[1, 2, 2, 1], &[3, 3, 1, 1], &options).contains("does not fit"));
     let groups = Conv2dOptions { groups: 2, ..options };
-    assert!(message(&[1, 4, 4, 4], &[1, 1, 2, 3], &groups).contains("2 groups do not divide the 3 output channels"));
+    assert!(
+        message(&[1, 4, 4, 4], &[1, 1, 2, 3], &groups)
+            .contains("2 groups do not divide the 3 output channels")
+    );
     let half = Tensor::zeros(&[1, 4, 4, 1], DType::F16).unwrap();
     let weight = Tensor::zeros(&[1, 1, 1, 1], DType::F16).unwrap();
-    assert!(matches!(forward(&half, &weight, None, Activation::Identity, &options), Err(Error::DType { .. })));
+    assert!(matches!(
+        forward(&half, &weight, None, Activation::Identity, &options),
+        Err(Error::DType { .. })
+    ));
 }

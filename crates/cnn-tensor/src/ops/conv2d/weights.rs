@@ -105,9 +105,12 @@ struct Part {
 fn parts(geometry: &Geometry, slices: usize) -> Vec<Part> {
     let channels = geometry.group_in_c();
     let offset = |tap_y: usize, tap_x: usize, channel: usize| {
-        (tap_y * geometry.vertical.dilation * geometry.in_w + tap_x * geometry.horizontal.dilation) * geometry.in_c + channel
+        (tap_y * geometry.vertical.dilation * geometry.in_w + tap_x * geometry.horizontal.dilation)
+            * geometry.in_c
+            + channel
     };
-    let taps = (0..geometry.vertical.kernel).flat_map(|y| (0..geometry.horizontal.kernel).map(move |x| (y, x)));
+    let taps =
+        (0..geometry.vertical.kernel).flat_map(|y| (0..geometry.horizontal.kernel).map(move |x| (y, x)));
     let mut parts: Vec<Part> = if has_padding(geometry) {
         taps.map(|(y, x)| Part { tap: [y, x], rows: (0..channels).collect() }).collect()
     } else {
@@ -139,9 +142,10 @@ fn bands(geometry: &Geometry, part: &Part) -> Vec<Vec<Run>> {
     for first in (0..out_h).step_by(rows_in_band) {
         let mut runs: Vec<Run> = Vec::new();
         for out_y in first.max(inside.start)..(first + rows_in_band).min(inside.end) {
-            let (Some(y), Some(x)) =
-                (vertical.position(out_y, part.tap[0], in_h), horizontal.position(columns.start, part.tap[1], in_w))
-            else {
+            let (Some(y), Some(x)) = (
+                vertical.position(out_y, part.tap[0], in_h),
+                horizontal.position(columns.start, part.tap[1], in_w),
+            ) else {
                 continue;
             };
             let run = Run {
@@ -190,13 +194,15 @@ fn has_padding(geometry: &Geometry) -> bool {
     let whole = |window: &crate::ops::window::Window, input, output: usize| {
         (0..window.kernel).all(|tap| window.inside(tap, input, output) == (0..output))
     };
-    !(whole(&geometry.vertical, geometry.in_h, geometry.out_h) && whole(&geometry.horizontal, geometry.in_w, geometry.out_w))
+    !(whole(&geometry.vertical, geometry.in_h, geometry.out_h)
+        && whole(&geometry.horizontal, geometry.in_w, geometry.out_w))
 }
 
 /// The input with its padding around it, and the geometry that then needs none.
 fn pad(geometry: &Geometry, x: &[f32]) -> Result<(Tensor, Geometry)> {
     let Geometry { batch, in_h, in_w, in_c, vertical, horizontal, .. } = *geometry;
-    let (height, width) = (in_h + vertical.before + vertical.after, in_w + horizontal.before + horizontal.after);
+    let (height, width) =
+        (in_h + vertical.before + vertical.after, in_w + horizontal.before + horizontal.after);
     let mut padded = Tensor::zeros(&[batch, height, width, in_c], DType::F32)?;
     let images = padded.as_mut_slice::<f32>()?.chunks_exact_mut(height * width * in_c);
     parallel::for_each(images.zip(x.chunks_exact(in_h * in_w * in_c)), x.len(), |(image, source)| {

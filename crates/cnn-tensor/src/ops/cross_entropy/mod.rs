@@ -2,9 +2,14 @@
 //!
 //! The gradient is the difference of two distributions, so the probabilities are all that has to be kept.
 
+mod exp;
 mod reference;
+#[cfg(test)]
+mod tests;
+mod vector;
 
 use crate::ops::check;
+use crate::ops::in_place::owned;
 use crate::{DType, Error, Result, Tensor};
 
 /// What [`forward`] computes.
@@ -40,12 +45,12 @@ pub fn forward(logits: &Tensor, labels: &Tensor, smoothing: f64) -> Result<Forwa
     let labels = check_labels(logits, labels, smoothing)?;
     let mut probabilities = Tensor::stale(logits.shape(), logits.dtype())?;
     let loss = match logits.dtype() {
-        DType::F32 => Tensor::scalar(reference::forward(
-            logits.as_slice::<f32>()?,
+        DType::F32 => Tensor::scalar(vector::forward(
+            logits.as_slice()?,
             labels,
             smoothing,
             probabilities.as_mut_slice()?,
-        )),
+        )?),
         DType::F64 => Tensor::scalar(reference::forward(
             logits.as_slice::<f64>()?,
             labels,
@@ -62,44 +67,56 @@ pub fn forward(logits: &Tensor, labels: &Tensor, smoothing: f64) -> Result<Forwa
 ///
 /// # Errors
 /// As [`forward`]; [`Error::Shape`] where `grad_loss` is not a scalar.
-pub fn backward(mut probabilities: Tensor, labels: &Tensor, smoothing: f64, grad_loss: &Tensor) -> Result<Tensor> {
+pub fn backward(
+    probabilities: Tensor,
+    labels: &Tensor,
+    smoothing: f64,
+    grad_loss: &Tensor,
+) -> Result<Tensor> {
     let labels = check_labels(&probabilities, labels, smoothing)?;
     if grad_loss.rank() != 0 {
-        return Err(Error::shape(OP, format!("gradient {:?} of the loss, expected a scalar", grad_loss.shape())));
+        return Err(Error::shape(
+            OP,
+            format!("gradient {:?} of the loss, expected a scalar", grad_loss.shape()),
+        ));
     }
     let factor = grad_loss.item()? / labels.len() as f64;
     let classes = probabilities.shape()[1];
-    if !probabilities.is_unique() {
-        probabilities = copy(&probabilities)?;
-    }
     match probabilities.dtype() {
         DType::F32 => {
-            reference::backward(probabilities.as_mut_slice::<f32>()?, classes, labels, smoothing, factor);
+            let mut result = owned::<f32>(probabilities)?;
+            vector::backward(result.as_mut_slice()?, classes, labels, smoothing, factor)?;
+            Ok(result)
         }
-        _ => reference::backward(probabilities.as_mut_slice::<f64>()?, classes, labels, smoothing, factor),
+        _ => {
+            let mut result = owned::<f64>(probabilities)?;
+            reference::backward::<f64>(result.as_mut_slice()?, classes, labels, smoothing, factor);
+            Ok(result)
+        }
     }
-    Ok(probabilities)
 }
 
 /// `exp(x) / sum(exp(x))` over the last axis, shifted by the row's maximum so that nothing overflows.
 ///
 /// # Errors
 /// [`Error::Shape`] for a scalar; [`Error::DType`] unless `F32` or `F64`.
-pub fn softmax(mut x: Tensor) -> Result<Tensor> {
+pub fn softmax(x: Tensor) -> Result<Tensor> {
     let Some(&last) = x.shape().last() else {
         return Err(Error::shape("softmax", "input [] is a scalar, expected at least one axis"));
     };
-    if !x.dtype().is_compute() {
-        return Err(check::not_compute("softmax", x.dtype()));
-    }
-    if !x.is_unique() {
-        x = copy(&x)?;
-    }
     match x.dtype() {
-        DType::F32 => reference::softmax(x.as_mut_slice::<f32>()?, last),
-        _ => reference::softmax(x.as_mut_slice::<f64>()?, last),
+        DType::F32 => {
+            let mut result = owned::<f32>(x)?;
+            vector::softmax(result.as_mut_slice()?, last)?;
+            Ok(result)
+        }
+        DType::F64 => {
+            let mut result = owned::<f64>(x)?;
+            reference::softmax::<f64>(result.as_mut_slice()?, last);
+            Ok(result)
+        }
+        met => Err(check::not_compute("softmax", met)),
     }
-    Ok(x)
 }
 
 const OP: &str = "cross_entropy";
@@ -109,7 +126,8 @@ fn check_labels<'a>(logits: &Tensor, labels: &'a Tensor, smoothing: f64) -> Resu
         return Err(Error::shape(OP, format!("logits {:?}, expected [batch, classes]", logits.shape())));
     };
     if labels.shape() != [batch] {
-        let problem = format!("labels {:?} for logits {:?}, expected [{batch}]", labels.shape(), logits.shape());
+        let problem =
+            format!("labels {:?} for logits {:?}, expected [{batch}]", labels.shape(), logits.shape());
         return Err(Error::shape(OP, problem));
     }
     if !logits.dtype().is_compute() {
@@ -128,14 +146,4 @@ fn check_labels<'a>(logits: &Tensor, labels: &'a Tensor, smoothing: f64) -> Resu
             "0 to the number of classes less one",
         )),
     }
-}
-
-/// A copy in a buffer of its own.
-fn copy(x: &Tensor) -> Result<Tensor> {
-    let mut result = Tensor::stale(x.shape(), x.dtype())?;
-    match x.dtype() {
-        DType::F32 => result.as_mut_slice::<f32>()?.copy_from_slice(x.as_slice()?),
-        _ => result.as_mut_slice::<f64>()?.copy_from_slice(x.as_slice()?),
-    }
-    Ok(result)
 }

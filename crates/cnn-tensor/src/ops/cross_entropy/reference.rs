@@ -18,7 +18,8 @@ pub(super) fn forward<F: Float>(logits: &[F], labels: &[i64], smoothing: f64, pr
         }
         let on_label = F::from_f64(1.0 - smoothing) * (log_sum - x[label as usize]);
         // Without smoothing a class of probability zero must not turn 0 * infinity into NaN.
-        let on_all = if smoothing > 0.0 { F::from_f64(smoothing / classes as f64) * uniform } else { F::ZERO };
+        let on_all =
+            if smoothing > 0.0 { F::from_f64(smoothing / classes as f64) * uniform } else { F::ZERO };
         total += on_label + on_all;
     }
     total / F::from_f64(labels.len() as f64)
@@ -31,7 +32,8 @@ pub(super) fn backward<F: Float>(
     smoothing: f64,
     factor: f64,
 ) {
-    let [everywhere, on_label, factor] = [smoothing / classes as f64, 1.0 - smoothing, factor].map(F::from_f64);
+    let [everywhere, on_label, factor] =
+        [smoothing / classes as f64, 1.0 - smoothing, factor].map(F::from_f64);
     for (row, &label) in probabilities.chunks_exact_mut(classes.max(1)).zip(labels) {
         row[label as usize] -= on_label;
         for p in row {

@@ -2,6 +2,7 @@
 //!
 //! A dense layer is a 1x1 convolution of images of one pixel, so it runs on the convolution's kernels.
 
+mod fast;
 pub mod reference;
 #[cfg(test)]
 mod tests;
@@ -49,12 +50,13 @@ pub fn forward(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, activation: A
     if let Some(bias) = bias {
         expect(bias, "dense bias", x.dtype(), &[geometry.out_features])?;
     }
-    let flat = if x.dtype() == DType::F64 {
-        reference::forward::<f64>(&geometry, x, weight, bias, activation)?
-    } else {
-        reference::forward::<f32>(&geometry, x, weight, bias, activation)?
-    };
-    flat.reshape(&output.shape)
+    if x.dtype() == DType::F64 {
+        return reference::forward::<f64>(&geometry, x, weight, bias, activation)?.reshape(&output.shape);
+    }
+    let mut result = Tensor::stale(&output.shape, DType::F32)?;
+    let bias = bias.map(Tensor::as_slice).transpose()?;
+    fast::forward(&geometry, x.as_slice()?, weight.as_slice()?, bias, activation, result.as_mut_slice()?)?;
+    Ok(result)
 }
 
 /// Gradient with respect to the input: `grad_output weight^T`.
@@ -66,6 +68,9 @@ pub fn grad_input(grad_output: &Tensor, weight: &Tensor) -> Result<Tensor> {
     let &[in_features, out_features] = weight.shape() else {
         return Err(Error::shape(OP, format!("weight {:?} should be [in, out]", weight.shape())));
     };
+    if in_features == 0 || out_features == 0 {
+        return Err(Error::shape(OP, format!("weight {:?} needs features on both sides", weight.shape())));
+    }
     grad_output.expect_compute(OP)?;
     let mut dims = grad_output.shape().to_vec();
     if dims.pop() != Some(out_features) || grad_output.dtype() != weight.dtype() {
@@ -77,12 +82,12 @@ pub fn grad_input(grad_output: &Tensor, weight: &Tensor) -> Result<Tensor> {
     let rows = dims.iter().product();
     dims.push(in_features);
     let geometry = Geometry { rows, in_features, out_features };
-    let flat = if weight.dtype() == DType::F64 {
-        reference::grad_input::<f64>(&geometry, grad_output, weight)?
-    } else {
-        reference::grad_input::<f32>(&geometry, grad_output, weight)?
-    };
-    flat.reshape(&dims)
+    if weight.dtype() == DType::F64 {
+        return reference::grad_input::<f64>(&geometry, grad_output, weight)?.reshape(&dims);
+    }
+    let mut result = Tensor::stale(&dims, DType::F32)?;
+    fast::grad_input(&geometry, grad_output.as_slice()?, weight.as_slice()?, result.as_mut_slice()?)?;
+    Ok(result)
 }
 
 /// Gradient with respect to the weight: `x^T grad_output`, summed over all leading dimensions.
@@ -97,7 +102,7 @@ pub fn grad_weight(x: &Tensor, grad_output: &Tensor) -> Result<Tensor> {
     else {
         return Err(Error::shape(OP, "input and gradient need a last dimension"));
     };
-    if x_rows != grad_rows || x.dtype() != grad_output.dtype() {
+    if in_features == 0 || out_features == 0 || x_rows != grad_rows || x.dtype() != grad_output.dtype() {
         return Err(Error::shape(
             OP,
             format!("input {:?} and gradient {:?} do not fit", x.spec(), grad_output.spec()),
@@ -105,16 +110,23 @@ pub fn grad_weight(x: &Tensor, grad_output: &Tensor) -> Result<Tensor> {
     }
     let geometry = Geometry { rows: x_rows.iter().product(), in_features, out_features };
     if x.dtype() == DType::F64 {
-        reference::grad_weight::<f64>(&geometry, x, grad_output)
-    } else {
-        reference::grad_weight::<f32>(&geometry, x, grad_output)
+        return reference::grad_weight::<f64>(&geometry, x, grad_output);
     }
+    let mut result = Tensor::stale(&[in_features, out_features], DType::F32)?;
+    fast::grad_weight(&geometry, x.as_slice()?, grad_output.as_slice()?, result.as_mut_slice()?)?;
+    Ok(result)
 }
 
 fn geometry(x: &[usize], weight: &[usize]) -> Result<Geometry> {
     let &[in_features, out_features] = weight else {
-        return Err(Error::shape("dense", format!("weight {weight:?} should be [in features, out features]")));
+        return Err(Error::shape(
+            "dense",
+            format!("weight {weight:?} should be [in features, out features]"),
+        ));
     };
+    if in_features == 0 || out_features == 0 {
+        return Err(Error::shape("dense", format!("weight {weight:?} needs features on both sides")));
+    }
     let Some((&features, rows)) = x.split_last() else {
         return Err(Error::shape("dense", "the input is a scalar, expected [.., in features]"));
     };

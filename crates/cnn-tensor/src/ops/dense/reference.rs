@@ -32,7 +32,11 @@ pub(crate) fn forward<F: Float>(
 }
 
 /// See [`super::grad_input`]; the result is `[rows, in_features]`.
-pub(crate) fn grad_input<F: Float>(geometry: &Geometry, grad_output: &Tensor, weight: &Tensor) -> Result<Tensor> {
+pub(crate) fn grad_input<F: Float>(
+    geometry: &Geometry,
+    grad_output: &Tensor,
+    weight: &Tensor,
+) -> Result<Tensor> {
     let Geometry { rows, in_features, out_features } = *geometry;
     let mut result = Tensor::zeros(&[rows, in_features], F::DTYPE)?;
     let target = result.as_mut_slice::<F>()?;

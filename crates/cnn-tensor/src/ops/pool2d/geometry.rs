@@ -6,6 +6,10 @@ use super::{PaddingCounts, Pool2dOptions};
 use crate::ops::window::Window;
 use crate::{DType, Element, Error, Result, Shape, Spec, Tensor};
 
+/// Positions in a window are carried as single-precision floats, which hold all whole numbers up to here with
+/// room for [`whole_bits`].
+const MOST_TAPS: usize = 1 << 23;
+
 /// Sizes and windows of one call. Every window covers at least one element of the padded image.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Geometry {
@@ -23,7 +27,10 @@ pub(super) struct Geometry {
 impl Geometry {
     pub(super) fn new(op: &'static str, input: &[usize], options: &Pool2dOptions) -> Result<Self> {
         let &[batch, in_h, in_w, channels] = input else {
-            return Err(Error::shape(op, format!("input {input:?}, expected [batch, height, width, channels]")));
+            return Err(Error::shape(
+                op,
+                format!("input {input:?}, expected [batch, height, width, channels]"),
+            ));
         };
         let Pool2dOptions { kernel, stride, padding, dilation, rounding, padding_counts } = *options;
         let window = |axis: usize, before, after| {
@@ -34,7 +41,10 @@ impl Geometry {
         let columns = window(1, padding.left, padding.right);
         for (window, input) in [(&rows, in_h), (&columns, in_w)] {
             if input == 0 {
-                return Err(Error::shape(op, format!("input {:?} has no pixels", [batch, in_h, in_w, channels])));
+                return Err(Error::shape(
+                    op,
+                    format!("input {:?} has no pixels", [batch, in_h, in_w, channels]),
+                ));
             }
             let extent = window.kernel.saturating_sub(1).saturating_mul(window.dilation).saturating_add(1);
             let most = window.before.max(window.after);
@@ -42,8 +52,8 @@ impl Geometry {
                 return Err(Error::argument(op, "padding", most, "less than the extent of the window"));
             }
         }
-        if kernel[0].checked_mul(kernel[1]).is_none_or(|taps| taps > i32::MAX as usize) {
-            return Err(Error::argument(op, "kernel", format!("{kernel:?}"), "at most 2^31 - 1 taps"));
+        if kernel[0].checked_mul(kernel[1]).is_none_or(|taps| taps > MOST_TAPS) {
+            return Err(Error::argument(op, "kernel", format!("{kernel:?}"), "at most 2^23 taps"));
         }
         let (out_h, out_w) = (rows.output_size(op, in_h)?, columns.output_size(op, in_w)?);
         Ok(Self { batch, in_h, in_w, channels, out_h, out_w, rows, columns, padding_counts })
@@ -80,11 +90,39 @@ impl Geometry {
 }
 
 /// The taps of window `index` that read inside an axis of `input` elements.
+#[inline(always)]
 pub(super) fn taps(window: &Window, index: usize, input: usize) -> Range<usize> {
     let start = index * window.stride;
+    let extent = (window.kernel - 1) * window.dilation + 1;
+    if start >= window.before && start + extent <= input + window.before {
+        // Most windows are inside, and divisions would cost more than a small window itself.
+        return 0..window.kernel;
+    }
     let first = window.before.saturating_sub(start).div_ceil(window.dilation);
     let end = (input + window.before).saturating_sub(start).div_ceil(window.dilation).min(window.kernel);
     first.min(end)..end
+}
+
+/// Calls `work(out_y, k_y)` for every window row and tap that read row `y` of the input, in order of `out_y`.
+#[inline(always)]
+pub(super) fn for_each_reader(g: &Geometry, y: usize, mut work: impl FnMut(usize, usize)) {
+    let window = &g.rows;
+    let reach = y + window.before;
+    let first = reach.saturating_sub((window.kernel - 1) * window.dilation).div_ceil(window.stride);
+    for out_y in first..g.out_h.min(reach / window.stride + 1) {
+        let distance = reach - out_y * window.stride;
+        if distance.is_multiple_of(window.dilation) {
+            work(out_y, distance / window.dilation);
+        }
+    }
+}
+
+/// The taps of the window column `out_x` that read inside the image, each with the column that it reads.
+#[inline(always)]
+pub(super) fn columns(g: &Geometry, out_x: usize) -> impl Iterator<Item = (usize, usize)> {
+    let window = g.columns;
+    taps(&window, out_x, g.in_w)
+        .map(move |k_x| (k_x, out_x * window.stride + k_x * window.dilation - window.before))
 }
 
 /// Elements of the padded axis that window `index` covers; a window of `Rounding::Ceil` may reach past its end.
@@ -95,6 +133,8 @@ fn padded_len(window: &Window, index: usize, input: usize) -> usize {
 /// The integer that holds a position in a window.
 pub(super) trait Index: Element {
     fn from_tap(tap: usize) -> Self;
+    /// From a whole number in a vector's lane.
+    fn from_lane(tap: f32) -> Self;
     fn to_tap(self) -> usize;
 }
 
@@ -102,6 +142,11 @@ impl Index for u8 {
     #[inline(always)]
     fn from_tap(tap: usize) -> Self {
         tap as u8
+    }
+
+    #[inline(always)]
+    fn from_lane(tap: f32) -> Self {
+        whole_bits(tap) as u8
     }
 
     #[inline(always)]
@@ -117,7 +162,20 @@ impl Index for i32 {
     }
 
     #[inline(always)]
+    fn from_lane(tap: f32) -> Self {
+        whole_bits(tap) as i32
+    }
+
+    #[inline(always)]
     fn to_tap(self) -> usize {
         self as usize
     }
+}
+
+/// A whole number from 0 to 2^23 - 1: added to 2^23, it is what the fraction's bits hold. Unlike a conversion,
+/// which has to look after NaN and overflow, this is vector code on every machine.
+#[inline(always)]
+fn whole_bits(value: f32) -> u32 {
+    const TWO_TO_23: f32 = 8_388_608.0;
+    (value + TWO_TO_23).to_bits() & 0x7F_FFFF
 }

@@ -5,11 +5,15 @@
 //! Global pooling is a window as large as the image; adaptive pooling is not here.
 
 mod geometry;
+mod kernels;
 mod reference;
+#[cfg(test)]
+mod tests;
+mod vector;
 
 use crate::ops::check;
 use crate::ops::window::{Padding2d, Rounding};
-use crate::{DType, Error, Float, Result, Spec, Tensor};
+use crate::{DType, Error, Result, Spec, Tensor};
 
 use geometry::{Geometry, Index};
 
@@ -102,10 +106,10 @@ pub fn max_forward(x: &Tensor, options: &Pool2dOptions) -> Result<MaxPooled> {
     let mut output = Tensor::stale(&geometry.output_shape(), x.dtype())?;
     let mut indices = Tensor::stale(&geometry.output_shape(), index_dtype(options))?;
     match (x.dtype(), indices.dtype()) {
-        (DType::F32, DType::U8) => max::<f32, u8>(&geometry, x, &mut output, &mut indices)?,
-        (DType::F32, _) => max::<f32, i32>(&geometry, x, &mut output, &mut indices)?,
-        (DType::F64, DType::U8) => max::<f64, u8>(&geometry, x, &mut output, &mut indices)?,
-        (DType::F64, _) => max::<f64, i32>(&geometry, x, &mut output, &mut indices)?,
+        (DType::F32, DType::U8) => max::<u8>(&geometry, x, &mut output, &mut indices)?,
+        (DType::F32, _) => max::<i32>(&geometry, x, &mut output, &mut indices)?,
+        (DType::F64, DType::U8) => max_f64::<u8>(&geometry, x, &mut output, &mut indices)?,
+        (DType::F64, _) => max_f64::<i32>(&geometry, x, &mut output, &mut indices)?,
         (met, _) => return Err(check::not_compute(OP, met)),
     }
     Ok(MaxPooled { output, indices })
@@ -129,10 +133,10 @@ pub fn max_backward(
     check::dtype(OP, indices, index_dtype(options))?;
     let mut grad_input = Tensor::stale(input_shape, grad_output.dtype())?;
     match (grad_output.dtype(), indices.dtype()) {
-        (DType::F32, DType::U8) => max_back::<f32, u8>(&geometry, indices, grad_output, &mut grad_input)?,
-        (DType::F32, _) => max_back::<f32, i32>(&geometry, indices, grad_output, &mut grad_input)?,
-        (DType::F64, DType::U8) => max_back::<f64, u8>(&geometry, indices, grad_output, &mut grad_input)?,
-        (DType::F64, _) => max_back::<f64, i32>(&geometry, indices, grad_output, &mut grad_input)?,
+        (DType::F32, DType::U8) => max_back::<u8>(&geometry, indices, grad_output, &mut grad_input)?,
+        (DType::F32, _) => max_back::<i32>(&geometry, indices, grad_output, &mut grad_input)?,
+        (DType::F64, DType::U8) => max_back_f64::<u8>(&geometry, indices, grad_output, &mut grad_input)?,
+        (DType::F64, _) => max_back_f64::<i32>(&geometry, indices, grad_output, &mut grad_input)?,
         (met, _) => return Err(check::not_compute(OP, met)),
     }
     Ok(grad_input)
@@ -147,7 +151,7 @@ pub fn average_forward(x: &Tensor, options: &Pool2dOptions) -> Result<Tensor> {
     let geometry = average_geometry(OP, x.shape(), options)?;
     let mut output = Tensor::stale(&geometry.output_shape(), x.dtype())?;
     match x.dtype() {
-        DType::F32 => reference::average(&geometry, x.as_slice::<f32>()?, output.as_mut_slice()?),
+        DType::F32 => vector::average(&geometry, x.as_slice()?, output.as_mut_slice()?)?,
         DType::F64 => reference::average(&geometry, x.as_slice::<f64>()?, output.as_mut_slice()?),
         met => return Err(check::not_compute(OP, met)),
     }
@@ -169,10 +173,14 @@ pub fn average_backward(
     let mut grad_input = Tensor::stale(input_shape, grad_output.dtype())?;
     match grad_output.dtype() {
         DType::F32 => {
-            reference::average_backward(&geometry, grad_output.as_slice::<f32>()?, grad_input.as_mut_slice()?);
+            vector::average_backward(&geometry, grad_output.as_slice()?, grad_input.as_mut_slice()?)?;
         }
         DType::F64 => {
-            reference::average_backward(&geometry, grad_output.as_slice::<f64>()?, grad_input.as_mut_slice()?);
+            reference::average_backward(
+                &geometry,
+                grad_output.as_slice::<f64>()?,
+                grad_input.as_mut_slice()?,
+            );
         }
         met => return Err(check::not_compute(OP, met)),
     }
@@ -181,32 +189,35 @@ pub fn average_backward(
 
 fn average_geometry(op: &'static str, input: &[usize], options: &Pool2dOptions) -> Result<Geometry> {
     if options.dilation != [1, 1] {
-        return Err(Error::argument(op, "dilation", format!("{:?}", options.dilation), "1: averages have none"));
+        return Err(Error::argument(
+            op,
+            "dilation",
+            format!("{:?}", options.dilation),
+            "1: averages have none",
+        ));
     }
     Geometry::new(op, input, options)
 }
 
-fn max<F: Float, I: Index>(
-    geometry: &Geometry,
-    x: &Tensor,
-    output: &mut Tensor,
-    indices: &mut Tensor,
-) -> Result<()> {
-    reference::max::<F, I>(geometry, x.as_slice()?, output.as_mut_slice()?, indices.as_mut_slice()?);
+fn max<I: Index>(g: &Geometry, x: &Tensor, output: &mut Tensor, indices: &mut Tensor) -> Result<()> {
+    vector::max::<I>(g, x.as_slice()?, output.as_mut_slice()?, indices.as_mut_slice()?)
+}
+
+fn max_f64<I: Index>(g: &Geometry, x: &Tensor, output: &mut Tensor, indices: &mut Tensor) -> Result<()> {
+    reference::max::<f64, I>(g, x.as_slice()?, output.as_mut_slice()?, indices.as_mut_slice()?);
     Ok(())
 }
 
-fn max_back<F: Float, I: Index>(
-    geometry: &Geometry,
+fn max_back<I: Index>(g: &Geometry, indices: &Tensor, grad: &Tensor, grad_input: &mut Tensor) -> Result<()> {
+    vector::max_backward::<I>(g, indices.as_slice()?, grad.as_slice()?, grad_input.as_mut_slice()?)
+}
+
+fn max_back_f64<I: Index>(
+    g: &Geometry,
     indices: &Tensor,
-    grad_output: &Tensor,
+    grad: &Tensor,
     grad_input: &mut Tensor,
 ) -> Result<()> {
-    reference::max_backward::<F, I>(
-        geometry,
-        indices.as_slice()?,
-        grad_output.as_slice()?,
-        grad_input.as_mut_slice()?,
-    );
+    reference::max_backward::<f64, I>(g, indices.as_slice()?, grad.as_slice()?, grad_input.as_mut_slice()?);
     Ok(())
 }

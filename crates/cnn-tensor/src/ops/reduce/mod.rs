@@ -4,6 +4,9 @@
 //! that the bits do not depend on the number of threads.
 
 mod reference;
+#[cfg(test)]
+mod tests;
+mod vector;
 
 use crate::ops::check;
 use crate::{DType, Error, Result, Tensor};
@@ -14,7 +17,7 @@ use crate::{DType, Error, Result, Tensor};
 /// [`Error::DType`] unless `F32` or `F64`.
 pub fn sum(x: &Tensor) -> Result<Tensor> {
     match x.dtype() {
-        DType::F32 => Tensor::scalar(reference::sum(x.as_slice::<f32>()?)),
+        DType::F32 => Tensor::scalar(vector::sum(x.as_slice()?)? as f32),
         DType::F64 => Tensor::scalar(reference::sum(x.as_slice::<f64>()?)),
         met => Err(check::not_compute("sum", met)),
     }
@@ -34,7 +37,7 @@ pub fn sum(x: &Tensor) -> Result<Tensor> {
 /// [`Error::DType`] unless `F32` or `F64`.
 pub fn mean(x: &Tensor) -> Result<Tensor> {
     match x.dtype() {
-        DType::F32 => Tensor::scalar((f64::from(reference::sum(x.as_slice::<f32>()?)) / x.len() as f64) as f32),
+        DType::F32 => Tensor::scalar((vector::sum(x.as_slice()?)? / x.len() as f64) as f32),
         DType::F64 => Tensor::scalar(reference::sum(x.as_slice::<f64>()?) / x.len() as f64),
         met => Err(check::not_compute("mean", met)),
     }
@@ -51,7 +54,7 @@ pub fn sum_leading(x: &Tensor) -> Result<Tensor> {
     let channels = last_axis("sum_leading", x)?;
     let mut output = Tensor::stale(&[channels], x.dtype())?;
     match x.dtype() {
-        DType::F32 => reference::sum_leading(x.as_slice::<f32>()?, output.as_mut_slice()?),
+        DType::F32 => vector::sum_leading(x.as_slice()?, output.as_mut_slice()?)?,
         DType::F64 => reference::sum_leading(x.as_slice::<f64>()?, output.as_mut_slice()?),
         met => return Err(check::not_compute("sum_leading", met)),
     }
@@ -73,7 +76,7 @@ pub fn arg_max(x: &Tensor) -> Result<Tensor> {
     }
     let mut output = Tensor::stale(&x.shape()[..x.rank() - 1], DType::I64)?;
     match x.dtype() {
-        DType::F32 => reference::arg_max(x.as_slice::<f32>()?, last, output.as_mut_slice()?),
+        DType::F32 => vector::arg_max(x.as_slice()?, last, output.as_mut_slice()?)?,
         DType::F64 => reference::arg_max(x.as_slice::<f64>()?, last, output.as_mut_slice()?),
         met => return Err(check::not_compute("arg_max", met)),
     }
@@ -86,7 +89,7 @@ pub fn arg_max(x: &Tensor) -> Result<Tensor> {
 /// [`Error::DType`] unless `F32` or `F64`.
 pub fn is_finite(x: &Tensor) -> Result<bool> {
     match x.dtype() {
-        DType::F32 => Ok(reference::is_finite(x.as_slice::<f32>()?)),
+        DType::F32 => vector::is_finite(x.as_slice()?),
         DType::F64 => Ok(reference::is_finite(x.as_slice::<f64>()?)),
         met => Err(check::not_compute("is_finite", met)),
     }
@@ -99,12 +102,15 @@ pub fn is_finite(x: &Tensor) -> Result<bool> {
 pub fn max_abs_difference(a: &Tensor, b: &Tensor) -> Result<f64> {
     check::same_spec("max_abs_difference", ("left", a), ("right", b))?;
     match a.dtype() {
-        DType::F32 => Ok(reference::max_abs_difference(a.as_slice::<f32>()?, b.as_slice()?)),
+        DType::F32 => vector::max_abs_difference(a.as_slice()?, b.as_slice()?),
         DType::F64 => Ok(reference::max_abs_difference(a.as_slice::<f64>()?, b.as_slice()?)),
         met => Err(check::not_compute("max_abs_difference", met)),
     }
 }
 
 fn last_axis(op: &'static str, x: &Tensor) -> Result<usize> {
-    x.shape().last().copied().ok_or_else(|| Error::shape(op, "input [] is a scalar, expected at least one axis"))
+    x.shape()
+        .last()
+        .copied()
+        .ok_or_else(|| Error::shape(op, "input [] is a scalar, expected at least one axis"))
 }

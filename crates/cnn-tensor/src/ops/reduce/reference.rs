@@ -3,7 +3,7 @@
 use crate::Float;
 
 pub(super) fn sum<F: Float>(x: &[F]) -> F {
-    x.iter().copied().sum()
+    x.iter().fold(F::ZERO, |sum, &x| sum + x)
 }
 
 pub(super) fn sum_leading<F: Float>(x: &[F], output: &mut [F]) {

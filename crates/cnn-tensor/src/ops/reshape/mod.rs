@@ -2,7 +2,11 @@
 //!
 //! Works on every element type. A change of shape alone is [`Tensor::reshape`] and moves nothing.
 
+mod blocked;
+#[cfg(test)]
 mod reference;
+#[cfg(test)]
+mod tests;
 
 use crate::{DType, Element, Error, Result, Shape, Tensor};
 
@@ -75,7 +79,10 @@ pub fn unflatten_channels_first(x: Tensor, shape: &[usize]) -> Result<Tensor> {
     Shape::new(shape)?;
     let [batch, spatial, channels] = image(OP, shape)?;
     if x.shape() != [batch, channels * spatial] {
-        return Err(Error::shape(OP, format!("input {:?} is not the flattened form of {shape:?}", x.shape())));
+        return Err(Error::shape(
+            OP,
+            format!("input {:?} is not the flattened form of {shape:?}", x.shape()),
+        ));
     }
     permute(&x.reshape(&[batch, channels, spatial])?, &[0, 2, 1])?.reshape(shape)
 }
@@ -89,6 +96,5 @@ fn image(op: &'static str, shape: &[usize]) -> Result<[usize; 3]> {
 }
 
 fn permute_elements<E: Element>(x: &Tensor, axes: &[usize], output: &mut Tensor) -> Result<()> {
-    reference::permute(x.as_slice::<E>()?, x.shape(), axes, output.as_mut_slice::<E>()?);
-    Ok(())
+    blocked::permute(x.as_slice::<E>()?, x.shape(), axes, output.as_mut_slice::<E>()?)
 }

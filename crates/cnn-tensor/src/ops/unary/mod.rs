@@ -60,7 +60,10 @@ pub trait Unary: Sync {
 pub fn forward<U: Unary>(op: &U, x: Tensor) -> Result<Tensor> {
     match x.dtype() {
         DType::F32 => map(x, |x, y| vector::forward(op, x, y)),
-        DType::F64 => map(x, |x, y| { reference::forward::<U, f64>(op, x, y); Ok(()) }),
+        DType::F64 => map(x, |x, y| {
+            reference::forward::<U, f64>(op, x, y);
+            Ok(())
+        }),
         met => Err(check::not_compute(U::NAME, met)),
     }
 }
@@ -82,7 +85,10 @@ pub fn backward<U: Unary>(op: &U, kept: &Tensor, grad: Tensor) -> Result<Tensor>
         }
         DType::F64 => {
             let kept = kept.as_slice::<f64>()?;
-            map(grad, |grad, output| { reference::backward::<U, f64>(op, kept, grad, output); Ok(()) })
+            map(grad, |grad, output| {
+                reference::backward::<U, f64>(op, kept, grad, output);
+                Ok(())
+            })
         }
         met => Err(check::not_compute(U::NAME, met)),
     }

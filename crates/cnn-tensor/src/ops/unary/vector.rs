@@ -1,10 +1,10 @@
 //! The loops for `f32`: cut into pieces for the threads, compiled for each instruction set.
 
 use super::Unary;
+use crate::Result;
 use crate::ops::in_place::{PIECE, Source};
 use crate::parallel::for_each;
 use crate::simd::{self, Isa, Kernel};
-use crate::Result;
 
 pub(super) fn forward<U: Unary>(op: &U, x: Source<'_, f32>, output: &mut [f32]) -> Result<()> {
     let level = simd::active()?;
@@ -23,10 +23,14 @@ pub(super) fn backward<U: Unary>(
 ) -> Result<()> {
     let level = simd::active()?;
     let bytes = 3 * size_of_val(output);
-    for_each(output.chunks_mut(PIECE).zip(kept.chunks(PIECE)).enumerate(), bytes, |(piece, (output, kept))| {
-        let grad = grad.part(piece * PIECE..piece * PIECE + output.len());
-        level.run(Backward { op, kept, grad, output });
-    })
+    for_each(
+        output.chunks_mut(PIECE).zip(kept.chunks(PIECE)).enumerate(),
+        bytes,
+        |(piece, (output, kept))| {
+            let grad = grad.part(piece * PIECE..piece * PIECE + output.len());
+            level.run(Backward { op, kept, grad, output });
+        },
+    )
 }
 
 struct Forward<'a, U> {

@@ -4,7 +4,8 @@ use super::step::{AdamStep, SgdStep};
 use crate::Float;
 
 pub(super) fn sgd<F: Float>(parameter: &mut [F], grad: &[F], velocity: Option<&mut [F]>, step: &SgdStep) {
-    let [lr, weight_decay, carried, taken] = [step.lr, step.weight_decay, step.carried, step.taken].map(F::from_f64);
+    let [lr, weight_decay, carried, taken] =
+        [step.lr, step.weight_decay, step.carried, step.taken].map(F::from_f64);
     let Some(velocity) = velocity else {
         for (p, &g) in parameter.iter_mut().zip(grad) {
             *p -= lr * (g + weight_decay * *p);

@@ -73,7 +73,8 @@ impl Kernel for Momentum<'_> {
     #[inline(always)]
     fn run<I: Isa>(self, _isa: I) {
         let SgdStep { lr, weight_decay, carried, taken, first, direction } = *self.step;
-        let (lr, weight_decay, carried, taken) = (lr as f32, weight_decay as f32, carried as f32, taken as f32);
+        let (lr, weight_decay, carried, taken) =
+            (lr as f32, weight_decay as f32, carried as f32, taken as f32);
         let [by_grad, by_velocity] = [direction[0] as f32, direction[1] as f32];
         for ((p, &g), v) in self.parameter.iter_mut().zip(self.grad).zip(self.velocity) {
             let d = g + weight_decay * *p;
@@ -101,7 +102,8 @@ impl Kernel for Moments<'_> {
         let AdamStep { beta1, beta2, coupled, remaining, rate, correction, epsilon } = *self.step;
         // Taken from one in double precision: 1 - 0.999 in single precision is off by a relative 1e-5.
         let (taken1, taken2) = ((1.0 - beta1) as f32, (1.0 - beta2) as f32);
-        let (beta1, beta2, coupled, remaining) = (beta1 as f32, beta2 as f32, coupled as f32, remaining as f32);
+        let (beta1, beta2, coupled, remaining) =
+            (beta1 as f32, beta2 as f32, coupled as f32, remaining as f32);
         let (rate, correction, epsilon) = (rate as f32, correction as f32, epsilon as f32);
         let moments = self.first.iter_mut().zip(self.second);
         for ((p, &g), (m, v)) in self.parameter.iter_mut().zip(self.grad).zip(moments) {

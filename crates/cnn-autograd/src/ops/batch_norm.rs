@@ -1,0 +1,254 @@
+//! Batch normalisation, with the statistics of the batch or with given ones, fused with a residual sum and an
+//! activation: `act(norm(x) * weight + bias [+ residual])`.
+
+use cnn_tensor::ops::activation::Activation;
+use cnn_tensor::ops::batch_norm::{self, Affine, Backward, EvalSaved, ResidualGradient, Running, TrainSaved};
+use cnn_tensor::{Spec, Tensor};
+
+use super::{expect_compute, expect_same, expect_vector, reads_output, with_optional};
+use crate::function::{Buffer, Buffers, Function, Keeps, Output, Purpose, Saved, Wanted};
+use crate::{Attribute, Error, Result, Var};
+
+/// With the statistics of the batch; inputs are x, weight, bias and, if there is one, the residual.
+#[derive(Debug)]
+struct BatchNormTrain(Settings);
+
+/// With given statistics; inputs are x, weight, bias, mean, variance and, if there is one, the residual.
+#[derive(Debug)]
+struct BatchNormEval(Settings);
+
+#[derive(Debug, Clone, Copy)]
+struct Settings {
+    epsilon: f64,
+    activation: Activation,
+}
+
+impl Settings {
+    fn attributes(self) -> Vec<Attribute> {
+        vec![Attribute::new("epsilon", self.epsilon), Attribute::new("activation", self.activation.name())]
+    }
+
+    fn affine<'a>(self, weight: &'a Tensor, bias: &'a Tensor) -> Affine<'a> {
+        Affine { weight, bias, epsilon: self.epsilon }
+    }
+}
+
+impl Function for BatchNormTrain {
+    fn name(&self) -> &'static str {
+        "batch_norm_train"
+    }
+
+    fn attributes(&self) -> Vec<Attribute> {
+        self.0.attributes()
+    }
+
+    fn infer(&self, inputs: &[Spec]) -> Result<Spec> {
+        let ([x, weight, bias], residual) = with_optional(self.name(), inputs.to_vec())?;
+        let channels = infer(self.name(), x, [("weight", weight), ("bias", bias)], residual)?;
+        let values = x.shape.len() / channels.max(1);
+        if values < 2 {
+            let problem =
+                format!("input {} has {values} values per channel, training needs 2 or more", x.shape);
+            return Err(cnn_tensor::Error::shape(self.name(), problem).into());
+        }
+        Ok(x)
+    }
+
+    fn keeps(&self, _wanted: &Wanted) -> Keeps {
+        Keeps::nothing().input(0).input(1).output_if(reads_output(self.0.activation))
+    }
+
+    fn buffers(&self, _inputs: &[Spec]) -> Buffers {
+        Buffers { output: Buffer::New, gradient: Some(0) }
+    }
+
+    fn extras(&self, inputs: &[Spec]) -> Result<Vec<Spec>> {
+        let channels = inputs.get(1).copied();
+        let channels = channels.ok_or(Error::Inputs {
+            op: self.name(),
+            met: inputs.len(),
+            expected: "3 or 4".into(),
+        })?;
+        Ok(vec![channels; 3])
+    }
+
+    fn forward(&self, inputs: Vec<Tensor>, _purpose: Purpose) -> Result<Output> {
+        let ([x, weight, bias], residual) = with_optional(self.name(), inputs)?;
+        let affine = self.0.affine(&weight, &bias);
+        let result = batch_norm::forward_train(&x, affine, residual.as_ref(), self.0.activation)?;
+        Ok(Output {
+            value: result.output,
+            extras: vec![result.mean, result.inverse_deviation, result.unbiased_variance],
+        })
+    }
+
+    fn backward(&self, saved: Saved, grad: Tensor) -> Result<Vec<Option<Tensor>>> {
+        let kept = TrainSaved {
+            x: saved.input(0)?,
+            output: output_or_input(&saved, self.0.activation)?,
+            weight: saved.input(1)?,
+            mean: saved.extra(0)?,
+            inverse_deviation: saved.extra(1)?,
+        };
+        let result = batch_norm::backward_train(kept, self.0.activation, residual_gradient(&saved, 3), grad)?;
+        let Backward { input, weight, bias, residual } = result;
+        let gradients = [Some(input), Some(weight), Some(bias), residual];
+        Ok(gradients.into_iter().take(saved.input_count()).collect())
+    }
+}
+
+impl Function for BatchNormEval {
+    fn name(&self) -> &'static str {
+        "batch_norm"
+    }
+
+    fn attributes(&self) -> Vec<Attribute> {
+        self.0.attributes()
+    }
+
+    fn infer(&self, inputs: &[Spec]) -> Result<Spec> {
+        let ([x, weight, bias, mean, variance], residual) = with_optional(self.name(), inputs.to_vec())?;
+        let vectors =
+            [("weight", weight), ("bias", bias), ("running mean", mean), ("running variance", variance)];
+        infer(self.name(), x, vectors, residual)?;
+        Ok(x)
+    }
+
+    fn keeps(&self, _wanted: &Wanted) -> Keeps {
+        let keeps = Keeps::nothing().input(0).input(1).input(2).input(3).input(4);
+        keeps.output_if(reads_output(self.0.activation))
+    }
+
+    fn buffers(&self, _inputs: &[Spec]) -> Buffers {
+        Buffers::in_place(0)
+    }
+
+    fn forward(&self, inputs: Vec<Tensor>, _purpose: Purpose) -> Result<Output> {
+        let ([x, weight, bias, mean, variance], residual) = with_optional(self.name(), inputs)?;
+        let running = Running { mean: &mean, variance: &variance };
+        let affine = self.0.affine(&weight, &bias);
+        Ok(batch_norm::forward_eval(x, running, affine, residual.as_ref(), self.0.activation)?.into())
+    }
+
+    fn backward(&self, saved: Saved, grad: Tensor) -> Result<Vec<Option<Tensor>>> {
+        if saved.wants(3) || saved.wants(4) {
+            let problem = "running mean and variance want a gradient, expected constants";
+            return Err(Error::operation(self.name(), problem));
+        }
+        let kept = EvalSaved {
+            x: saved.input(0)?,
+            output: output_or_input(&saved, self.0.activation)?,
+            running: Running { mean: saved.input(3)?, variance: saved.input(4)? },
+            affine: self.0.affine(saved.input(1)?, saved.input(2)?),
+        };
+        let result = batch_norm::backward_eval(kept, self.0.activation, residual_gradient(&saved, 5), grad)?;
+        let Backward { input, weight, bias, residual } = result;
+        let gradients = [Some(input), Some(weight), Some(bias), None, None, residual];
+        Ok(gradients.into_iter().take(saved.input_count()).collect())
+    }
+}
+
+/// Without an activation the kernel reads nothing of the output but its shape, which is the input's.
+fn output_or_input(saved: &Saved, activation: Activation) -> Result<&Tensor> {
+    if reads_output(activation) { saved.output() } else { saved.input(0) }
+}
+
+fn residual_gradient(saved: &Saved, index: usize) -> ResidualGradient {
+    if saved.wants(index) { ResidualGradient::Wanted } else { ResidualGradient::Absent }
+}
+
+/// Checks shapes; the number of channels.
+fn infer<const N: usize>(
+    op: &'static str,
+    x: Spec,
+    vectors: [(&'static str, Spec); N],
+    residual: Option<Spec>,
+) -> Result<usize> {
+    expect_compute(op, x)?;
+    let (2.., Some(&channels)) = (x.shape.rank(), x.shape.last()) else {
+        let problem = format!("input {} should be [batch, .., channels]", x.shape);
+        return Err(cnn_tensor::Error::shape(op, problem).into());
+    };
+    for (name, spec) in vectors {
+        expect_vector(op, name, spec, channels, x.dtype)?;
+    }
+    if let Some(residual) = residual {
+        expect_same(op, x, residual)?;
+    }
+    Ok(channels)
+}
+
+/// Learnt scale and shift, `[channels]` each, and the number under the root.
+#[derive(Debug, Clone)]
+pub struct Scaling {
+    /// Scale of the normalised value.
+    pub weight: Var,
+    /// Shift of the normalised value.
+    pub bias: Var,
+    /// Added to the variance before its root is taken.
+    pub epsilon: f64,
+}
+
+/// What follows the normalisation in the same pass.
+#[derive(Debug, Clone, Default)]
+pub struct Epilogue {
+    /// Added before the activation; of the input's shape.
+    pub residual: Option<Var>,
+    /// Applied last.
+    pub activation: Activation,
+}
+
+/// Given statistics, `[channels]` each.
+#[derive(Debug, Clone)]
+pub struct Statistics {
+    /// Mean of each channel.
+    pub mean: Var,
+    /// Variance of each channel.
+    pub variance: Var,
+}
+
+/// A batch normalised by its own statistics.
+#[derive(Debug)]
+pub struct Normalised {
+    /// The output.
+    pub output: Var,
+    /// Mean of each channel.
+    pub mean: Tensor,
+    /// Variance of each channel, divided by the number of values less one.
+    pub unbiased_variance: Tensor,
+}
+
+impl Var {
+    /// Normalises each channel by the mean and biased variance of this batch.
+    ///
+    /// # Shapes
+    /// `[batch, .., channels]`, unchanged.
+    ///
+    /// # Errors
+    /// As [`Var::apply`]; with fewer than two values per channel.
+    pub fn batch_norm_train(self, scaling: Scaling, epilogue: Epilogue) -> Result<Normalised> {
+        let Scaling { weight, bias, epsilon } = scaling;
+        let rule = BatchNormTrain(Settings { epsilon, activation: epilogue.activation });
+        let inputs = [self, weight, bias].into_iter().chain(epilogue.residual).collect();
+        let mut applied = Var::apply_with_extras(rule, inputs)?;
+        let (Some(unbiased_variance), 2..) = (applied.extras.pop(), applied.extras.len() + 1) else {
+            return Err(Error::rule("batch_norm_train", "forward made no statistics"));
+        };
+        let mean = applied.extras.swap_remove(0);
+        Ok(Normalised { output: applied.output, mean, unbiased_variance })
+    }
+
+    /// Normalises each channel by given statistics, which are constants to the gradient.
+    ///
+    /// # Shapes
+    /// `[batch, .., channels]`, unchanged.
+    ///
+    /// # Errors
+    /// As [`Var::apply`].
+    pub fn batch_norm(self, statistics: Statistics, scaling: Scaling, epilogue: Epilogue) -> Result<Var> {
+        let Scaling { weight, bias, epsilon } = scaling;
+        let rule = BatchNormEval(Settings { epsilon, activation: epilogue.activation });
+        let inputs = [self, weight, bias, statistics.mean.detach(), statistics.variance.detach()];
+        Var::apply(rule, inputs.into_iter().chain(epilogue.residual).collect())
+    }
+}

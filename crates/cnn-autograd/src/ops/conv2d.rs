@@ -1,0 +1,100 @@
+//! Two-dimensional convolution with bias and activation.
+
+use cnn_tensor::ops::activation::Activation;
+use cnn_tensor::ops::conv2d::{self, Conv2dOptions};
+use cnn_tensor::ops::reduce;
+use cnn_tensor::{Spec, Tensor};
+
+use super::{expect_vector, reads_output, through, with_optional};
+use crate::function::{Function, Keeps, Output, Purpose, Saved, Wanted};
+use crate::{Attribute, Result, Var};
+
+/// `act(conv(x, weight) + bias)`; inputs are x, weight and, if there is one, bias.
+#[derive(Debug)]
+struct Conv2d {
+    options: Conv2dOptions,
+    activation: Activation,
+}
+
+impl Function for Conv2d {
+    fn name(&self) -> &'static str {
+        "conv2d"
+    }
+
+    fn attributes(&self) -> Vec<Attribute> {
+        let Conv2dOptions { stride, padding, dilation, groups } = self.options;
+        vec![
+            Attribute::new("stride", stride),
+            Attribute::new("padding", [padding.top, padding.bottom, padding.left, padding.right]),
+            Attribute::new("dilation", dilation),
+            Attribute::new("groups", groups),
+            Attribute::new("activation", self.activation.name()),
+        ]
+    }
+
+    fn infer(&self, inputs: &[Spec]) -> Result<Spec> {
+        let ([x, weight], bias) = with_optional(self.name(), inputs.to_vec())?;
+        let output = conv2d::infer(x, weight, &self.options)?;
+        if let (Some(bias), Some(&channels)) = (bias, output.shape.last()) {
+            expect_vector(self.name(), "bias", bias, channels, x.dtype)?;
+        }
+        Ok(output)
+    }
+
+    fn multiply_adds(&self, inputs: &[Spec]) -> u64 {
+        match inputs {
+            [x, weight, ..] => conv2d::multiply_adds(*x, *weight, &self.options).unwrap_or(0),
+            _ => 0,
+        }
+    }
+
+    fn keeps(&self, wanted: &Wanted) -> Keeps {
+        let keeps = Keeps::nothing().input_if(0, wanted.input(1)).input_if(1, wanted.input(0));
+        keeps.output_if(reads_output(self.activation))
+    }
+
+    fn forward(&self, inputs: Vec<Tensor>, _purpose: Purpose) -> Result<Output> {
+        let ([x, weight], bias) = with_optional(self.name(), inputs)?;
+        Ok(conv2d::forward(&x, &weight, bias.as_ref(), self.activation, &self.options)?.into())
+    }
+
+    fn backward(&self, saved: Saved, grad: Tensor) -> Result<Vec<Option<Tensor>>> {
+        let grad = through(self.activation, &saved, grad)?;
+        let (input, kernel) = (saved.input_spec(0)?.shape, saved.input_spec(1)?.shape);
+        let x =
+            saved.if_wanted(0, || Ok(conv2d::grad_input(&grad, saved.input(1)?, &input, &self.options)?))?;
+        let weight = saved
+            .if_wanted(1, || Ok(conv2d::grad_weight(saved.input(0)?, &grad, &kernel, &self.options)?))?;
+        let bias = saved.if_wanted(2, || Ok(reduce::sum_leading(&grad)?))?;
+        Ok([x, weight, bias].into_iter().take(saved.input_count()).collect())
+    }
+}
+
+impl Var {
+    /// Convolution (cross-correlation).
+    ///
+    /// # Shapes
+    /// Input `[batch, in_h, in_w, in_c]`, weight `[k_h, k_w, in_c / groups, out_c]`, bias `[out_c]`; output
+    /// `[batch, out_h, out_w, out_c]`.
+    ///
+    /// # Errors
+    /// As [`Var::apply`].
+    pub fn conv2d(self, weight: Var, bias: Option<Var>, options: &Conv2dOptions) -> Result<Var> {
+        self.conv2d_act(weight, bias, Activation::Identity, options)
+    }
+
+    /// [`Var::conv2d`] with the activation applied as the output is stored.
+    ///
+    /// # Errors
+    /// As [`Var::apply`].
+    pub fn conv2d_act(
+        self,
+        weight: Var,
+        bias: Option<Var>,
+        activation: Activation,
+        options: &Conv2dOptions,
+    ) -> Result<Var> {
+        let inputs = [self, weight].into_iter().chain(bias).collect();
+        Var::apply(Conv2d { options: *options, activation }, inputs)
+    }
+}

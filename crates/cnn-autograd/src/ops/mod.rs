@@ -1,0 +1,72 @@
+//! The rules: one file for each operation of [`cnn_tensor::ops`], under the same name.
+//!
+//! A file holds the operation's [`Function`](crate::Function)s and its methods of [`Var`](crate::Var).
+//! Rules call kernels and decide which; there are no loops over elements here.
+
+pub mod batch_norm;
+pub mod binary;
+pub mod conv2d;
+pub mod cross_entropy;
+pub mod dense;
+pub mod dropout;
+pub mod pool2d;
+pub mod reduce;
+pub mod reshape;
+pub mod unary;
+
+use cnn_tensor::ops::activation::{self, Activation};
+use cnn_tensor::{DType, Spec, Tensor};
+
+use crate::function::Saved;
+use crate::{Error, Result};
+
+/// The gradient before a fused activation.
+fn through(activation: Activation, saved: &Saved, grad: Tensor) -> Result<Tensor> {
+    match activation {
+        Activation::Identity => Ok(grad),
+        activation => Ok(activation::backward(activation, saved.output()?, grad)?),
+    }
+}
+
+/// Whether backward through a fused activation reads the output.
+fn reads_output(activation: Activation) -> bool {
+    activation != Activation::Identity
+}
+
+/// Refuses an input that has not one value for each of `channels`.
+fn expect_vector(op: &'static str, name: &str, met: Spec, channels: usize, dtype: DType) -> Result<()> {
+    if met.shape == [channels] && met.dtype == dtype {
+        return Ok(());
+    }
+    let problem = format!("{name} is {} {}, expected {dtype} [{channels}]", met.dtype, met.shape);
+    Err(cnn_tensor::Error::shape(op, problem).into())
+}
+
+/// Refuses two inputs that differ in shape or type.
+fn expect_same(op: &'static str, left: Spec, right: Spec) -> Result<()> {
+    if left == right {
+        return expect_compute(op, left);
+    }
+    let problem = format!(
+        "the left input is {} {}, the right one {} {}, expected the same",
+        left.dtype, left.shape, right.dtype, right.shape
+    );
+    Err(cnn_tensor::Error::shape(op, problem).into())
+}
+
+/// Refuses an element type that does not compute.
+fn expect_compute(op: &'static str, met: Spec) -> Result<()> {
+    if met.dtype.is_compute() {
+        return Ok(());
+    }
+    Err(cnn_tensor::Error::dtype(op, met.dtype, "f32 or f64").into())
+}
+
+/// Inputs and an optional one behind them.
+fn with_optional<T, const N: usize>(op: &'static str, inputs: Vec<T>) -> Result<([T; N], Option<T>)> {
+    let met = inputs.len();
+    let wrong = || Error::Inputs { op, met, expected: format!("{N} or {}", N + 1) };
+    let mut inputs = inputs;
+    let last = if met == N + 1 { inputs.pop() } else { None };
+    Ok((inputs.try_into().map_err(|_| wrong())?, last))
+}

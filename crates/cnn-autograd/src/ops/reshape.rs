@@ -1,0 +1,104 @@
+//! Other shapes of the same elements: flattening of images, and reshaping.
+
+use cnn_tensor::ops::reshape;
+use cnn_tensor::{Shape, Spec, Tensor};
+
+use crate::function::{Buffers, Function, Output, Purpose, Saved, expect_inputs, take_inputs};
+use crate::{Attribute, Result, Var};
+
+/// Images to rows, channels first.
+#[derive(Debug)]
+struct Flatten;
+
+/// The same elements in the same order under another shape.
+#[derive(Debug)]
+struct Reshape(Shape);
+
+impl Function for Flatten {
+    fn name(&self) -> &'static str {
+        "flatten"
+    }
+
+    fn infer(&self, inputs: &[Spec]) -> Result<Spec> {
+        let [x] = expect_inputs(self.name(), inputs)?;
+        let [batch, features @ ..] = x.shape.dims() else {
+            let problem = "the input is a scalar, expected [batch, spatial.., channels]";
+            return Err(cnn_tensor::Error::shape(self.name(), problem).into());
+        };
+        if features.is_empty() {
+            let problem = format!("the input is {}, expected [batch, spatial.., channels]", x.shape);
+            return Err(cnn_tensor::Error::shape(self.name(), problem).into());
+        }
+        Ok(Spec::new(Shape::new(&[*batch, features.iter().product()])?, x.dtype))
+    }
+
+    fn buffers(&self, inputs: &[Spec]) -> Buffers {
+        let moves = inputs.first().is_some_and(|x| match x.shape.dims() {
+            [_, spatial @ .., channels] => *channels != 1 && spatial.iter().any(|&size| size != 1),
+            _ => false,
+        });
+        if moves { Buffers::default() } else { Buffers::shared(0) }
+    }
+
+    fn forward(&self, inputs: Vec<Tensor>, _purpose: Purpose) -> Result<Output> {
+        let [x] = take_inputs(self.name(), inputs)?;
+        Ok(reshape::flatten_channels_first(x)?.into())
+    }
+
+    fn backward(&self, saved: Saved, grad: Tensor) -> Result<Vec<Option<Tensor>>> {
+        Ok(vec![Some(reshape::unflatten_channels_first(grad, &saved.input_spec(0)?.shape)?)])
+    }
+}
+
+impl Function for Reshape {
+    fn name(&self) -> &'static str {
+        "reshape"
+    }
+
+    fn attributes(&self) -> Vec<Attribute> {
+        let dims = self.0.iter().map(|&dim| dim as u64).collect();
+        vec![Attribute { name: "shape", value: crate::Value::Integers(dims) }]
+    }
+
+    fn infer(&self, inputs: &[Spec]) -> Result<Spec> {
+        let [x] = expect_inputs(self.name(), inputs)?;
+        if x.shape.len() != self.0.len() {
+            return Err(cnn_tensor::Error::Length { shape: self.0, given: x.shape.len() }.into());
+        }
+        Ok(Spec::new(self.0, x.dtype))
+    }
+
+    fn buffers(&self, _inputs: &[Spec]) -> Buffers {
+        Buffers::shared(0)
+    }
+
+    fn forward(&self, inputs: Vec<Tensor>, _purpose: Purpose) -> Result<Output> {
+        let [x] = take_inputs(self.name(), inputs)?;
+        Ok(x.reshape(&self.0)?.into())
+    }
+
+    fn backward(&self, saved: Saved, grad: Tensor) -> Result<Vec<Option<Tensor>>> {
+        Ok(vec![Some(grad.reshape(&saved.input_spec(0)?.shape)?)])
+    }
+}
+
+impl Var {
+    /// Images as rows of features in channels-first order, as PyTorch's `flatten(1)` of NCHW gives them.
+    ///
+    /// # Shapes
+    /// `[batch, spatial.., channels]` to `[batch, channels * spatial]`.
+    ///
+    /// # Errors
+    /// As [`Var::apply`].
+    pub fn flatten(self) -> Result<Var> {
+        Var::apply(Flatten, vec![self])
+    }
+
+    /// The same elements, in the same order, under another shape.
+    ///
+    /// # Errors
+    /// As [`Var::apply`].
+    pub fn reshape(self, shape: &[usize]) -> Result<Var> {
+        Var::apply(Reshape(Shape::new(shape)?), vec![self])
+    }
+}

@@ -1,0 +1,138 @@
+//! Every rule against finite differences in `f64`. A file of `src/ops` without a file here fails the suite, and so
+//! does a rule that no case runs.
+
+mod batch_norm;
+mod binary;
+mod conv2d;
+mod cross_entropy;
+mod dense;
+mod dropout;
+mod pool2d;
+mod reduce;
+mod reshape;
+mod unary;
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use cnn_autograd::{Ctx, Mode, Result, Var, gradcheck};
+use cnn_tensor::random::Key;
+use cnn_tensor::{DType, Tensor};
+
+/// The cases of each file, by its name.
+const STEMS: [(&str, fn()); 10] = [
+    ("batch_norm", batch_norm::cases),
+    ("binary", binary::cases),
+    ("conv2d", conv2d::cases),
+    ("cross_entropy", cross_entropy::cases),
+    ("dense", dense::cases),
+    ("dropout", dropout::cases),
+    ("pool2d", pool2d::cases),
+    ("reduce", reduce::cases),
+    ("reshape", reshape::cases),
+    ("unary", unary::cases),
+];
+
+thread_local! {
+    /// Names of the operations that were checked on this thread.
+    static CHECKED: RefCell<BTreeSet<&'static str>> = const { RefCell::new(BTreeSet::new()) };
+}
+
+/// Numbers in -1 to 1, none nearer to zero than 0.01: away from the kink of ReLU.
+fn random(shape: &[usize], seed: u64) -> Tensor {
+    let key = Key::new(seed);
+    let values: Vec<f64> = (0..shape.iter().product::<usize>() as u64)
+        .map(|index| {
+            let value = 2.0 * key.uniform_f64(index) - 1.0;
+            if value.abs() < 0.01 { value + 0.02 } else { value }
+        })
+        .collect();
+    Tensor::from_slice(shape, &values).unwrap()
+}
+
+/// Numbers of which no two are nearer than 0.01: without ties.
+fn distinct(shape: &[usize], seed: u64) -> Tensor {
+    let order = Key::new(seed).permutation(shape.iter().product());
+    let values: Vec<f64> = order.into_iter().map(|rank| 0.01 * rank as f64).collect();
+    Tensor::from_slice(shape, &values).unwrap()
+}
+
+/// Checks one function, on shape-only tensors too, and notes which operations it is made of.
+fn check(case: &str, inputs: &[Tensor], function: impl Fn(Vec<Var>) -> Result<Var>) {
+    let report = gradcheck::check(inputs, &function).unwrap_or_else(|error| panic!("{case}: {error}"));
+    assert!(report.elements > 0, "{case} compares nothing");
+
+    let mut cx = Ctx::trace(Mode::Train);
+    let specs: Vec<Var> = inputs.iter().map(|input| cx.variable(Tensor::from(input.spec()))).collect();
+    let inferred = function(specs).unwrap_or_else(|error| panic!("{case}, shapes only: {error}"));
+    let computed = function(inputs.iter().cloned().map(Var::constant).collect()).unwrap();
+    assert_eq!(inferred.spec(), computed.spec(), "{case}: what is inferred is not what is computed");
+    let graph = cx.graph(&[&inferred]).unwrap();
+    CHECKED
+        .with_borrow_mut(|checked| checked.extend(graph.operations().map(|(_, operation)| operation.name)));
+}
+
+#[test]
+fn every_file_of_rules_has_its_cases_and_every_rule_is_run() {
+    let ops = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/ops");
+    let mut found = BTreeSet::new();
+    for entry in std::fs::read_dir(ops).unwrap() {
+        let path = entry.unwrap().path();
+        let stem = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        if stem == "mod" {
+            continue;
+        }
+        let source = std::fs::read_to_string(&path).unwrap();
+        let rules =
+            source.lines().filter(|line| line.starts_with("impl") && line.contains("Function for ")).count();
+        let (_, cases) = STEMS
+            .iter()
+            .find(|(name, _)| *name == stem)
+            .unwrap_or_else(|| panic!("src/ops/{stem}.rs has no cases in tests/gradcheck"));
+        CHECKED.take();
+        cases();
+        let checked = CHECKED.take();
+        assert!(checked.len() >= rules, "src/ops/{stem}.rs has {rules} rules, its cases run {checked:?}");
+        found.insert(stem);
+    }
+    assert_eq!(found.len(), STEMS.len(), "tests/gradcheck has cases for a file that is gone");
+}
+
+#[test]
+fn a_wrong_rule_is_found() {
+    use cnn_autograd::{Error, Function, Output, Purpose, Saved, expect_inputs, take_inputs};
+    use cnn_tensor::{Spec, ops::unary};
+
+    /// y = 2 x, with a gradient that is off by a thousandth of a percent.
+    #[derive(Debug)]
+    struct Wrong;
+    impl Function for Wrong {
+        fn name(&self) -> &'static str {
+            "wrong"
+        }
+        fn infer(&self, inputs: &[Spec]) -> Result<Spec> {
+            let [x] = expect_inputs("wrong", inputs)?;
+            Ok(x)
+        }
+        fn forward(&self, inputs: Vec<Tensor>, _purpose: Purpose) -> Result<Output> {
+            let [x] = take_inputs("wrong", inputs)?;
+            Ok(unary::scale(x, 2.0)?.into())
+        }
+        fn backward(&self, _saved: Saved, grad: Tensor) -> Result<Vec<Option<Tensor>>> {
+            Ok(vec![Some(unary::scale(grad, 2.00002)?)])
+        }
+    }
+
+    let error = gradcheck::check(&[random(&[3], 1)], |x| Var::apply(Wrong, x)).unwrap_err();
+    assert!(matches!(error, Error::Gradcheck { .. }), "{error}");
+}
+
+#[test]
+fn a_gradient_that_is_not_a_number_is_found() {
+    let result = gradcheck::check(&[Tensor::full(&[2], f64::NAN, DType::F64).unwrap()], |mut x| {
+        let x = x.remove(0);
+        x.clone().mul(x)
+    });
+    assert!(result.is_err());
+}

@@ -1,0 +1,151 @@
+//! The traced graph: what it records, and how near its estimates of memory are to what the pool measures.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use cnn_autograd::graph::Source;
+use cnn_autograd::ops::batch_norm::{Epilogue, Scaling};
+use cnn_autograd::{Ctx, Error, Mode, ParameterId, Result, Trainable, Value, Var, random::Key};
+use cnn_tensor::ops::activation::Activation;
+use cnn_tensor::ops::conv2d::Conv2dOptions;
+use cnn_tensor::ops::window::Padding2d;
+use cnn_tensor::{DType, Tensor, pool};
+
+fn turn() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Parameters of a small residual network with batch norm and a classifier.
+struct Net {
+    parameters: Vec<(ParameterId, Tensor)>,
+}
+
+impl Net {
+    fn new() -> Self {
+        let shapes: [&[usize]; 6] = [&[3, 3, 3, 16], &[3, 3, 16, 16], &[16], &[16], &[16, 10], &[10]];
+        let parameter =
+            |shape: &&[usize]| (ParameterId::new(), Tensor::full(shape, 0.02, DType::F32).unwrap());
+        Self { parameters: shapes.iter().map(parameter).collect() }
+    }
+
+    fn forward(&self, x: Var, cx: &mut Ctx) -> Result<Var> {
+        let mut parameter = |index: usize| {
+            let (id, value) = &self.parameters[index];
+            cx.parameter(*id, value, Trainable::Yes)
+        };
+        let options = Conv2dOptions { padding: Padding2d::all(1), ..Conv2dOptions::default() };
+        let x = x.conv2d_act(parameter(0)?, None, Activation::Relu, &options)?;
+        let identity = x.clone();
+        let x = x.conv2d(parameter(1)?, None, &options)?;
+        let scaling = Scaling { weight: parameter(2)?, bias: parameter(3)?, epsilon: 1e-5 };
+        let epilogue = Epilogue { residual: Some(identity), activation: Activation::Relu };
+        let x = x.batch_norm_train(scaling, epilogue)?.output.max_pool2d(2)?.relu()?;
+        let x = x.global_average_pool2d()?.flatten()?;
+        x.dense(parameter(4)?, Some(parameter(5)?))
+    }
+}
+
+const IMAGES: [usize; 4] = [16, 32, 32, 3];
+
+fn labels() -> Tensor {
+    Tensor::from_slice(&[16], &[1i64; 16]).unwrap()
+}
+
+fn traced(net: &Net) -> (Ctx, Var) {
+    let mut cx = Ctx::trace(Mode::Train);
+    let images = cx.input(Tensor::shape_only(&IMAGES, DType::F32).unwrap());
+    let logits = cx.scope("net", |cx| net.forward(images, cx)).unwrap();
+    (cx, logits)
+}
+
+#[test]
+fn a_graph_knows_operations_attributes_and_multiply_adds() {
+    let (cx, logits) = traced(&Net::new());
+    let graph = cx.graph(&[&logits]).unwrap();
+    let names: Vec<&str> = graph.operations().map(|(_, operation)| operation.name).collect();
+    let expected =
+        ["conv2d", "conv2d", "batch_norm_train", "max_pool2d", "relu", "average_pool2d", "flatten", "dense"];
+    assert_eq!(names, expected);
+    // Pixels x taps x channels in x channels out, and the classifier.
+    let pixels = 16 * 32 * 32;
+    assert_eq!(graph.multiply_adds(), pixels * 9 * 3 * 16 + pixels * 9 * 16 * 16 + 16 * 16 * 10);
+    assert_eq!(graph.parameters(), 9 * 3 * 16 + 9 * 16 * 16 + 16 + 16 + 160 + 10);
+    let (node, conv) = graph.operations().next().unwrap();
+    assert_eq!(node.path, "net");
+    assert_eq!(node.output.shape, [16, 32, 32, 16]);
+    let padding = conv.attributes.iter().find(|attribute| attribute.name == "padding").unwrap();
+    assert_eq!(padding.value, Value::Integers(vec![1; 4]));
+    assert!(matches!(graph.nodes()[conv.inputs[0]].source, Source::Input));
+    assert!(matches!(graph.nodes()[conv.inputs[1]].source, Source::Parameter(_)));
+    // The first convolution keeps its input for the weight and its output for the ReLU; nobody wants the
+    // gradient of the input, so the weight is not kept.
+    assert!(conv.kept.contains(&conv.inputs[0]) && !conv.kept.contains(&conv.inputs[1]));
+}
+
+#[test]
+fn only_a_tracing_context_has_a_graph() {
+    let mut cx = Ctx::training(Key::new(1));
+    let x = cx.variable(Tensor::scalar(1.0f32).unwrap());
+    assert_eq!(cx.graph(&[&x]).unwrap_err(), Error::NotTraced);
+}
+
+#[test]
+fn tensors_met_on_the_way_are_constants_of_the_graph() {
+    let (cx, logits) = traced(&Net::new());
+    let loss = logits.cross_entropy(&labels(), 0.1).unwrap();
+    let graph = cx.graph(&[&loss]).unwrap();
+    let constants: Vec<_> =
+        graph.nodes().iter().filter(|node| matches!(node.source, Source::Constant)).collect();
+    assert_eq!(constants.len(), 1);
+    assert_eq!(constants[0].output.dtype, DType::I64);
+}
+
+/// Relative difference of an estimate from what the pool measured.
+fn error(estimate: usize, measured: usize) -> f64 {
+    (estimate as f64 / measured as f64 - 1.0).abs()
+}
+
+#[test]
+fn the_estimate_for_inference_is_within_a_tenth_of_what_is_measured() {
+    let _turn = turn();
+    let start = pool::stats().live_bytes;
+    let net = Net::new();
+    let (cx, logits) = traced(&net);
+    let estimate = cx.graph(&[&logits]).unwrap().inference_bytes();
+    let run = || {
+        let mut cx = Ctx::new(cnn_autograd::Recording::None, Mode::Train, Key::new(1));
+        let images = cx.input(Tensor::full(&IMAGES, 0.5, DType::F32).unwrap());
+        net.forward(images, &mut cx).unwrap()
+    };
+    drop(run());
+    pool::reset_peak();
+    drop(run());
+    let measured = pool::stats().peak_live_bytes - start;
+    assert!(error(estimate, measured) < 0.1, "estimated {estimate}, measured {measured}");
+}
+
+#[test]
+fn the_estimate_for_training_is_within_a_tenth_of_what_is_measured() {
+    let _turn = turn();
+    let start = pool::stats().live_bytes;
+    let net = Net::new();
+    let labels = labels();
+    let (cx, logits) = traced(&net);
+    let loss = logits.cross_entropy(&labels, 0.0).unwrap();
+    let graph = cx.graph(&[&loss]).unwrap();
+    let estimate = graph.training_bytes(0);
+    let parameter_bytes: usize =
+        net.parameters.iter().map(|(_, value)| pool::block_bytes(value.bytes())).sum();
+    assert_eq!(graph.training_bytes(2), estimate + 2 * parameter_bytes);
+    let run = || {
+        let mut cx = Ctx::training(Key::new(1));
+        let images = cx.input(Tensor::full(&IMAGES, 0.5, DType::F32).unwrap());
+        let loss = net.forward(images, &mut cx).unwrap().cross_entropy(&labels, 0.0).unwrap();
+        cx.backward(loss).unwrap()
+    };
+    drop(run());
+    pool::reset_peak();
+    drop(run());
+    let measured = pool::stats().peak_live_bytes - start;
+    assert!(error(estimate, measured) < 0.1, "estimated {estimate}, measured {measured}");
+}

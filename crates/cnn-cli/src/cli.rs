@@ -1,0 +1,268 @@
+//! Every flag with its help, in one place.
+//!
+//! Values are parsed here as far as a flag alone can tell, so that wrong usage is told before any work begins.
+
+use std::path::PathBuf;
+
+use clap::builder::{PossibleValue, PossibleValuesParser};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use cnn_models::ARCHITECTURES;
+
+const EXAMPLES: &str = "\
+Examples:
+  cnn train --data mnist --model lenet5 --epochs 3
+  cnn eval runs/a/best.safetensors --data mnist
+  cnn predict runs/a/best.safetensors seven.png photo.jpg --top 3
+  cnn summary lenet5 --batch-size 64
+
+Environment:
+  CNN_DATA     a folder in which data sets are looked for
+  CNN_THREADS  threads that compute, where --threads is not given
+  CNN_ISA      portable, avx2, avx512 or neon: the instruction set, instead of the best there is";
+
+/// Train, evaluate and use convolutional networks.
+#[derive(Debug, Parser)]
+#[command(name = "cnn", version, about, after_help = EXAMPLES, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Train a network and keep everything about the run in one folder
+    Train(TrainArgs),
+    /// Measure a trained network on labelled images
+    Eval(EvalArgs),
+    /// Say what images show
+    Predict(PredictArgs),
+    /// Layers, shapes, parameters, multiply-adds and memory of a network
+    Summary(SummaryArgs),
+}
+
+/// Flags win over the configuration file, which wins over the defaults.
+#[derive(Debug, Args)]
+pub(crate) struct TrainArgs {
+    /// A configuration file (TOML); every run folder holds one, with everything resolved
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Any key of the configuration, training.label-smoothing=0.1 say; may be given several times
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+    #[command(flatten)]
+    pub(crate) data: OptionalData,
+    /// The architecture
+    #[arg(long, value_name = "NAME", value_parser = architectures())]
+    pub(crate) model: Option<String>,
+    /// How many times each training image is seen
+    #[arg(long, value_name = "N", value_parser = positive)]
+    pub(crate) epochs: Option<usize>,
+    /// Images in one step of training
+    #[arg(long, value_name = "N", value_parser = positive)]
+    pub(crate) batch_size: Option<usize>,
+    /// The learning rate; a schedule starts from it or rises to it
+    #[arg(long, value_name = "RATE", value_parser = rate, allow_negative_numbers = true)]
+    pub(crate) lr: Option<f64>,
+    /// Where every random number comes from: the same seed gives the same weights
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
+    /// The folder of this run, which must not exist [default: RUNS/<date-time>-<model>-<data>]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Where the folders of runs without --out are made
+    #[arg(long, value_name = "RUNS", default_value = "runs")]
+    pub(crate) runs: PathBuf,
+    #[command(flatten)]
+    pub(crate) threads: Threads,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct EvalArgs {
+    /// A trained network: the best.safetensors of a run
+    pub(crate) model: PathBuf,
+    #[command(flatten)]
+    pub(crate) data: RequiredData,
+    /// Which images of the data set [default: test, or all of a folder without splits]
+    #[arg(long, value_enum)]
+    pub(crate) split: Option<Part>,
+    /// Images computed at once; the figures do not depend on it
+    #[arg(long, value_name = "N", value_parser = positive, default_value = "256")]
+    pub(crate) batch_size: usize,
+    /// Print one JSON object: images, correct, accuracy (0 to 1), loss
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) threads: Threads,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PredictArgs {
+    /// A trained network: the best.safetensors of a run
+    pub(crate) model: PathBuf,
+    /// PNG or JPEG files
+    #[arg(required = true, value_name = "IMAGE")]
+    pub(crate) images: Vec<PathBuf>,
+    /// How many classes to name for each image, the most probable first
+    #[arg(long, value_name = "K", value_parser = positive, default_value = "3")]
+    pub(crate) top: usize,
+    /// How to print
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub(crate) format: Format,
+    #[command(flatten)]
+    pub(crate) threads: Threads,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SummaryArgs {
+    /// The name of an architecture, or the file of a trained network
+    #[arg(value_name = "NAME|FILE")]
+    pub(crate) model: String,
+    /// Images in a batch, for the memory that it takes
+    #[arg(long, value_name = "N", value_parser = positive, default_value = "64")]
+    pub(crate) batch_size: usize,
+    /// Height, width and channels of the images, for an architecture by name [default: 28x28x1]
+    #[arg(long, value_name = "HxWxC", value_parser = input_shape)]
+    pub(crate) input: Option<[usize; 3]>,
+    /// Number of classes, for an architecture by name [default: 10]
+    #[arg(long, value_name = "N", value_parser = positive)]
+    pub(crate) classes: Option<usize>,
+    /// Print one JSON object: parameters, multiply_adds, inference_bytes, training_bytes, layers
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// The images, where a configuration file may name them.
+#[derive(Debug, Args)]
+pub(crate) struct OptionalData {
+    /// The images: a name (mnist), a name and its folder (cifar10:DIR), or a folder of pictures
+    #[arg(long, value_name = "DATA")]
+    pub(crate) data: Option<String>,
+    /// Where names are looked for first; then CNN_DATA, ./data and your cache folder
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+}
+
+/// The images, where only the flag can name them.
+#[derive(Debug, Args)]
+pub(crate) struct RequiredData {
+    /// The images: a name (mnist), a name and its folder (cifar10:DIR), or a folder of pictures
+    #[arg(long, value_name = "DATA")]
+    pub(crate) data: String,
+    /// Where names are looked for first; then CNN_DATA, ./data and your cache folder
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Threads {
+    /// Threads that compute; results do not depend on it [default: all processors]
+    #[arg(long, value_name = "N", value_parser = positive)]
+    pub(crate) threads: Option<usize>,
+}
+
+/// How predictions are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// Columns for a person
+    Table,
+    /// An array of {"file", "top": [{"class", "index", "probability"}]}
+    Json,
+    /// One row for each image and class
+    Csv,
+}
+
+/// A part of a data set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Part {
+    /// The training images
+    Train,
+    /// The validation images
+    Validation,
+    /// The test images
+    Test,
+}
+
+impl From<Part> for cnn_data::Split {
+    fn from(part: Part) -> Self {
+        match part {
+            Part::Train => Self::Train,
+            Part::Validation => Self::Validation,
+            Part::Test => Self::Test,
+        }
+    }
+}
+
+/// Architectures by name, which clap lists in the help and suggests for a misspelt one.
+fn architectures() -> PossibleValuesParser {
+    PossibleValuesParser::new(
+        ARCHITECTURES.iter().map(|known| PossibleValue::new(known.name).help(known.about)),
+    )
+}
+
+fn positive(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) | Err(_) => Err("expected a whole number, 1 or more".into()),
+        Ok(number) => Ok(number),
+    }
+}
+
+fn rate(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(rate) if rate.is_finite() && rate > 0.0 => Ok(rate),
+        _ => Err("expected a number above 0, 0.001 say".into()),
+    }
+}
+
+fn input_shape(text: &str) -> Result<[usize; 3], String> {
+    let sizes: Result<Vec<usize>, String> = text.split('x').map(positive).collect();
+    let sizes = sizes.ok().and_then(|sizes| <[usize; 3]>::try_from(sizes).ok());
+    sizes.ok_or_else(|| "expected height, width and channels, 224x224x3 say".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn wrong_usage(line: &str) -> String {
+        let words = std::iter::once("cnn").chain(line.split_whitespace());
+        let error = Cli::try_parse_from(words).unwrap_err();
+        assert_eq!(error.exit_code(), 2);
+        error.to_string()
+    }
+
+    #[test]
+    fn the_definitions_are_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn numbers_without_meaning_are_refused_with_what_is_expected() {
+        for (line, expected) in [
+            ("train --batch-size 0", "expected a whole number, 1 or more"),
+            ("train --epochs -1", "unexpected argument"),
+            ("train --lr nan", "expected a number above 0"),
+            ("train --lr -0.1", "expected a number above 0"),
+            ("train --lr inf", "expected a number above 0"),
+            ("train --threads 0", "expected a whole number, 1 or more"),
+            ("summary lenet5 --input 28x28", "expected height, width and channels"),
+        ] {
+            let message = wrong_usage(line);
+            assert!(message.contains(expected), "{line}: {message}");
+        }
+    }
+
+    #[test]
+    fn misspelt_names_get_a_suggestion() {
+        for (line, meant) in [
+            ("trian", "train"),
+            ("train --epoch 3", "--epochs"),
+            ("train --model lenet", "lenet5"),
+            ("predict a.safetensors b.png --format jsn", "json"),
+        ] {
+            let message = wrong_usage(line);
+            assert!(message.contains(meant), "{line}: {message}");
+        }
+    }
+}

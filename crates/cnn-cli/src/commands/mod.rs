@@ -1,0 +1,55 @@
+//! The verbs, one file for each, and what they share.
+
+mod eval;
+mod predict;
+mod summary;
+mod train;
+
+use std::num::NonZero;
+
+use cnn_data::Loader;
+use cnn_train::Summary;
+
+use crate::cli::{Command, Threads};
+use crate::failure::Outcome;
+use crate::report::confusion::group;
+
+/// Images computed at once where nothing is trained.
+const EVALUATION_BATCH: usize = 256;
+
+pub(crate) fn run(command: Command) -> Outcome {
+    match command {
+        Command::Train(arguments) => train::run(&arguments),
+        Command::Eval(arguments) => eval::run(&arguments),
+        Command::Predict(arguments) => predict::run(&arguments),
+        Command::Summary(arguments) => summary::run(&arguments),
+    }
+}
+
+/// Sets the number of threads that compute, and returns it.
+fn set_threads(arguments: &Threads) -> Outcome<usize> {
+    if let Some(threads) = arguments.threads {
+        cnn_tensor::parallel::set_threads(threads)?;
+    }
+    // A wrong CNN_ISA is told before any work begins.
+    cnn_tensor::simd::active()?;
+    Ok(cnn_tensor::parallel::threads()?)
+}
+
+/// A loader with as many threads of its own as the machine can use; batches do not depend on them.
+fn with_workers(loader: Loader) -> Loader {
+    let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
+    loader.workers(processors.div_ceil(2))
+}
+
+/// `1 epoch`, `3 epochs`.
+fn counted(number: usize, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
+
+/// The figures of an evaluation as a line.
+fn figures(summary: &Summary) -> String {
+    let Summary { images, correct, accuracy, loss } = summary;
+    let (correct, images) = (group(*correct as u64), group(*images as u64));
+    format!("{:.2} % ({correct} of {images} images), loss {loss:.4}", accuracy * 100.0)
+}

@@ -1,0 +1,201 @@
+//! `cnn summary`: what a network is made of and what it costs, from shapes alone; nothing is computed.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use cnn_autograd::graph::{Graph, Source};
+use cnn_autograd::{Ctx, Mode};
+use cnn_layers::Forward;
+use cnn_models::{ARCHITECTURES, Arguments};
+use cnn_tensor::random::Key;
+use cnn_tensor::{DType, Tensor};
+use serde::Serialize;
+
+use crate::cli::SummaryArgs;
+use crate::failure::{Failure, Outcome};
+use crate::model;
+use crate::report::confusion::group;
+
+/// Tensors that the optimiser keeps for each parameter in the memory of a training step: Adam's two.
+const OPTIMIZER_SLOTS: usize = 2;
+
+/// What is printed. Scripts depend on the names of the fields.
+#[derive(Debug, Serialize)]
+struct Summary {
+    parameters: usize,
+    /// Per image; convolution and dense only.
+    multiply_adds: u64,
+    /// For the given batch, without the process itself.
+    inference_bytes: usize,
+    /// For the given batch with Adam, without the process itself.
+    training_bytes: usize,
+    layers: Vec<Row>,
+}
+
+/// One operation.
+#[derive(Debug, Serialize)]
+struct Row {
+    /// Path of the layer that ran it; empty for what the network itself does.
+    layer: String,
+    operation: &'static str,
+    /// Shape of its output.
+    output: Vec<usize>,
+    /// Elements of the parameters that it is the first to read.
+    parameters: usize,
+    /// Per image.
+    multiply_adds: u64,
+}
+
+pub(crate) fn run(arguments: &SummaryArgs) -> Outcome {
+    let (network, shape) = network(arguments)?;
+    let summary = summarise(network.as_ref(), shape, arguments.batch_size)?;
+    if arguments.json {
+        println!("{}", serde_json::to_string_pretty(&summary)?);
+    } else {
+        print!("{}", table(&summary, arguments.batch_size));
+    }
+    Ok(())
+}
+
+/// The network that was asked for: an architecture by name, or what a file holds.
+fn network(arguments: &SummaryArgs) -> Outcome<(Box<dyn Forward>, Arguments)> {
+    let name = arguments.model.as_str();
+    let is_name = ARCHITECTURES.iter().any(|known| known.name == name);
+    if is_name || !looks_like_a_file(name) {
+        let [height, width, channels] = arguments.input.unwrap_or([28, 28, 1]);
+        let shape = Arguments { channels, classes: arguments.classes.unwrap_or(10), height, width };
+        return Ok((cnn_models::build(name, &shape, Key::new(0))?, shape));
+    }
+    if arguments.input.is_some() || arguments.classes.is_some() {
+        let problem = format!("--input and --classes are for an architecture by name; {name} has its own");
+        return Err(Failure::Usage(problem));
+    }
+    let trained = model::load(Path::new(name))?;
+    Ok((trained.network, trained.about.arguments))
+}
+
+fn looks_like_a_file(name: &str) -> bool {
+    Path::new(name).exists() || name.contains(['/', '\\']) || name.ends_with(".safetensors")
+}
+
+fn summarise(network: &dyn Forward, shape: Arguments, batch: usize) -> Outcome<Summary> {
+    let inference = trace(network, shape, batch, Mode::Eval)?;
+    let training = trace(network, shape, batch, Mode::Train)?;
+    Ok(Summary {
+        parameters: inference.parameters(),
+        multiply_adds: inference.multiply_adds() / batch as u64,
+        inference_bytes: inference.inference_bytes(),
+        training_bytes: training.training_bytes(OPTIMIZER_SLOTS),
+        layers: rows(&inference, batch),
+    })
+}
+
+/// The graph of one batch, without values; in train mode up to the loss.
+fn trace(network: &dyn Forward, shape: Arguments, batch: usize, mode: Mode) -> Outcome<Graph> {
+    let mut cx = Ctx::trace(mode);
+    let images = Tensor::shape_only(&[batch, shape.height, shape.width, shape.channels], DType::F32)?;
+    let x = cx.input(images);
+    let mut output = network.call(x, &mut cx)?;
+    if mode == Mode::Train {
+        output = output.cross_entropy(&Tensor::shape_only(&[batch], DType::I64)?, 0.0)?;
+    }
+    Ok(cx.graph(&[&output])?)
+}
+
+fn rows(graph: &Graph, batch: usize) -> Vec<Row> {
+    // A parameter that two operations share is counted at the first.
+    let mut fresh: BTreeMap<usize, usize> = (0..)
+        .zip(graph.nodes())
+        .filter(|(_, node)| matches!(node.source, Source::Parameter(_)))
+        .map(|(index, node)| (index, node.output.shape.len()))
+        .collect();
+    let row = |(node, operation): (&cnn_autograd::graph::Node, &cnn_autograd::graph::Operation)| Row {
+        layer: node.path.clone(),
+        operation: operation.name,
+        output: node.output.shape.to_vec(),
+        parameters: operation.inputs.iter().filter_map(|input| fresh.remove(input)).sum(),
+        multiply_adds: operation.multiply_adds / batch as u64,
+    };
+    graph.operations().map(row).collect()
+}
+
+fn table(summary: &Summary, batch: usize) -> String {
+    let mut lines: Vec<[String; 5]> =
+        vec![["layer", "operation", "output", "parameters", "multiply-adds"].map(String::from)];
+    for row in &summary.layers {
+        let number = |number: u64| if number == 0 { "-".to_string() } else { group(number) };
+        let sizes: Vec<String> = row.output.iter().map(ToString::to_string).collect();
+        lines.push([
+            if row.layer.is_empty() { "-".into() } else { row.layer.clone() },
+            row.operation.into(),
+            format!("[{}]", sizes.join(", ")),
+            number(row.parameters as u64),
+            number(row.multiply_adds),
+        ]);
+    }
+    let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
+    let widths = [0, 1, 2, 3, 4].map(width);
+    let mut text = String::new();
+    for [layer, operation, output, parameters, multiply_adds] in &lines {
+        let [a, b, c, d, e] = widths;
+        text +=
+            &format!("{layer:<a$}  {operation:<b$}  {output:<c$}  {parameters:>d$}  {multiply_adds:>e$}\n");
+    }
+    text + &format!(
+        "\nparameters      {}\nmultiply-adds   {} per image\ninference       {} for a batch of {batch}\n\
+             training        {} for a batch of {batch}, with Adam\n",
+        group(summary.parameters as u64),
+        group(summary.multiply_adds),
+        bytes(summary.inference_bytes),
+        bytes(summary.training_bytes),
+    )
+}
+
+/// A number of bytes in the unit that fits.
+fn bytes(bytes: usize) -> String {
+    let mut value = bytes as f64;
+    for unit in ["B", "KiB", "MiB"] {
+        if value < 1024.0 {
+            return if unit == "B" { format!("{bytes} B") } else { format!("{value:.1} {unit}") };
+        }
+        value /= 1024.0;
+    }
+    format!("{value:.1} GiB")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lenet(batch: usize) -> Summary {
+        let network = cnn_models::build("lenet5", &Arguments::MNIST, Key::new(1)).unwrap();
+        summarise(network.as_ref(), Arguments::MNIST, batch).unwrap()
+    }
+
+    // Weights and biases: 5*5*6+6, 5*5*6*16+16, 400*120+120, 120*84+84, 84*10+10; products: each kernel at each
+    // output pixel.
+    #[test]
+    fn lenet5_has_the_sizes_of_its_table() {
+        let summary = lenet(64);
+        assert_eq!(summary.parameters, 61_706);
+        assert_eq!(
+            summary.multiply_adds,
+            28 * 28 * 6 * 25 + 10 * 10 * 16 * 150 + 400 * 120 + 120 * 84 + 84 * 10
+        );
+        assert_eq!(summary.layers.iter().map(|row| row.parameters).sum::<usize>(), 61_706);
+        assert_eq!(summary.layers.first().map(|row| row.layer.as_str()), Some("conv1"));
+    }
+
+    #[test]
+    fn memory_grows_with_the_batch_and_training_takes_more() {
+        let (one, many) = (lenet(1), lenet(256));
+        assert!(many.inference_bytes > one.inference_bytes && many.training_bytes > one.training_bytes);
+        assert!(one.training_bytes > one.inference_bytes);
+        assert_eq!(one.multiply_adds, many.multiply_adds);
+    }
+
+    #[test]
+    fn bytes_are_written_in_the_unit_that_fits() {
+        assert_eq!([bytes(1000), bytes(1536), bytes(5 << 30)], ["1000 B", "1.5 KiB", "5.0 GiB"]);
+    }
+}

@@ -1,0 +1,91 @@
+//! What follows the last epoch: the model file, the curves, then the test images, once, and what came out.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use cnn_data::sources::FolderOptions;
+use cnn_data::{Loader, Sequential, Split};
+use cnn_layers::Forward;
+use cnn_train::{Ending, Evaluation, History, RunResult, evaluate, weights_sha256};
+use serde_json::json;
+
+use super::Plan;
+use crate::commands::{EVALUATION_BATCH, counted, figures, with_workers};
+use crate::failure::{Failure, Outcome};
+use crate::report::{self, confusion};
+use crate::{clock, model};
+
+pub(super) fn finish(plan: &Plan, network: &dyn Forward, history: &History) -> Outcome {
+    let run = plan.run.path();
+    let training = &plan.config.training;
+    let about = plan.about.clone().with_training(json!({
+        "data": plan.config.data.source,
+        "epochs": history.epochs.len(),
+        "seed": training.seed,
+        "validation": history.best().and_then(|record| record.validation),
+    }))?;
+    let file = model::to_bytes(network, &about)?;
+    plan.run.write_best(&file)?;
+    let mut files = vec![plan.run.best(), report::write_curves(run, &history.epochs)?];
+    let mut result = RunResult {
+        test: None,
+        train_seconds: history.train_seconds(),
+        epochs: history.epochs.len(),
+        seed: training.seed,
+        threads: plan.threads,
+        weights_sha256: weights_sha256(&file)?,
+    };
+    plan.run.write_result(&result)?;
+
+    let time = clock::length(Duration::from_secs_f64(result.train_seconds));
+    println!("trained {} in {time}", counted(result.epochs, "epoch"));
+    if history.ending == Ending::Stopped {
+        println!("stopped before the end; the test images were not read");
+        tell(plan, &files);
+        return Err(Failure::Interrupted);
+    }
+    if let Some(record) = history.best().filter(|record| record.validation.is_some()) {
+        let accuracy = record.validation.map_or(0.0, |validation| validation.accuracy);
+        println!("validation accuracy {:.2} % (epoch {})", accuracy * 100.0, record.epoch);
+    }
+    if let Some((name, evaluation, images)) = last_look(plan, network)? {
+        if name == Split::Test {
+            result.test = Some(evaluation.summary());
+            plan.run.write_result(&result)?;
+        }
+        println!("{name} accuracy {}", figures(&evaluation.summary()));
+        println!("\n{}\n", confusion::text(&evaluation.confusion, plan.classes.names()));
+        files.extend(report::write_evaluation(run, &evaluation, images.dataset(), plan.classes.names())?);
+    }
+    tell(plan, &files);
+    Ok(())
+}
+
+/// The evaluation that the run reports: of the test images, else of the validation images, else none.
+fn last_look(plan: &Plan, network: &dyn Forward) -> Outcome<Option<(Split, Evaluation, Loader)>> {
+    if plan.location.splits()?.contains(&Split::Test) {
+        let options = FolderOptions { classes: Some(plan.classes.clone()), ..FolderOptions::default() };
+        let images = plan.location.open(Split::Test, &options)?.dataset;
+        let loader = Loader::new(images, Sequential, plan.preprocessing.clone()).batch_size(EVALUATION_BATCH);
+        let loader = with_workers(loader);
+        return Ok(Some((Split::Test, evaluate(network, &loader)?, loader)));
+    }
+    println!("no test images in {}: the run has no test figures", plan.location.folder().display());
+    match &plan.validation {
+        Some(loader) => Ok(Some((Split::Validation, evaluate(network, loader)?, loader.clone()))),
+        None => Ok(None),
+    }
+}
+
+/// Where everything is, and what to do with it.
+fn tell(plan: &Plan, files: &[PathBuf]) {
+    println!("in {}:", plan.run.path().display());
+    for file in files.iter().map(PathBuf::as_path).chain([Path::new("result.json"), Path::new("metrics.csv")])
+    {
+        println!("  {}", file.strip_prefix(plan.run.path()).unwrap_or(file).display());
+    }
+    let program = std::env::args().next().unwrap_or_else(|| "cnn".into());
+    let example = files.iter().find(|file| file.ends_with(report::EXAMPLE));
+    let image = example.map_or_else(|| "IMAGE".to_string(), |file| file.display().to_string());
+    println!("next: {program} predict {} {image}", plan.run.best().display());
+}

@@ -1,0 +1,177 @@
+//! `cnn train`: from images to a run folder.
+//!
+//! The order is the promise: training and every choice of the run see the training images alone; a model to use
+//! and its curves are on the disk before the first test image is opened; the test images are read once.
+
+mod finish;
+mod keep;
+
+use std::path::PathBuf;
+
+use cnn_data::sources::FolderOptions;
+use cnn_data::{Classes, DataLocation, Dataset, Loader, Preprocessing, Sequential, Shuffled, Split};
+use cnn_layers::Forward;
+use cnn_models::{About, Arguments};
+use cnn_tensor::random::Key;
+use cnn_train::{Keep, RunDir, RunInfo, Trainer, TrainerOptions};
+
+use super::{EVALUATION_BATCH, counted, set_threads, with_workers};
+use crate::cli::TrainArgs;
+use crate::config::Config;
+use crate::failure::{Failure, Outcome};
+use crate::progress::Progress;
+use crate::report::confusion::group;
+use crate::{clock, interrupt, source};
+
+use keep::KeepBest;
+
+/// Everything about a run that is fixed before its first step.
+struct Plan {
+    config: Config,
+    threads: usize,
+    location: DataLocation,
+    classes: Classes,
+    preprocessing: Preprocessing,
+    train: Loader,
+    validation: Option<Loader>,
+    about: About,
+    run: RunDir,
+}
+
+pub(crate) fn run(arguments: &TrainArgs) -> Outcome {
+    let config = Config::resolve(arguments)?;
+    let threads = set_threads(&arguments.threads)?;
+    interrupt::listen();
+    let (plan, mut network) = plan(config, threads, arguments)?;
+    announce(&plan);
+
+    let training = &plan.config.training;
+    let keep = if plan.validation.is_some() { training.keep } else { Keep::Last };
+    let options = TrainerOptions {
+        epochs: training.epochs,
+        learning_rate: training.learning_rate,
+        seed: training.seed,
+        label_smoothing: training.label_smoothing,
+        keep,
+    };
+    let mut trainer = Trainer::new(options)?
+        .optimizer(plan.config.optimizer.build()?)
+        .schedule(plan.config.schedule.clone())
+        .checkpoints(plan.run.checkpoints())
+        .callback(KeepBest::new(&plan.run, &plan.about, keep))
+        .callback(plan.run.metrics())
+        .callback(Progress::new())
+        .callback(interrupt::StopWhenAsked);
+    if let Some(validation) = &plan.validation {
+        trainer = trainer.validate_on(validation);
+    }
+    let history = trainer.fit(network.as_mut(), &plan.train)?;
+    finish::finish(&plan, network.as_ref(), &history)
+}
+
+/// Opens the training images, builds the network and makes the run's folder, in this order, so that a mistake in
+/// the arguments leaves no folder behind.
+fn plan(mut config: Config, threads: usize, arguments: &TrainArgs) -> Outcome<(Plan, Box<dyn Forward>)> {
+    let location = source::locate(&config.data.source, arguments.data.data_dir.as_deref())?;
+    let images = location.open(Split::Train, &FolderOptions::default())?.dataset;
+    let classes = images.classes().cloned();
+    let classes =
+        classes.ok_or_else(|| Failure::failed(format!("{}: no classes", location.folder().display())))?;
+
+    let (train, validation): (Box<dyn Dataset>, Option<Box<dyn Dataset>>) =
+        if location.splits()?.contains(&Split::Validation) {
+            let options = FolderOptions { classes: Some(classes.clone()), ..FolderOptions::default() };
+            (Box::new(images), Some(Box::new(location.open(Split::Validation, &options)?.dataset)))
+        } else if let Some(amount) = config.hold_out() {
+            // The same images are held out whatever the seed, so that runs with several seeds can be compared.
+            let (kept, held_out) = cnn_data::hold_out(images, amount, 0)?;
+            (Box::new(kept), Some(Box::new(held_out)))
+        } else {
+            (Box::new(images), None)
+        };
+
+    let preprocessing = source::preprocessing(&config.input, train.as_ref())?;
+    config.input.set(&preprocessing);
+    let (size, seed) = (preprocessing.size(), config.training.seed);
+    let shape = Arguments {
+        channels: preprocessing.channels(),
+        classes: classes.len(),
+        height: size.height,
+        width: size.width,
+    };
+    let network = cnn_models::build(&config.model.name, &shape, Key::new(seed).fold_str("weights"))?;
+    let about = About::new(&config.model.name, shape, classes.names(), &preprocessing)?;
+
+    let train = Loader::new(train, Shuffled::new(seed), preprocessing.clone())
+        .augment(config.augment.clone(), seed)
+        .batch_size(config.training.batch_size);
+    let validation = validation
+        .map(|images| Loader::new(images, Sequential, preprocessing.clone()).batch_size(EVALUATION_BATCH));
+    let run = make_folder(&config, &location, threads, arguments)?;
+    run.write_classes(classes.names())?;
+    let plan = Plan {
+        config,
+        threads,
+        location,
+        classes,
+        preprocessing,
+        train: with_workers(train),
+        validation: validation.map(with_workers),
+        about,
+        run,
+    };
+    Ok((plan, network))
+}
+
+fn make_folder(
+    config: &Config,
+    location: &DataLocation,
+    threads: usize,
+    arguments: &TrainArgs,
+) -> Outcome<RunDir> {
+    let started = clock::now();
+    let (model, data) = (&config.model.name, location.name());
+    let text = config.to_toml()?;
+    let path = match &arguments.out {
+        Some(path) => path.clone(),
+        None => free(arguments.runs.join(format!("{}-{model}-{data}", clock::stamp(started)))),
+    };
+    let run = RunDir::create(path)?;
+    run.write_config(&text)?;
+    run.write_run(&RunInfo {
+        version: env!("CARGO_PKG_VERSION").into(),
+        seed: config.training.seed,
+        threads,
+        instruction_set: cnn_tensor::simd::active()?.name().into(),
+        model: model.clone(),
+        data: config.data.source.clone(),
+        started,
+    })?;
+    Ok(run)
+}
+
+/// The path, or where a run of the same second has it, the path with a number.
+fn free(path: PathBuf) -> PathBuf {
+    let numbered = |number: u32| PathBuf::from(format!("{}-{number}", path.display()));
+    match path.exists() {
+        false => path,
+        true => (2..).map(numbered).find(|path| !path.exists()).unwrap_or(path),
+    }
+}
+
+fn announce(plan: &Plan) {
+    let (size, channels) = (plan.preprocessing.size(), plan.preprocessing.channels());
+    let held_out = match &plan.validation {
+        Some(validation) => format!("{} validation images", group(validation.dataset().len() as u64)),
+        None => "no validation images".into(),
+    };
+    eprintln!(
+        "{} on {}: {} training images, {held_out}, {} classes, {size}x{channels}, {}",
+        plan.config.model.name,
+        plan.location.name(),
+        group(plan.train.dataset().len() as u64),
+        plan.classes.len(),
+        counted(plan.threads, "thread"),
+    );
+    eprintln!("run folder: {}", plan.run.path().display());
+}

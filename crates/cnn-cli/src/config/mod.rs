@@ -1,0 +1,259 @@
+//! The configuration of a run: defaults, then the file, then the flags.
+//!
+//! The file is TOML with the tables below; a key that does not exist is an error with the nearest one that
+//! does. What a run really used is written back in the same form, as `config.toml` in its folder, so that
+//! `cnn train --config runs/a/config.toml` trains the same again.
+
+mod file;
+mod set;
+
+use cnn_data::transform::Augmentation;
+use cnn_data::{HoldOut, Preprocessing, ResizeMode};
+use cnn_train::Keep;
+use cnn_train::optim::AnyOptimizer;
+use cnn_train::schedule::AnySchedule;
+use serde::{Deserialize, Serialize};
+
+use crate::cli::TrainArgs;
+use crate::failure::{Failure, Outcome};
+
+/// Everything that decides the weights of a run, but for the data themselves.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub(crate) struct Config {
+    pub(crate) data: Data,
+    pub(crate) input: Input,
+    pub(crate) model: Model,
+    pub(crate) training: Training,
+    pub(crate) optimizer: AnyOptimizer,
+    pub(crate) schedule: AnySchedule,
+    /// Transforms of the training images, in order.
+    pub(crate) augment: Vec<Augmentation>,
+}
+
+/// `[data]`: which images.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub(crate) struct Data {
+    /// As `--data`.
+    pub(crate) source: String,
+    /// Images held out of the training set to choose the best epoch by, where the data have no validation split
+    /// of their own: a number of them, a share below 1, or 0 for none.
+    pub(crate) validation: f64,
+}
+
+/// `[input]`: what the network gets of an image. What is not given is taken from the training images.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub(crate) struct Input {
+    /// Height and width in pixels.
+    pub(crate) size: Option<[usize; 2]>,
+    /// 1 for grey, 3 for colour.
+    pub(crate) channels: Option<usize>,
+    /// How images of another size are made to fit.
+    pub(crate) resize: Option<ResizeMode>,
+    /// Subtracted from each channel, of pixels from 0 to 1.
+    pub(crate) mean: Option<Vec<f64>>,
+    /// Divided by, for each channel.
+    pub(crate) std: Option<Vec<f64>>,
+}
+
+/// `[model]`: which network.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub(crate) struct Model {
+    /// The architecture.
+    pub(crate) name: String,
+}
+
+/// `[training]`: how long, in what steps, and from which random numbers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub(crate) struct Training {
+    /// How many times each image is seen.
+    pub(crate) epochs: usize,
+    /// Images in a step.
+    pub(crate) batch_size: usize,
+    /// The rate that the schedule starts from or rises to.
+    pub(crate) learning_rate: f64,
+    /// Share of the target that is spread evenly over all classes.
+    pub(crate) label_smoothing: f64,
+    /// Where every random number comes from.
+    pub(crate) seed: u64,
+    /// The weights that the run ends with, where there are validation images to choose by; else the last.
+    pub(crate) keep: Keep,
+}
+
+impl Default for Data {
+    fn default() -> Self {
+        Self { source: "mnist".into(), validation: 0.1 }
+    }
+}
+
+impl Default for Model {
+    fn default() -> Self {
+        Self { name: "lenet5".into() }
+    }
+}
+
+impl Default for Training {
+    fn default() -> Self {
+        Self {
+            epochs: 5,
+            batch_size: 64,
+            learning_rate: 1e-3,
+            label_smoothing: 0.0,
+            seed: 1,
+            keep: Keep::Best,
+        }
+    }
+}
+
+impl Input {
+    /// What was resolved, so that it is written down.
+    pub(crate) fn set(&mut self, resolved: &Preprocessing) {
+        *self = Self {
+            size: Some([resolved.size().height, resolved.size().width]),
+            channels: Some(resolved.channels()),
+            resize: Some(resolved.mode()),
+            mean: Some(resolved.mean().iter().map(shortest).collect()),
+            std: Some(resolved.std().iter().map(shortest).collect()),
+        };
+    }
+}
+
+/// The double with the fewest digits that is this number, so that 0.1 is written as 0.1.
+fn shortest(number: &f32) -> f64 {
+    number.to_string().parse().unwrap_or_else(|_| f64::from(*number))
+}
+
+impl Config {
+    /// The configuration that a command line asks for.
+    pub(crate) fn resolve(arguments: &TrainArgs) -> Outcome<Self> {
+        let config = match &arguments.config {
+            Some(path) => file::read(path)?,
+            None => Self::default(),
+        };
+        let mut config = set::apply(config, &arguments.set)?;
+        if let Some(data) = &arguments.data.data {
+            config.data.source.clone_from(data);
+        }
+        if let Some(name) = &arguments.model {
+            config.model.name.clone_from(name);
+        }
+        let training = &mut config.training;
+        training.epochs = arguments.epochs.unwrap_or(training.epochs);
+        training.batch_size = arguments.batch_size.unwrap_or(training.batch_size);
+        training.learning_rate = arguments.lr.unwrap_or(training.learning_rate);
+        training.seed = arguments.seed.unwrap_or(training.seed);
+        config.check()?;
+        Ok(config)
+    }
+
+    /// The configuration as a file.
+    pub(crate) fn to_toml(&self) -> Outcome<String> {
+        let text = toml::to_string(self);
+        text.map_err(|error| Failure::failed(format!("the configuration cannot be written as TOML: {error}")))
+    }
+
+    /// What is held out of the training set, where anything is.
+    pub(crate) fn hold_out(&self) -> Option<HoldOut> {
+        match self.data.validation {
+            0.0 => None,
+            share if share < 1.0 => Some(HoldOut::Share(share)),
+            count => Some(HoldOut::Count(count as usize)),
+        }
+    }
+
+    /// Numbers that no part of the libraries checks before the work begins.
+    fn check(&self) -> Outcome {
+        let Training { epochs, batch_size, learning_rate, label_smoothing, .. } = self.training;
+        let refuse = |name: &str, met: &dyn std::fmt::Display, expected: &str| {
+            Err(Failure::failed(format!("{name} is {met}, expected {expected}")))
+        };
+        if epochs == 0 {
+            return refuse("training.epochs", &epochs, "1 or more");
+        }
+        if batch_size == 0 {
+            return refuse("training.batch-size", &batch_size, "1 or more");
+        }
+        if !(learning_rate.is_finite() && learning_rate > 0.0) {
+            return refuse("training.learning-rate", &learning_rate, "a number above 0, 0.001 say");
+        }
+        if !(0.0..1.0).contains(&label_smoothing) {
+            return refuse("training.label-smoothing", &label_smoothing, "a number from 0 to below 1");
+        }
+        let validation = self.data.validation;
+        if !(validation >= 0.0 && (validation < 1.0 || validation.fract() == 0.0) && validation < 1e15) {
+            return refuse(
+                "data.validation",
+                &validation,
+                "a number of images, a share below 1, or 0 for none",
+            );
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::cli::{Cli, Command};
+
+    fn resolve(line: &str) -> Outcome<Config> {
+        match Cli::try_parse_from(line.split_whitespace()).unwrap().command {
+            Command::Train(arguments) => Config::resolve(&arguments),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn with_file(text: &str, flags: &str) -> Outcome<Config> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("c.toml");
+        std::fs::write(&path, text).unwrap();
+        resolve(&format!("cnn train --config {} {flags}", path.display()))
+    }
+
+    #[test]
+    fn flags_win_over_the_file_and_the_file_over_the_defaults() {
+        let text = "[training]\nepochs = 7\nseed = 9\n[model]\nname = \"mnist-cnn\"\n";
+        let config = with_file(text, "--seed 4 --lr 0.25").unwrap();
+        let training = &config.training;
+        assert_eq!((training.epochs, training.seed, training.batch_size), (7, 4, 64));
+        assert_eq!((training.learning_rate, config.model.name.as_str()), (0.25, "mnist-cnn"));
+    }
+
+    #[test]
+    fn a_configuration_survives_being_written() {
+        let text = "[optimizer]\nkind = \"sgd\"\nmomentum = 0.9\n[schedule]\nkind = \"one-cycle\"\n\
+                    [input]\nsize = [32, 32]\n[[augment]]\nkind = \"random-horizontal-flip\"\nprobability = 0.5\n";
+        let config = with_file(text, "").unwrap();
+        assert_eq!(with_file(&config.to_toml().unwrap(), "").unwrap(), config);
+    }
+
+    #[test]
+    fn numbers_without_meaning_are_refused_by_their_key() {
+        for (text, key) in [
+            ("[training]\nbatch-size = 0", "training.batch-size"),
+            ("[training]\nepochs = 0", "training.epochs"),
+            ("[training]\nlearning-rate = nan", "training.learning-rate"),
+            ("[training]\nlabel-smoothing = 1.0", "training.label-smoothing"),
+            ("[data]\nvalidation = 1.5", "data.validation"),
+            ("[data]\nvalidation = -1", "data.validation"),
+        ] {
+            let message = with_file(text, "").unwrap_err();
+            assert!(message.message().unwrap().contains(key), "{text}: {message:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_held_out_is_a_number_a_share_or_nothing() {
+        let held_out =
+            |value: &str| with_file(&format!("[data]\nvalidation = {value}"), "").unwrap().hold_out();
+        assert_eq!(held_out("5000"), Some(HoldOut::Count(5000)));
+        assert_eq!(held_out("0.25"), Some(HoldOut::Share(0.25)));
+        assert_eq!(held_out("0"), None);
+    }
+}

@@ -1,0 +1,32 @@
+//! Ctrl-C: the first asks the run to finish its batch and keep what it has, the second ends the process at once.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use cnn_train::{BatchEvent, Callback, CallbackError, Flow};
+
+static ASKED: AtomicBool = AtomicBool::new(false);
+
+/// Begins to listen. Where the system does not allow it, Ctrl-C ends the process as it does anyway.
+pub(crate) fn listen() {
+    let handler = || {
+        if ASKED.swap(true, Ordering::Relaxed) {
+            std::process::exit(130);
+        }
+        eprintln!("\nstopping after this batch; press Ctrl-C again to stop at once");
+    };
+    let _ = ctrlc::set_handler(handler);
+}
+
+/// Whether Ctrl-C was pressed.
+pub(crate) fn asked() -> bool {
+    ASKED.load(Ordering::Relaxed)
+}
+
+/// Ends a run after the batch in which Ctrl-C was pressed.
+pub(crate) struct StopWhenAsked;
+
+impl Callback for StopWhenAsked {
+    fn on_batch(&mut self, _event: &BatchEvent) -> Result<Flow, CallbackError> {
+        Ok(if asked() { Flow::Stop } else { Flow::Continue })
+    }
+}

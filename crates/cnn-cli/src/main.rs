@@ -1,0 +1,41 @@
+//! `cnn`: train, evaluate and use convolutional networks from the command line.
+//!
+//! This crate knows flags, files and people; everything else is in the libraries. [`cli`] defines each flag and
+//! its help together, [`config`] makes one configuration of defaults, file and flags, [`commands`] holds one
+//! file for each verb. Results go to standard output, progress and errors to standard error.
+
+#![forbid(unsafe_code)]
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "talking to a person is what this program is for"
+)]
+
+mod cli;
+mod clock;
+mod commands;
+mod config;
+mod failure;
+mod interrupt;
+mod model;
+mod progress;
+mod report;
+mod source;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    // Wrong usage ends here, with clap's message, its suggestion and exit code 2.
+    let arguments = cli::Cli::parse();
+    match commands::run(arguments.command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            if let Some(message) = failure.message() {
+                eprintln!("error: {message}");
+            }
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}

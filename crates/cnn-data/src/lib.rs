@@ -1,0 +1,55 @@
+//! From pictures on a disk to batches for a network: fast, exact, and never wrong in silence.
+//!
+//! A [`Dataset`] is a length and a function from an index to a [`Sample`]: an [`Image`] and a [`Target`].
+//! [`sources`] reads IDX files (MNIST), CIFAR-10 and folders of pictures; [`decode`] turns files into images.
+//! A [`Loader`] takes the samples in the order of a [`Sampler`], augments them ([`transform`]), prepares them as the
+//! model expects ([`Preprocessing`]) and delivers batches in order, prepared ahead by worker threads.
+//! Each random draw is keyed by (seed, epoch, sample, how often it was drawn, place in the pipeline), so that
+//! batches do not depend on the number of workers, and a run that resumes goes on with the same ones.
+//!
+//! ```
+//! use cnn_data::{Image, InMemory, Loader, Preprocessing, Sample, Shuffled, Size, Target};
+//!
+//! # fn main() -> cnn_data::Result<()> {
+//! let size = Size::new(2, 2);
+//! let samples = (0..5).map(|shade| {
+//!     Ok(Sample::new(Image::from_u8(size, 1, vec![shade * 10; 4])?, Target::Class(usize::from(shade % 2))))
+//! });
+//! let dataset = InMemory::new(samples.collect::<cnn_data::Result<_>>()?);
+//!
+//! let loader = Loader::new(dataset, Shuffled::new(1), Preprocessing::new(size, 1)?).batch_size(2).workers(2);
+//! for batch in loader.epoch(0)? {
+//!     let batch = batch?;
+//!     assert_eq!(batch.images.shape()[1..], [2, 2, 1]);
+//!     assert_eq!(batch.labels.len(), batch.indices.len());
+//! }
+//! # Ok(()) }
+//! ```
+#![forbid(unsafe_code)]
+
+mod classes;
+mod dataset;
+pub mod decode;
+mod error;
+mod image;
+mod level;
+mod loader;
+mod preprocess;
+mod resize;
+mod sampler;
+pub mod sources;
+mod split;
+mod statistics;
+pub mod transform;
+
+pub use classes::Classes;
+pub use dataset::{Dataset, InMemory, Sample, Subset, Target};
+pub use error::{BadFile, Error, Result};
+pub use image::{Image, Pixels, Size};
+pub use loader::{Batch, Batches, LastBatch, Loader};
+pub use preprocess::Preprocessing;
+pub use resize::{Resize, ResizeMode};
+pub use sampler::{Sampler, Sequential, Shuffled};
+pub use sources::location::{DataLocation, Opened, Places};
+pub use split::{HoldOut, Split, hold_out};
+pub use statistics::Statistics;

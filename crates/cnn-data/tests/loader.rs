@@ -1,0 +1,214 @@
+//! Batches are the same whatever prepares them, errors and panics reach the caller, and dropping a loader stops it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use cnn_data::transform::{Augmentation, Pipeline, RandomAffine, RandomCrop, RandomErasing};
+use cnn_data::{
+    Batch, Dataset, Error, Image, InMemory, LastBatch, Loader, Preprocessing, Result, Sample, Sampler,
+    Shuffled, Size, Target,
+};
+
+const SIZE: Size = Size { height: 6, width: 5 };
+
+fn pictures(count: usize) -> InMemory {
+    let sample = |index: usize| {
+        let levels =
+            (0..SIZE.height * SIZE.width * 3).map(|at| ((at * 7 + index * 31) % 256) as u8).collect();
+        Sample::new(Image::from_u8(SIZE, 3, levels).unwrap(), Target::Class(index % 4))
+    };
+    InMemory::new((0..count).map(sample).collect())
+}
+
+fn preprocessing() -> Preprocessing {
+    Preprocessing::new(SIZE, 3).unwrap().normalize(&[0.5, 0.4, 0.3], &[0.2, 0.3, 0.4]).unwrap()
+}
+
+fn augmentation() -> Pipeline {
+    Pipeline::from(vec![
+        Augmentation::RandomAffine(RandomAffine {
+            rotation: 20.0,
+            scale: [0.8, 1.2],
+            ..RandomAffine::default()
+        }),
+        Augmentation::RandomCrop(RandomCrop { padding: 1, ..RandomCrop::default() }),
+        Augmentation::RandomErasing(RandomErasing::default()),
+    ])
+}
+
+fn loader(count: usize) -> Loader {
+    Loader::new(pictures(count), Shuffled::new(3), preprocessing()).augment(augmentation(), 5).batch_size(8)
+}
+
+type Contents = (Vec<f32>, Vec<i64>, Vec<usize>);
+
+fn contents(batch: Result<Batch>) -> Contents {
+    let batch = batch.unwrap();
+    (batch.images.to_vec().unwrap(), batch.labels.to_vec().unwrap(), batch.indices)
+}
+
+fn epoch(loader: &Loader, epoch: u64) -> Vec<Contents> {
+    loader.epoch(epoch).unwrap().map(contents).collect()
+}
+
+#[test]
+fn batches_are_the_same_whatever_the_number_of_workers() {
+    let expected = epoch(&loader(50).workers(0), 2);
+    assert_eq!(expected.len(), 7);
+    assert_eq!(expected[6].2.len(), 2);
+    for workers in [1, 2, 3, 16] {
+        for prefetch in [0, 1, 100] {
+            assert!(
+                epoch(&loader(50).workers(workers).prefetch(prefetch), 2) == expected,
+                "{workers} workers"
+            );
+        }
+    }
+    assert!(epoch(&loader(50), 3) != expected);
+}
+
+#[test]
+fn every_sample_comes_once_with_its_own_label_and_pixels() {
+    let batches = epoch(&Loader::new(pictures(50), Shuffled::new(1), preprocessing()).batch_size(7), 0);
+    let mut met: Vec<usize> = Vec::new();
+    for (images, labels, indices) in batches {
+        for ((index, label), image) in
+            indices.iter().zip(labels).zip(images.chunks(SIZE.height * SIZE.width * 3))
+        {
+            assert_eq!(label as usize, index % 4);
+            let first = ((index * 31) % 256) as f32;
+            assert!((image[0] - (first / 255.0 - 0.5) / 0.2).abs() < 1e-5);
+        }
+        met.extend(indices);
+    }
+    met.sort_unstable();
+    assert_eq!(met, (0..50).collect::<Vec<_>>());
+}
+
+#[test]
+fn an_epoch_goes_on_where_it_was_left() {
+    let loader = loader(50).workers(2);
+    let whole = epoch(&loader, 4);
+    let mut first = loader.epoch(4).unwrap();
+    let mut batches: Vec<Contents> = first.by_ref().take(3).map(contents).collect();
+    let position = first.position();
+    drop(first);
+    assert_eq!(position, 3);
+    batches.extend(loader.epoch_from(4, position).unwrap().map(contents));
+    assert!(batches == whole);
+    assert_eq!(loader.epoch_from(4, 7).unwrap().count(), 0);
+    assert!(matches!(loader.epoch_from(4, 8), Err(Error::Argument { .. })));
+}
+
+#[test]
+fn the_last_batch_is_kept_or_dropped() {
+    let lengths = |loader: Loader| epoch(&loader, 0).iter().map(|batch| batch.2.len()).collect::<Vec<_>>();
+    assert_eq!(lengths(loader(20)), [8, 8, 4]);
+    assert_eq!(lengths(loader(20).last_batch(LastBatch::Drop)), [8, 8]);
+    assert_eq!(loader(20).batches_per_epoch(), 3);
+    assert_eq!(loader(20).last_batch(LastBatch::Drop).batches_per_epoch(), 2);
+}
+
+/// Draws the first sample again and again.
+struct Again;
+
+impl Sampler for Again {
+    fn order(&self, _len: usize, _epoch: u64) -> Vec<usize> {
+        vec![0; 6]
+    }
+
+    fn draws(&self, _len: usize) -> usize {
+        6
+    }
+}
+
+#[test]
+fn a_sample_that_is_drawn_twice_is_augmented_twice() {
+    let loader = Loader::new(pictures(2), Again, preprocessing()).augment(augmentation(), 1).batch_size(6);
+    let (images, _, indices) = epoch(&loader, 0).remove(0);
+    assert_eq!(indices, [0; 6]);
+    let images: Vec<&[f32]> = images.chunks(SIZE.height * SIZE.width * 3).collect();
+    for first in 0..6 {
+        for second in 0..first {
+            assert_ne!(images[first], images[second], "{first} {second}");
+        }
+    }
+}
+
+/// Fails or panics at one sample, and counts the others.
+struct Faulty {
+    fault: fn() -> Result<Sample>,
+    asked: Arc<AtomicUsize>,
+}
+
+impl Dataset for Faulty {
+    fn len(&self) -> usize {
+        1000
+    }
+
+    fn get(&self, index: usize) -> Result<Sample> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        if index == 70 { (self.fault)() } else { pictures(1).get(0) }
+    }
+}
+
+fn faulty(fault: fn() -> Result<Sample>) -> (Loader, Arc<AtomicUsize>) {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let dataset = Faulty { fault, asked: asked.clone() };
+    (Loader::new(dataset, cnn_data::Sequential, preprocessing()).batch_size(10).prefetch(1), asked)
+}
+
+#[test]
+fn an_error_in_a_worker_reaches_the_caller_at_its_place_and_ends_the_epoch() {
+    for workers in [0, 1, 3] {
+        let (loader, _) = faulty(|| Err(Error::other("the disk is gone")));
+        let mut batches = loader.workers(workers).epoch(0).unwrap();
+        assert_eq!(batches.by_ref().take(7).filter(|batch| batch.is_ok()).count(), 7);
+        let message = batches.next().unwrap().unwrap_err().to_string();
+        assert_eq!(message, "sample 70: the disk is gone");
+        assert!(batches.next().is_none());
+    }
+}
+
+#[test]
+fn a_panic_in_a_worker_is_an_error() {
+    for workers in [0, 2] {
+        let (loader, _) = faulty(|| panic!("number {}", 70));
+        let error = loader.workers(workers).epoch(0).unwrap().find_map(Result::err).unwrap();
+        assert_eq!(error.to_string(), "a worker panicked while it prepared batch 7: number 70");
+    }
+}
+
+#[test]
+fn workers_stay_within_their_window_and_stop_when_the_batches_are_dropped() {
+    let (loader, asked) = faulty(|| pictures(1).get(0));
+    let mut batches = loader.workers(2).epoch(0).unwrap();
+    batches.next().unwrap().unwrap();
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while asked.load(Ordering::SeqCst) < 40 && Instant::now() < deadline {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    std::thread::sleep(Duration::from_millis(50));
+    // One batch was taken; two workers and one batch ahead may be begun after it.
+    assert_eq!(asked.load(Ordering::SeqCst), 40);
+    drop(batches);
+    let after = asked.load(Ordering::SeqCst);
+    std::thread::sleep(Duration::from_millis(50));
+    assert_eq!(asked.load(Ordering::SeqCst), after);
+}
+
+#[test]
+fn arguments_out_of_range_are_refused_before_the_first_batch() {
+    let message = |loader: Loader| loader.epoch(0).err().unwrap().to_string();
+    assert_eq!(message(loader(5).batch_size(0)), "batch size is 0, expected 1 or more");
+    assert_eq!(loader(5).batch_size(0).batches_per_epoch(), 0);
+    assert!(message(loader(5).workers(5000)).starts_with("number of workers is 5000"));
+    assert!(
+        message(Loader::new(InMemory::new(vec![]), Shuffled::new(1), preprocessing()))
+            .contains("at least one")
+    );
+    let wrong = Pipeline::new().then(RandomAffine { rotation: f32::INFINITY, ..RandomAffine::default() });
+    assert!(message(loader(5).augment(wrong, 1)).starts_with("random-affine: rotation is inf"));
+    assert!(message(Loader::new(InMemory::new(vec![]), Again, preprocessing())).contains("at least one"));
+}

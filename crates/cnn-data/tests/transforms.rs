@@ -1,0 +1,75 @@
+//! What a configuration file says about augmentation, and transforms of the user's own.
+
+use cnn_data::transform::{Augmentation, Pipeline, RandomAffine, RandomHorizontalFlip, Transform};
+use cnn_data::{Image, Result, Sample, Size, Target};
+use cnn_tensor::random::Key;
+
+fn sample() -> Sample {
+    let levels = (0..28 * 28).map(|at| (at * 11 % 256) as u8).collect();
+    Sample::new(Image::from_u8(Size::new(28, 28), 1, levels).unwrap(), Target::Class(3))
+}
+
+#[test]
+fn a_list_of_transforms_reads_back_as_it_was_written() {
+    let text = r#"[
+        {"kind": "resize", "size": {"height": 28, "width": 28}, "mode": "stretch"},
+        {"kind": "random-affine", "rotation": 10.0, "scale": [0.9, 1.1]},
+        {"kind": "random-crop", "padding": 2},
+        {"kind": "random-horizontal-flip"},
+        {"kind": "random-erasing", "probability": 0.25}
+    ]"#;
+    let steps: Vec<Augmentation> = serde_json::from_str(text).unwrap();
+    let affine = RandomAffine { rotation: 10.0, scale: [0.9, 1.1], ..RandomAffine::default() };
+    assert_eq!(steps[1], Augmentation::RandomAffine(affine));
+    assert_eq!(steps[3], Augmentation::RandomHorizontalFlip(RandomHorizontalFlip { probability: 0.5 }));
+    let again: Vec<Augmentation> = serde_json::from_str(&serde_json::to_string(&steps).unwrap()).unwrap();
+    assert_eq!(again, steps);
+    let pipeline = Pipeline::from(steps);
+    pipeline.check().unwrap();
+    assert_eq!(pipeline.apply(sample(), Key::new(1)).unwrap().image.size(), Size::new(28, 28));
+}
+
+#[test]
+fn unknown_transforms_and_unknown_arguments_are_errors() {
+    for text in [
+        r#"{"kind": "random-afine"}"#,
+        r#"{"kind": "random-affine", "rotaton": 3}"#,
+        r#"{"kind": "random-crop", "size": {"height": 3, "width": 3, "depth": 3}}"#,
+        r#"{"rotation": 3}"#,
+    ] {
+        assert!(serde_json::from_str::<Augmentation>(text).is_err(), "{text}");
+    }
+}
+
+/// A transform of a user's own.
+#[derive(Debug)]
+struct Relabel;
+
+impl Transform for Relabel {
+    fn apply(&self, sample: Sample, key: Key) -> Result<Sample> {
+        Ok(Sample::new(sample.image, Target::Class(key.below(0, 1000) as usize)))
+    }
+}
+
+#[test]
+fn a_transform_of_ones_own_draws_from_the_key_of_its_place() {
+    let twice = Pipeline::new().then(Relabel).then(Relabel);
+    let once = Pipeline::new().then(Relabel);
+    let target = |pipeline: &Pipeline, seed| pipeline.apply(sample(), Key::new(seed)).unwrap().target;
+    assert_eq!(target(&once, 1), target(&once, 1));
+    assert_ne!(target(&once, 1), target(&once, 2));
+    assert_ne!(target(&once, 1), target(&twice, 1));
+}
+
+#[test]
+fn the_same_key_gives_the_same_picture_and_another_key_another() {
+    let affine = RandomAffine {
+        rotation: 15.0,
+        shear: [5.0, 5.0],
+        translation: [0.1, 0.1],
+        ..RandomAffine::default()
+    };
+    let image = |seed| affine.apply(sample(), Key::new(seed)).unwrap().image;
+    assert_eq!(image(1), image(1));
+    assert_ne!(image(1), image(2));
+}

@@ -1,0 +1,10 @@
+//! The layers, one file for each operation of `cnn_tensor::ops` that they call, under the same name.
+
+pub(crate) mod batch_norm;
+pub(crate) mod conv2d;
+pub(crate) mod dense;
+pub(crate) mod dropout;
+pub(crate) mod pool2d;
+pub(crate) mod reshape;
+pub(crate) mod sequential;
+pub(crate) mod unary;

@@ -1,0 +1,83 @@
+//! Layers and losses of convolutional networks, and how their parameters are named, started, saved and loaded.
+//!
+//! A layer is parameters plus calls; gradients come from [`cnn_autograd`]. [`Layer`] is the structure, which
+//! `#[derive(Layer)]` writes; [`Forward`] is the computation. The path of a field is the parameter's name and
+//! PyTorch's key.
+//!
+//! ```
+//! use cnn_layers::{Conv2d, Ctx, Dense, Forward, Key, Layer, Relu, Result, Var};
+//! use cnn_tensor::{DType, Tensor};
+//!
+//! #[derive(Layer)]
+//! struct Net {
+//!     conv1: Conv2d,
+//!     fc1: Dense,
+//! }
+//!
+//! impl Net {
+//!     fn new(key: Key) -> Result<Self> {
+//!         Ok(Self {
+//!             conv1: Conv2d::builder(1, 4, 3).padding(1).build(key.fold_str("conv1"))?,
+//!             fc1: Dense::new(4 * 14 * 14, 10, key.fold_str("fc1"))?,
+//!         })
+//!     }
+//! }
+//!
+//! impl Forward for Net {
+//!     fn forward(&self, x: Var, cx: &mut Ctx) -> Result<Var> {
+//!         let x = self.conv1.call_act(x, Relu, cx)?.max_pool2d(2)?.flatten()?;
+//!         self.fc1.call(x, cx)
+//!     }
+//! }
+//!
+//! # fn main() -> Result<()> {
+//! let net = Net::new(Key::new(1))?;
+//! let mut cx = Ctx::inference();
+//! let images = cx.input(Tensor::zeros(&[2, 28, 28, 1], DType::F32)?);
+//! assert_eq!(net.call(images, &mut cx)?.shape(), [2, 10]);
+//! let names: Vec<String> = cnn_layers::named_parameters(&net).into_iter().map(|(name, _)| name).collect();
+//! assert_eq!(names, ["conv1.weight", "conv1.bias", "fc1.weight", "fc1.bias"]);
+//! # Ok(()) }
+//! ```
+
+#![forbid(unsafe_code)]
+
+// The derive macro writes `::cnn_layers`, in this crate too.
+extern crate self as cnn_layers;
+
+mod error;
+pub mod init;
+mod layer;
+mod layers;
+mod layout;
+mod losses;
+mod parameter;
+mod sizes;
+mod state_dict;
+mod statistics;
+mod visit;
+
+pub use cnn_autograd::{BatchStatistics, Ctx, Mode, ParameterId, Place, Recording, Step, Trainable, Var};
+pub use cnn_derive::Layer;
+pub use cnn_tensor::ops::activation::Activation;
+pub use cnn_tensor::random::Key;
+pub use error::{Error, Misfit, Misshapen, Result};
+pub use layer::{Forward, Layer, within};
+pub use layers::batch_norm::{BatchNorm2d, BatchNorm2dBuilder, Momentum};
+pub use layers::conv2d::{Conv2d, Conv2dBuilder};
+pub use layers::dense::{Dense, DenseBuilder};
+pub use layers::dropout::Dropout;
+pub use layers::pool2d::{AvgPool2d, GlobalAvgPool2d, MaxPool2d, Pool2dBuilder};
+pub use layers::reshape::Flatten;
+pub use layers::sequential::Sequential;
+pub use layers::unary::Relu;
+pub use layout::FileLayout;
+pub use losses::cross_entropy::{CrossEntropy, cross_entropy};
+pub use parameter::{Buffer, Parameter};
+pub use sizes::{Bias, Pad, Pair};
+pub use state_dict::{LoadReport, StateDict, Strictness, load, save};
+pub use statistics::fold_statistics;
+pub use visit::{
+    Item, ItemMut, Visitor, VisitorMut, convert, for_each_mut, for_each_parameter_mut, named_buffers,
+    named_layers, named_parameters, parameter_count, set_trainable,
+};

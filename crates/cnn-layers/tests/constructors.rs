@@ -1,0 +1,152 @@
+//! Constructors and operations with arbitrary arguments: an error where they make no sense, never a panic.
+
+use cnn_layers::{
+    AvgPool2d, BatchNorm2d, Bias, Conv2d, CrossEntropy, Ctx, Dense, Dropout, Flatten, Forward,
+    GlobalAvgPool2d, Key, MaxPool2d, Mode, Momentum, Recording, Relu,
+};
+use cnn_tensor::ops::pool2d::PaddingCounts;
+use cnn_tensor::ops::window::{Padding2d, Rounding};
+use cnn_tensor::{DType, Tensor, pool};
+use proptest::prelude::*;
+
+/// Sizes from nothing to what overflows, most of them ordinary.
+fn size() -> impl Strategy<Value = usize> {
+    prop_oneof![
+        6 => 1usize..5,
+        1 => Just(0),
+        1 => prop_oneof![Just(1 << 20), Just(1 << 32), Just(usize::MAX / 2), Just(usize::MAX)],
+    ]
+}
+
+fn pair() -> impl Strategy<Value = [usize; 2]> {
+    [size(), size()]
+}
+
+fn padding() -> impl Strategy<Value = Padding2d> {
+    (size(), size(), size(), size()).prop_map(|(top, bottom, left, right)| Padding2d {
+        top: top.saturating_sub(1),
+        bottom: bottom.saturating_sub(1),
+        left: left.saturating_sub(1),
+        right: right.saturating_sub(1),
+    })
+}
+
+fn number() -> impl Strategy<Value = f64> {
+    prop_oneof![0.0..1.0f64, Just(f64::NAN), Just(f64::INFINITY), Just(-1.0), Just(2.0), Just(0.0), Just(1.0)]
+}
+
+/// Runs a layer forward and backward on small images and on shapes alone.
+fn exercise(layer: &dyn Forward, shape: &[usize]) {
+    pool::set_budget(1 << 28);
+    for mode in [Mode::Train, Mode::Eval] {
+        let mut cx = Ctx::new(Recording::Gradients, mode, Key::new(1));
+        if let Ok(input) = Tensor::full(shape, 0.5, DType::F32) {
+            let x = cx.variable(input);
+            if let Ok(loss) = layer.forward(x, &mut cx).and_then(|y| Ok(y.mean()?)) {
+                let _ = cx.backward(loss);
+            }
+        }
+        let mut cx = Ctx::trace(mode);
+        if let Ok(input) = Tensor::shape_only(shape, DType::F32) {
+            let x = cx.input(input);
+            if let Ok(y) = layer.forward(x, &mut cx) {
+                let _ = cx.graph(&[&y]);
+            }
+        }
+    }
+}
+
+fn small() -> impl Strategy<Value = Vec<usize>> {
+    prop_oneof![
+        prop::collection::vec(0usize..6, 0..6),
+        [0usize..4, 1usize..9, 1usize..9, 1usize..5].prop_map(Vec::from)
+    ]
+}
+
+proptest! {
+    #[test]
+    fn convolutions_never_panic(
+        channels in pair(), kernel in pair(), stride in pair(), padding in padding(), dilation in pair(),
+        groups in size(), with_bias in any::<bool>(), shape in small(),
+    ) {
+        pool::set_budget(1 << 28);
+        let bias = if with_bias { Bias::With } else { Bias::Without };
+        let builder = Conv2d::builder(channels[0], channels[1], kernel);
+        let builder = builder.stride(stride).padding(padding).dilation(dilation).groups(groups).bias(bias);
+        if let Ok(layer) = builder.build(Key::new(1)) {
+            exercise(&layer, &shape);
+        }
+    }
+
+    #[test]
+    fn poolings_never_panic(
+        kernel in pair(), stride in pair(), padding in padding(), dilation in pair(), choice in 0usize..4,
+        shape in small(),
+    ) {
+        let rounding = if choice % 2 == 0 { Rounding::Floor } else { Rounding::Ceil };
+        let counts = if choice < 2 { PaddingCounts::Included } else { PaddingCounts::Excluded };
+        let max = MaxPool2d::builder(kernel).stride(stride).padding(padding).rounding(rounding);
+        if let Ok(layer) = max.dilation(dilation).build() {
+            exercise(&layer, &shape);
+        }
+        let average = AvgPool2d::builder(kernel).stride(stride).padding(padding).rounding(rounding);
+        if let Ok(layer) = average.padding_counts(counts).build() {
+            exercise(&layer, &shape);
+        }
+    }
+
+    #[test]
+    fn dense_layers_never_panic(inputs in size(), outputs in size(), shape in small()) {
+        pool::set_budget(1 << 28);
+        if let Ok(layer) = Dense::new(inputs, outputs, Key::new(1)) {
+            exercise(&layer, &shape);
+        }
+    }
+
+    #[test]
+    fn normalisations_never_panic(channels in size(), epsilon in number(), momentum in number(), shape in small()) {
+        pool::set_budget(1 << 28);
+        let builder = BatchNorm2d::builder(channels).epsilon(epsilon).momentum(Momentum::Exponential(momentum));
+        if let Ok(layer) = builder.build() {
+            exercise(&layer, &shape);
+        }
+    }
+
+    #[test]
+    fn layers_without_parameters_never_panic(probability in number(), shape in small(), label in -2i64..6) {
+        exercise(&Relu, &shape);
+        exercise(&Flatten, &shape);
+        exercise(&GlobalAvgPool2d, &shape);
+        if let Ok(layer) = Dropout::new(probability) {
+            exercise(&layer, &shape);
+        }
+        if let Ok(loss) = CrossEntropy::smoothed(probability) {
+            let mut cx = Ctx::training(Key::new(1));
+            let logits = cx.variable(Tensor::full(&shape, 0.5, DType::F32).unwrap());
+            let labels = Tensor::full(&shape[..shape.len().min(1)], label as f64, DType::I64).unwrap();
+            if let Ok(loss) = loss.loss(logits, &labels) {
+                let _ = cx.backward(loss);
+            }
+        }
+    }
+}
+
+#[test]
+fn arguments_that_make_no_sense_are_refused_at_construction() {
+    let message =
+        |result: Result<Conv2d, _>| -> String { cnn_layers::Error::to_string(&result.unwrap_err()) };
+    let key = Key::new(1);
+    assert_eq!(message(Conv2d::new(0, 1, 3, key)), "Conv2d: in_channels is 0, expected 1 or more");
+    assert_eq!(
+        message(Conv2d::builder(6, 4, 3).groups(4).build(key)),
+        "Conv2d: in_channels is 6, expected a multiple of the 4 groups"
+    );
+    assert_eq!(message(Conv2d::new(1, 1, [3, 0], key)), "Conv2d: kernel is 0, expected 1 or more");
+    assert!(message(Conv2d::builder(1, 1, 3).stride(0).build(key)).contains("stride"));
+    assert!(message(Conv2d::builder(1, 1, 3).dilation(usize::MAX).build(key)).contains("overflow"));
+    assert!(MaxPool2d::builder(2).padding(2).build().is_err());
+    assert!(BatchNorm2d::builder(3).epsilon(f64::NAN).build().is_err());
+    assert!(BatchNorm2d::builder(3).momentum(Momentum::Exponential(1.5)).build().is_err());
+    assert!(Dropout::new(f64::NAN).is_err());
+    assert!(CrossEntropy::smoothed(-0.1).is_err());
+}

@@ -1,0 +1,291 @@
+//! Layers in training: statistics, fusion, gradients in `f64`, and what a step costs in memory.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use cnn_autograd::gradcheck;
+use cnn_layers::{
+    BatchNorm2d, Bias, Conv2d, CrossEntropy, Ctx, Dense, Dropout, Error, Flatten, Forward, GlobalAvgPool2d,
+    Key, Layer, Mode, Momentum, Recording, Relu, Result, Sequential, Trainable, Var, convert,
+    fold_statistics, for_each_parameter_mut, init, named_parameters, set_trainable,
+};
+use cnn_tensor::ops::update::{Sgd, Velocity, sgd};
+use cnn_tensor::{DType, Tensor, ops::reduce::max_abs_difference, pool};
+
+fn turn() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A residual block whose batch norm is used in two places.
+#[derive(Layer, Clone)]
+struct Net {
+    conv1: Conv2d,
+    bn: BatchNorm2d,
+    conv2: Conv2d,
+    drop: Dropout,
+    fc: Dense,
+}
+
+impl Net {
+    fn new(key: Key) -> Result<Self> {
+        let conv = |inputs, key| Conv2d::builder(inputs, 4, 3).padding(1).bias(Bias::Without).build(key);
+        Ok(Self {
+            conv1: conv(2, key.fold(1))?,
+            bn: BatchNorm2d::new(4)?,
+            conv2: conv(4, key.fold(2))?,
+            drop: Dropout::new(0.1)?,
+            fc: Dense::new(4, 3, key.fold(3))?,
+        })
+    }
+}
+
+impl Forward for Net {
+    fn forward(&self, x: Var, cx: &mut Ctx) -> Result<Var> {
+        let x = self.conv1.call(x, cx)?;
+        let x = self.bn.call_act(x, Relu, cx)?;
+        let identity = x.clone();
+        let x = self.conv2.call(x, cx)?;
+        let x = self.bn.call_add_act(x, identity, Relu, cx)?;
+        let x = self.drop.call(x.global_average_pool2d()?.flatten()?, cx)?;
+        self.fc.call(x, cx)
+    }
+}
+
+fn images(seed: u64) -> Tensor {
+    init::normal(&[6, 5, 4, 2], 1.0, Key::new(seed)).unwrap()
+}
+
+fn labels() -> Tensor {
+    Tensor::from_slice(&[6], &[0i64, 1, 2, 0, 1, 2]).unwrap()
+}
+
+fn train(net: &mut Net, step: u64) -> f64 {
+    let mut cx = Ctx::training(Key::new(1).fold(step));
+    let x = cx.input(images(step % 2));
+    let logits = net.call(x, &mut cx).unwrap();
+    let loss = CrossEntropy::new().loss(logits, &labels()).unwrap();
+    let value = loss.value().item().unwrap();
+    let mut step = cx.backward(loss).unwrap();
+    let options = Sgd { lr: 0.05, ..Sgd::default() };
+    for_each_parameter_mut(net, |path, parameter| {
+        let gradient =
+            step.gradients.take(parameter.id()).unwrap_or_else(|| panic!("{path} has no gradient"));
+        sgd(parameter.value_mut(), &gradient, Velocity::Absent, &options).unwrap();
+    });
+    fold_statistics(net, &step.statistics).unwrap();
+    value
+}
+
+#[test]
+fn a_training_step_copies_nothing_on_write_and_soon_asks_the_system_for_nothing() {
+    let _turn = turn();
+    let mut net = Net::new(Key::new(3)).unwrap();
+    let first = train(&mut net, 0);
+    train(&mut net, 1);
+    let before = pool::stats();
+    let mut last = first;
+    for step in 2..20 {
+        last = train(&mut net, step);
+    }
+    let after = pool::stats();
+    assert_eq!(after.copies_on_write, before.copies_on_write);
+    assert_eq!(after.live_bytes, before.live_bytes);
+    assert_eq!(after.system_allocations, before.system_allocations);
+    assert!(last < first, "the loss went from {first} to {last}");
+}
+
+#[test]
+fn a_batch_norm_in_two_places_folds_twice_in_order() {
+    let _turn = turn();
+    let mut norm = BatchNorm2d::new(1).unwrap();
+    let mut cx = Ctx::training(Key::new(1));
+    let batch = |values: &[f32]| Var::constant(Tensor::from_slice(&[values.len(), 1, 1, 1], values).unwrap());
+    norm.call(batch(&[1.0, 3.0]), &mut cx).unwrap();
+    norm.call(batch(&[10.0, 14.0]), &mut cx).unwrap();
+    let step = cx.finish();
+    assert_eq!(step.statistics.len(), 2);
+    assert_eq!(step.statistics[0].count, 2);
+    // Nothing enters the running values before the step is applied.
+    assert_eq!(norm.running_mean().item().unwrap(), 0.0);
+    fold_statistics(&mut norm, &step.statistics).unwrap();
+    // Mean 0 -> 0.1 * 2 -> 0.9 * 0.2 + 0.1 * 12; variance 1 -> 0.9 + 0.1 * 2 -> 0.9 * 1.1 + 0.1 * 8.
+    assert!((norm.running_mean().item().unwrap() - 1.38).abs() < 1e-6);
+    assert!((norm.running_var().item().unwrap() - 1.79).abs() < 1e-6);
+    assert_eq!(norm.num_batches_tracked().unwrap(), 2);
+}
+
+#[test]
+fn cumulative_momentum_is_the_mean_of_all_batches() {
+    let _turn = turn();
+    let mut norm = BatchNorm2d::builder(1).momentum(Momentum::Cumulative).build().unwrap();
+    for batch in [[1.0f32, 3.0], [5.0, 7.0], [9.0, 17.0]] {
+        let mut cx = Ctx::training(Key::new(1));
+        norm.call(Var::constant(Tensor::from_slice(&[2, 1, 1, 1], &batch).unwrap()), &mut cx).unwrap();
+        fold_statistics(&mut norm, &cx.finish().statistics).unwrap();
+    }
+    assert!((norm.running_mean().item().unwrap() - 7.0).abs() < 1e-5);
+    assert!((norm.running_var().item().unwrap() - 12.0).abs() < 1e-5);
+}
+
+#[test]
+fn micro_batches_count_once_each_and_foreign_statistics_are_refused() {
+    let _turn = turn();
+    let mut net = Net::new(Key::new(1)).unwrap();
+    let pass = |net: &Net, seed| {
+        let mut cx = Ctx::training(Key::new(1));
+        let x = cx.input(images(seed));
+        let loss = CrossEntropy::new().loss(net.call(x, &mut cx).unwrap(), &labels()).unwrap();
+        cx.backward(loss).unwrap()
+    };
+    let mut step = pass(&net, 1);
+    step.accumulate(pass(&net, 2)).unwrap();
+    assert_eq!(step.gradients.len(), named_parameters(&net).len());
+    let error = fold_statistics(&mut net.clone(), &step.statistics).unwrap_err();
+    assert!(matches!(error, Error::ForeignStatistics { .. }), "a clone is another model: {error}");
+    fold_statistics(&mut net, &step.statistics).unwrap();
+    assert_eq!(net.bn.num_batches_tracked().unwrap(), 4);
+}
+
+#[test]
+fn a_frozen_batch_norm_uses_running_statistics_while_the_rest_trains() {
+    let _turn = turn();
+    let mut net = Net::new(Key::new(1)).unwrap();
+    net.bn.freeze();
+    let frozen = set_trainable(&mut net, Trainable::No, |path| path.starts_with("conv1"));
+    assert_eq!(frozen, 1);
+    let mut cx = Ctx::training(Key::new(1));
+    let x = cx.input(images(1));
+    let loss = CrossEntropy::new().loss(net.call(x, &mut cx).unwrap(), &labels()).unwrap();
+    let step = cx.backward(loss).unwrap();
+    assert!(step.statistics.is_empty());
+    assert!(step.gradients.get(net.conv1.weight().id()).is_none());
+    assert!(step.gradients.get(net.bn.weight().id()).is_some());
+    assert!(step.gradients.get(net.conv2.weight().id()).is_some());
+}
+
+#[test]
+fn gradients_exist_in_eval_mode_and_dropout_follows_the_mode() {
+    let _turn = turn();
+    let net = Net::new(Key::new(1)).unwrap();
+    let run = |mode, key| {
+        let mut cx = Ctx::new(Recording::Gradients, mode, Key::new(key));
+        let x = cx.variable(images(1));
+        let logits = net.call(x.clone(), &mut cx).unwrap();
+        let values = logits.value().clone();
+        let step = cx.backward(logits.mean().unwrap()).unwrap();
+        assert!(step.gradients.of(&x).is_some());
+        values.to_vec::<f32>().unwrap()
+    };
+    assert_eq!(run(Mode::Eval, 1), run(Mode::Eval, 2));
+    assert_eq!(run(Mode::Train, 1), run(Mode::Train, 1));
+    assert_ne!(run(Mode::Train, 1), run(Mode::Train, 2));
+}
+
+#[test]
+fn fused_and_unfused_layers_agree() {
+    let _turn = turn();
+    let key = Key::new(2);
+    let conv = Conv2d::builder(2, 4, 3).stride(2).build(key).unwrap();
+    let dense = Dense::new(2, 4, key).unwrap();
+    let norm = BatchNorm2d::new(2).unwrap();
+    for mode in [Mode::Train, Mode::Eval] {
+        let mut cx = Ctx::new(Recording::None, mode, key);
+        let (x, residual) = (Var::constant(images(1)), Var::constant(images(2)));
+        let pairs = [
+            (conv.call_act(x.clone(), Relu, &mut cx), conv.call(x.clone(), &mut cx)),
+            (dense.call_act(x.clone(), Relu, &mut cx), dense.call(x.clone(), &mut cx)),
+            (norm.call_act(x.clone(), Relu, &mut cx), norm.call(x.clone(), &mut cx)),
+            (
+                norm.call_add_act(x.clone(), residual.clone(), Relu, &mut cx),
+                norm.call(x.clone(), &mut cx).and_then(|y| Ok(y.add(residual)?)),
+            ),
+        ];
+        for (index, (fused, plain)) in pairs.into_iter().enumerate() {
+            let plain = plain.unwrap().relu().unwrap();
+            let difference = max_abs_difference(fused.unwrap().value(), plain.value()).unwrap();
+            assert!(difference < 1e-6, "pair {index} differs by {difference} in {mode:?}");
+        }
+    }
+}
+
+/// Checks the gradients of a layer's parameters and of its input by finite differences.
+fn check(mut layer: impl Forward, input: &Tensor) {
+    convert(&mut layer, DType::F64).unwrap();
+    let input = input.to_dtype(DType::F64).unwrap();
+    let parameters: Vec<Tensor> =
+        named_parameters(&layer).into_iter().map(|(_, p)| p.value().clone()).collect();
+    let run = |layer: &dyn Forward, x: Tensor| -> f64 {
+        let mut cx = Ctx::new(Recording::None, Mode::Train, Key::new(4));
+        let x = cx.input(x);
+        let y = layer.call(x, &mut cx).unwrap();
+        y.clone().mul(y).unwrap().sum().unwrap().value().item().unwrap()
+    };
+    let mut cx = Ctx::new(Recording::Gradients, Mode::Train, Key::new(4));
+    let x = cx.variable(input.clone());
+    let y = layer.call(x.clone(), &mut cx).unwrap();
+    let step = cx.backward(y.clone().mul(y).unwrap().sum().unwrap()).unwrap();
+    let ids: Vec<_> = named_parameters(&layer).into_iter().map(|(name, p)| (name, p.id())).collect();
+    for (number, (name, id)) in ids.into_iter().enumerate() {
+        let claimed = step.gradients.get(id).unwrap().to_vec::<f64>().unwrap();
+        for (element, &claimed) in claimed.iter().enumerate() {
+            let mut at = |shift: f64| {
+                let mut index = 0;
+                for_each_parameter_mut(&mut layer, |_, parameter| {
+                    if index == number {
+                        let mut value = parameters[number].clone();
+                        value.as_mut_slice::<f64>().unwrap()[element] += shift;
+                        *parameter.value_mut() = value;
+                    }
+                    index += 1;
+                });
+                run(&layer, input.clone())
+            };
+            let measured = (at(1e-5) - at(-1e-5)) / 2e-5;
+            at(0.0);
+            let error = (claimed - measured).abs() / measured.abs().max(claimed.abs()).max(1.0);
+            assert!(error < 1e-6, "{name}[{element}]: {claimed} and {measured}");
+        }
+    }
+}
+
+#[test]
+fn gradients_of_layers_agree_with_differences() {
+    let _turn = turn();
+    let key = Key::new(9);
+    check(Conv2d::builder(2, 4, 3).groups(2).stride(2).padding(1).build(key).unwrap(), &images(1));
+    check(Dense::new(2, 3, key).unwrap(), &images(2));
+    check(BatchNorm2d::new(2).unwrap(), &images(3));
+    check(Net::new(key).unwrap(), &images(4));
+    let chain = Sequential::new()
+        .then(Conv2d::new(2, 3, 2, key).unwrap())
+        .then(Relu)
+        .then(GlobalAvgPool2d)
+        .then(Flatten)
+        .then(Dense::new(3, 2, key).unwrap());
+    check(chain, &images(5));
+}
+
+#[test]
+fn the_public_check_takes_layers_too() {
+    let _turn = turn();
+    let mut dense = Dense::new(2, 3, Key::new(1)).unwrap();
+    convert(&mut dense, DType::F64).unwrap();
+    let x = images(1).to_dtype(DType::F64).unwrap();
+    gradcheck::check(&[x], |mut x| {
+        let mut cx = Ctx::inference();
+        dense.forward(x.remove(0), &mut cx).map_err(|error| match error {
+            Error::Autograd(error) => error,
+            other => cnn_autograd::Error::operation("dense", other.to_string()),
+        })
+    })
+    .unwrap();
+}
+
+const fn assert_send_and_sync<T: Send + Sync>() {}
+
+const _: () = {
+    assert_send_and_sync::<Net>();
+    assert_send_and_sync::<Sequential>();
+    assert_send_and_sync::<Box<dyn Forward>>();
+    assert_send_and_sync::<Error>();
+};

@@ -1,0 +1,140 @@
+//! Architectures by name.
+
+use cnn_layers::init::{Fans, Initializer, TorchDefault};
+use cnn_layers::{Forward, Key};
+use cnn_tensor::{DType, Tensor};
+
+use crate::{Arguments, DigitNet, Error, LeNet5, MnistCnn, Result};
+
+/// An architecture that can be built by name.
+#[derive(Debug, Clone, Copy)]
+pub struct Architecture {
+    /// Its name, in a model file and on a command line.
+    pub name: &'static str,
+    /// What it is, in one line.
+    pub about: &'static str,
+    build: Build,
+}
+
+type Build = fn(&Arguments, &dyn Initializer, Key) -> Result<Box<dyn Forward>>;
+
+impl Architecture {
+    /// The architecture of this name.
+    ///
+    /// # Errors
+    /// [`Error::UnknownModel`], which lists the names.
+    pub fn find(name: &str) -> Result<&'static Self> {
+        ARCHITECTURES.iter().find(|architecture| architecture.name == name).ok_or_else(|| unknown(name))
+    }
+
+    /// A network whose weights start as the initializer says.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for arguments that the architecture cannot be built with.
+    pub fn build(&self, arguments: &Arguments, init: &dyn Initializer, key: Key) -> Result<Box<dyn Forward>> {
+        (self.build)(arguments, init, key)
+    }
+}
+
+/// Every architecture of this crate, by name.
+pub const ARCHITECTURES: &[Architecture] = &[
+    Architecture {
+        name: "digit-net",
+        about: "five normalised 3x3 convolutions, for small grey images",
+        build: |arguments, init, key| Ok(Box::new(DigitNet::with_initializer(arguments, init, key)?)),
+    },
+    Architecture {
+        name: "lenet5",
+        about: "LeNet-5 with ReLU and max-pooling",
+        build: |arguments, init, key| Ok(Box::new(LeNet5::with_initializer(arguments, init, key)?)),
+    },
+    Architecture {
+        name: "mnist-cnn",
+        about: "the network of PyTorch's MNIST example, without dropout",
+        build: |arguments, init, key| Ok(Box::new(MnistCnn::with_initializer(arguments, init, key)?)),
+    },
+];
+
+/// A network of the named architecture, with PyTorch's starting values.
+///
+/// ```
+/// use cnn_layers::Key;
+/// use cnn_models::{Arguments, build};
+/// let network = build("lenet5", &Arguments::MNIST, Key::new(1))?;
+/// let error = build("lenet", &Arguments::MNIST, Key::new(1)).err().unwrap();
+/// assert!(error.to_string().contains("did you mean lenet5?"));
+/// # Ok::<(), cnn_models::Error>(())
+/// ```
+///
+/// # Errors
+/// [`Error::UnknownModel`], which lists the names; [`Error::Argument`].
+pub fn build(name: &str, arguments: &Arguments, key: Key) -> Result<Box<dyn Forward>> {
+    Architecture::find(name)?.build(arguments, &TorchDefault, key)
+}
+
+/// A network of the named architecture whose weights have shapes but no values: to be loaded into, or to be
+/// asked for shapes and sizes. It costs next to nothing, whatever the arguments.
+///
+/// # Errors
+/// As [`build`].
+pub fn skeleton(name: &str, arguments: &Arguments) -> Result<Box<dyn Forward>> {
+    let shape_only = |shape: &[usize], _: Fans, _: Key| Ok(Tensor::shape_only(shape, DType::F32)?);
+    Architecture::find(name)?.build(arguments, &shape_only, Key::new(0))
+}
+
+fn unknown(name: &str) -> Error {
+    let names = || ARCHITECTURES.iter().map(|architecture| architecture.name);
+    let closest = names().map(|known| (distance(name, known), known)).min();
+    Error::UnknownModel {
+        name: name.to_owned(),
+        suggestion: closest.filter(|&(distance, known)| distance <= known.len() / 3).map(|(_, known)| known),
+        known: names().collect::<Vec<_>>().join(", "),
+    }
+}
+
+/// Letters to insert, remove or exchange to get from one name to the other, case aside (Levenshtein, 1966).
+fn distance(a: &str, b: &str) -> usize {
+    let (a, b) = (a.to_lowercase(), b.to_lowercase());
+    let mut row: Vec<usize> = (0..=b.chars().count()).collect();
+    for (i, from) in a.chars().enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
+        for (j, to) in b.chars().enumerate() {
+            let exchange = diagonal + usize::from(from != to);
+            diagonal = row[j + 1];
+            row[j + 1] = exchange.min(diagonal + 1).min(row[j] + 1);
+        }
+    }
+    row.last().copied().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_sorted_and_each_is_its_own_best_match() {
+        assert!(ARCHITECTURES.is_sorted_by_key(|architecture| architecture.name));
+        for Architecture { name, .. } in ARCHITECTURES {
+            assert_eq!(distance(name, name), 0);
+        }
+        assert_eq!(
+            (distance("lenet", "lenet5"), distance("", "abc"), distance("kitten", "sitting")),
+            (1, 3, 3)
+        );
+    }
+
+    #[test]
+    fn an_unknown_name_lists_the_known_ones_and_suggests_only_what_is_close() {
+        for (name, suggestion) in
+            [("LeNet-5", Some("lenet5")), ("mnistcnn", Some("mnist-cnn")), ("resnet50", None)]
+        {
+            match build(name, &Arguments::MNIST, Key::new(0)).err().unwrap() {
+                Error::UnknownModel { suggestion: met, known, .. } => {
+                    assert_eq!(met, suggestion, "{name}");
+                    assert_eq!(known, "digit-net, lenet5, mnist-cnn");
+                }
+                other => panic!("{other}"),
+            }
+        }
+    }
+}

@@ -1,0 +1,294 @@
+//! Rows by hand, then every instruction set against the reference in `f64`.
+
+use proptest::prelude::*;
+
+use super::{
+    Affine, Backward, EvalSaved, ResidualGradient, Running, TrainForward, TrainSaved, backward_eval,
+    backward_train, forward_eval, forward_train,
+};
+use crate::ops::activation::Activation;
+use crate::testing::{assert_close, assert_threads_change_nothing, normal, on_each_level, poison, same_bits};
+use crate::{DType, Error, Tensor};
+
+const EPSILON: f64 = 1e-5;
+
+/// Input, residual, gradient and the values of the channels.
+struct Inputs {
+    x: Tensor,
+    residual: Tensor,
+    grad: Tensor,
+    weight: Tensor,
+    bias: Tensor,
+    mean: Tensor,
+    variance: Tensor,
+}
+
+impl Inputs {
+    fn new(shape: &[usize], seed: u64) -> Self {
+        let channels = [*shape.last().unwrap()];
+        let random = |shape: &[usize], number| normal(shape, seed.wrapping_add(number), DType::F32).unwrap();
+        let mut x = random(shape, 0);
+        // Each channel with a mean of its own.
+        for (index, x) in x.as_mut_slice::<f32>().unwrap().iter_mut().enumerate() {
+            *x += (index % channels[0]) as f32 % 5.0;
+        }
+        let mut variance = random(&channels, 6);
+        variance.as_mut_slice::<f32>().unwrap().iter_mut().for_each(|v| *v = v.abs() + 0.3);
+        Self {
+            x,
+            residual: random(shape, 1),
+            grad: random(shape, 2),
+            weight: random(&channels, 3),
+            bias: random(&channels, 4),
+            mean: random(&channels, 5),
+            variance,
+        }
+    }
+
+    fn wide(&self) -> Self {
+        let wide = |x: &Tensor| x.to_dtype(DType::F64).unwrap();
+        Self {
+            x: wide(&self.x),
+            residual: wide(&self.residual),
+            grad: wide(&self.grad),
+            weight: wide(&self.weight),
+            bias: wide(&self.bias),
+            mean: wide(&self.mean),
+            variance: wide(&self.variance),
+        }
+    }
+
+    fn affine(&self) -> Affine<'_> {
+        Affine { weight: &self.weight, bias: &self.bias, epsilon: EPSILON }
+    }
+
+    fn running(&self) -> Running<'_> {
+        Running { mean: &self.mean, variance: &self.variance }
+    }
+
+    fn residual(&self, wanted: ResidualGradient) -> Option<&Tensor> {
+        (wanted == ResidualGradient::Wanted).then_some(&self.residual)
+    }
+
+    /// Forward and backward with the statistics of the batch; the output of `mask` decides what the rectifier passes.
+    fn train(
+        &self,
+        wanted: ResidualGradient,
+        act: Activation,
+        mask: Option<&Tensor>,
+    ) -> (TrainForward, Backward) {
+        let forward = forward_train(&self.x, self.affine(), self.residual(wanted), act).unwrap();
+        let saved = TrainSaved {
+            x: &self.x,
+            output: mask.unwrap_or(&forward.output),
+            weight: &self.weight,
+            mean: &forward.mean,
+            inverse_deviation: &forward.inverse_deviation,
+        };
+        let back = backward_train(saved, act, wanted, self.grad.clone()).unwrap();
+        (forward, back)
+    }
+
+    /// Forward and backward with given statistics.
+    fn eval(&self, wanted: ResidualGradient, act: Activation, mask: Option<&Tensor>) -> (Tensor, Backward) {
+        let output =
+            forward_eval(self.x.clone(), self.running(), self.affine(), self.residual(wanted), act).unwrap();
+        let saved = EvalSaved {
+            x: &self.x,
+            output: mask.unwrap_or(&output),
+            running: self.running(),
+            affine: self.affine(),
+        };
+        let back = backward_eval(saved, act, wanted, self.grad.clone()).unwrap();
+        (output, back)
+    }
+}
+
+fn f32s(shape: &[usize], values: &[f32]) -> Tensor {
+    Tensor::from_slice(shape, values).unwrap()
+}
+
+#[test]
+fn two_channels_by_hand() {
+    // Channel 0 holds 1 and 3 (mean 2, biased variance 1), channel 1 holds 4 and -4 (mean 0, variance 16).
+    let x = f32s(&[2, 2], &[1.0, 4.0, 3.0, -4.0]);
+    let (weight, bias) = (f32s(&[2], &[2.0, 1.0]), f32s(&[2], &[0.5, 0.0]));
+    let affine = Affine { weight: &weight, bias: &bias, epsilon: 0.0 };
+    let residual = f32s(&[2, 2], &[1.0, 1.0, -9.0, 3.0]);
+    on_each_level(|_| {
+        let forward = forward_train(&x, affine, None, Activation::Identity).unwrap();
+        assert_eq!(forward.output.to_vec::<f32>().unwrap(), [-1.5, 1.0, 2.5, -1.0]);
+        assert_eq!(forward.mean.to_vec::<f32>().unwrap(), [2.0, 0.0]);
+        assert_eq!(forward.inverse_deviation.to_vec::<f32>().unwrap(), [1.0, 0.25]);
+        assert_eq!(forward.unbiased_variance.to_vec::<f32>().unwrap(), [2.0, 32.0]);
+        let forward = forward_train(&x, affine, Some(&residual), Activation::Relu).unwrap();
+        assert_eq!(forward.output.to_vec::<f32>().unwrap(), [0.0, 2.0, 0.0, 2.0]);
+        let running = Running { mean: &f32s(&[2], &[1.0, 0.0]), variance: &f32s(&[2], &[4.0, 1.0]) };
+        let eval = forward_eval(x.clone(), running, affine, None, Activation::Identity).unwrap();
+        assert_eq!(eval.to_vec::<f32>().unwrap(), [0.5, 4.0, 2.5, -4.0]);
+    });
+}
+
+#[test]
+fn a_mean_far_from_zero_costs_the_variance_nothing() {
+    let mut x = normal(&[5000, 3], 1, DType::F32).unwrap();
+    for x in x.as_mut_slice::<f32>().unwrap() {
+        *x = 4096.0 + (*x * 64.0).round() / 64.0;
+    }
+    let ones = Tensor::full(&[3], 1.0, DType::F32).unwrap();
+    let affine = Affine { weight: &ones, bias: &ones, epsilon: 0.0 };
+    let wide = |x: &Tensor| x.to_dtype(DType::F64).unwrap();
+    let wide_affine = Affine { weight: &wide(&ones), bias: &wide(&ones), epsilon: 0.0 };
+    let expected = forward_train(&wide(&x), wide_affine, None, Activation::Identity).unwrap();
+    on_each_level(|_| {
+        let forward = forward_train(&x, affine, None, Activation::Identity).unwrap();
+        let scale = &expected.unbiased_variance;
+        assert_close("variance", &forward.unbiased_variance, scale, scale, 1e-6);
+        let scale = Tensor::full(x.shape(), 1.0, DType::F64).unwrap();
+        assert_close("output", &forward.output, &expected.output, &scale, 1e-5);
+    });
+}
+
+#[test]
+fn nan_stays_in_its_channel() {
+    let mut x = normal(&[40, 3], 1, DType::F32).unwrap();
+    x.as_mut_slice::<f32>().unwrap()[4] = f32::NAN;
+    let inputs = Inputs { x, ..Inputs::new(&[40, 3], 1) };
+    on_each_level(|_| {
+        let (forward, back) = inputs.train(ResidualGradient::Absent, Activation::Relu, None);
+        for values in [forward.output, back.input] {
+            for (index, value) in values.to_f64_vec().unwrap().into_iter().enumerate() {
+                assert_eq!(value.is_nan(), index % 3 == 1, "{index}");
+            }
+        }
+    });
+}
+
+#[test]
+fn shapes_and_counts_that_do_not_fit_are_errors() {
+    let inputs = Inputs::new(&[2, 3], 1);
+    let (affine, act) = (inputs.affine(), Activation::Identity);
+    let single = forward_train(&inputs.x.narrow(0..1).unwrap(), affine, None, act).unwrap_err();
+    assert!(single.to_string().contains("[1, 3] has 1 values per channel"), "{single}");
+    let empty = forward_train(&inputs.x.narrow(0..0).unwrap(), affine, None, act);
+    assert!(matches!(empty, Err(Error::Shape { .. })));
+    assert!(matches!(forward_train(&inputs.bias, affine, None, act), Err(Error::Shape { .. })));
+    let wide = f32s(&[2, 4], &[0.0; 8]);
+    let error = forward_train(&wide, affine, None, act).unwrap_err().to_string();
+    assert!(error.contains("[2, 4] has 4 channels") && error.contains("weight [3]"), "{error}");
+    assert!(matches!(forward_train(&inputs.x, affine, Some(&wide), act), Err(Error::Shape { .. })));
+    let double = inputs.x.to_dtype(DType::F64).unwrap();
+    assert!(matches!(forward_train(&double, affine, None, act), Err(Error::DType { .. })));
+    let bad = Affine { epsilon: f64::NAN, ..affine };
+    assert!(matches!(forward_train(&inputs.x, bad, None, act), Err(Error::Argument { name: "epsilon", .. })));
+    let running = Running { mean: &inputs.x, variance: &inputs.variance };
+    assert!(matches!(forward_eval(inputs.x.clone(), running, affine, None, act), Err(Error::Shape { .. })));
+    let empty = forward_eval(inputs.x.narrow(0..0).unwrap(), inputs.running(), affine, None, act).unwrap();
+    assert_eq!(empty.shape(), [0, 3]);
+}
+
+#[test]
+fn evaluation_of_an_image_does_not_depend_on_its_batch_mates() {
+    let inputs = Inputs::new(&[6, 5, 5, 7], 1);
+    let all = inputs.eval(ResidualGradient::Absent, Activation::Relu, None).0;
+    let one = forward_eval(
+        inputs.x.narrow(3..4).unwrap(),
+        inputs.running(),
+        inputs.affine(),
+        None,
+        Activation::Relu,
+    );
+    assert!(same_bits(&one.unwrap(), &all.narrow(3..4).unwrap()));
+}
+
+#[test]
+fn threads_change_nothing() {
+    for shape in [[40, 30, 30, 6], [8, 14, 14, 130]] {
+        let inputs = Inputs::new(&shape, 1);
+        assert_threads_change_nothing("batch_norm", || {
+            let (forward, back) = inputs.train(ResidualGradient::Wanted, Activation::Relu, None);
+            let (output, eval_back) = inputs.eval(ResidualGradient::Absent, Activation::Relu, None);
+            let statistics = [forward.mean, forward.inverse_deviation, forward.unbiased_variance];
+            let back = [back.input, back.weight, back.bias, back.residual.unwrap()];
+            [forward.output, output, eval_back.input].into_iter().chain(statistics).chain(back).collect()
+        });
+    }
+}
+
+/// Scales of the errors: sums of the absolute values of what each result is made of.
+struct Scales {
+    output: Tensor,
+    channel: Tensor,
+}
+
+impl Scales {
+    fn new(shape: &[usize], output: f64) -> Self {
+        let channels = [*shape.last().unwrap()];
+        let rows = shape.iter().product::<usize>() / channels[0].max(1);
+        Self {
+            output: Tensor::full(shape, output, DType::F64).unwrap(),
+            channel: Tensor::full(&channels, 10.0 * rows as f64, DType::F64).unwrap(),
+        }
+    }
+
+    fn check(&self, what: &str, got: &Backward, expected: &Backward) {
+        assert_close(&format!("{what} grad_input"), &got.input, &expected.input, &self.output, 1e-5);
+        assert_close(&format!("{what} grad_weight"), &got.weight, &expected.weight, &self.channel, 1e-5);
+        assert_close(&format!("{what} grad_bias"), &got.bias, &expected.bias, &self.channel, 1e-5);
+        assert_eq!(got.residual.is_some(), expected.residual.is_some());
+        if let (Some(got), Some(expected)) = (&got.residual, &expected.residual) {
+            assert!(same_bits(got, &expected.to_dtype(DType::F32).unwrap()), "{what} grad_residual");
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    /// Narrow, ragged and wide channels, more rows than a block, with and without residual and rectifier.
+    #[test]
+    fn every_instruction_set_agrees_with_the_reference(
+        rows in prop_oneof![8usize..60, Just(1500)],
+        channels in prop_oneof![1usize..20, Just(64), Just(261)],
+        seed in any::<u64>(),
+    ) {
+        let inputs = Inputs::new(&[rows, channels], seed);
+        let wide = inputs.wide();
+        for wanted in [ResidualGradient::Absent, ResidualGradient::Wanted] {
+            for act in [Activation::Identity, Activation::Relu] {
+                // Gradients are compared behind one mask: where rounding moves an output over zero they differ.
+                let (expected, _) = wide.train(wanted, act, None);
+                let mask = expected.output.to_dtype(DType::F32).unwrap();
+                let wide_mask = mask.to_dtype(DType::F64).unwrap();
+                let (_, expected_back) = wide.train(wanted, act, Some(&wide_mask));
+                let (eval, _) = wide.eval(wanted, act, None);
+                let (_, eval_back) = wide.eval(wanted, act, Some(&wide_mask));
+                on_each_level(|level| {
+                    let what = format!("{wanted:?} {act:?} on {level}");
+                    poison(&[rows, channels], DType::F32).unwrap();
+                    poison(&[channels], DType::F32).unwrap();
+                    let (forward, back) = inputs.train(wanted, act, Some(&mask));
+                    let scales = Scales::new(&[rows, channels], 20.0);
+                    assert_close(&what, &forward.output, &expected.output, &scales.output, 1e-5);
+                    assert_close(&what, &forward.mean, &expected.mean, &scales.channel, 1e-6);
+                    let variance = &expected.unbiased_variance;
+                    assert_close(&what, &forward.unbiased_variance, variance, variance, 1e-5);
+                    let inverse = &expected.inverse_deviation;
+                    assert_close(&what, &forward.inverse_deviation, inverse, inverse, 1e-5);
+                    scales.check(&what, &back, &expected_back);
+                    poison(&[rows, channels], DType::F32).unwrap();
+                    let (output, back) = inputs.eval(wanted, act, Some(&mask));
+                    assert_close(&what, &output, &eval, &scales.output, 1e-5);
+                    scales.check(&what, &back, &eval_back);
+                    // A sole holder is normalised in place, to the same bits.
+                    let own = Tensor::from_slice(&[rows, channels], inputs.x.as_slice::<f32>().unwrap()).unwrap();
+                    let place = own.as_slice::<f32>().unwrap().as_ptr();
+                    let residual = inputs.residual(wanted);
+                    let again = forward_eval(own, inputs.running(), inputs.affine(), residual, act).unwrap();
+                    assert_eq!(again.as_slice::<f32>().unwrap().as_ptr(), place);
+                    assert!(same_bits(&again, &output));
+                });
+            }
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! Rows by hand, then every instruction set against the reference in `f64`.
+
+use proptest::prelude::*;
+
+use super::{add, add_assign, mul, sub};
+use crate::testing::{assert_close, assert_threads_change_nothing, normal, on_each_level, poison, same_bits};
+use crate::{DType, Error, Result, Tensor};
+
+type Operation = fn(Tensor, &Tensor) -> Result<Tensor>;
+
+const OPERATIONS: [(&str, Operation); 3] = [("add", add), ("sub", sub), ("mul", mul)];
+
+fn vector(values: &[f32]) -> Tensor {
+    Tensor::from_slice(&[values.len()], values).unwrap()
+}
+
+#[test]
+fn small_numbers_by_hand() {
+    let (a, b) = (vector(&[1.0, -2.0, 0.5]), vector(&[4.0, 0.25, -8.0]));
+    assert_eq!(add(a.clone(), &b).unwrap().to_vec::<f32>().unwrap(), [5.0, -1.75, -7.5]);
+    assert_eq!(sub(a.clone(), &b).unwrap().to_vec::<f32>().unwrap(), [-3.0, -2.25, 8.5]);
+    assert_eq!(mul(a.clone(), &b).unwrap().to_vec::<f32>().unwrap(), [4.0, -0.5, -4.0]);
+    assert_eq!(a.to_vec::<f32>().unwrap(), [1.0, -2.0, 0.5]);
+}
+
+#[test]
+fn nan_and_infinity_follow_the_arithmetic() {
+    let y =
+        sub(vector(&[f32::INFINITY, f32::NAN, f32::INFINITY]), &vector(&[f32::INFINITY, 1.0, 1.0])).unwrap();
+    let y = y.to_vec::<f32>().unwrap();
+    assert!(y[0].is_nan() && y[1].is_nan() && y[2] == f32::INFINITY);
+}
+
+#[test]
+fn adding_to_a_shared_buffer_leaves_the_other_tensor_alone() {
+    let mut a = vector(&[1.0, 2.0]);
+    let start = a.as_slice::<f32>().unwrap().as_ptr();
+    add_assign(&mut a, &vector(&[1.0, 1.0])).unwrap();
+    assert_eq!(a.as_slice::<f32>().unwrap().as_ptr(), start);
+    let before = a.clone();
+    add_assign(&mut a, &before).unwrap();
+    assert_eq!(a.to_vec::<f32>().unwrap(), [4.0, 6.0]);
+    assert_eq!(before.to_vec::<f32>().unwrap(), [2.0, 3.0]);
+}
+
+#[test]
+fn different_shapes_and_types_are_errors() {
+    let error = add(vector(&[1.0, 2.0]), &vector(&[1.0])).unwrap_err();
+    assert_eq!(error.to_string(), "add: left [2] and right [1] differ, expected one shape");
+    let mut a = vector(&[1.0]);
+    let wide = Tensor::zeros(&[1], DType::F64).unwrap();
+    assert!(matches!(add_assign(&mut a, &wide), Err(Error::DType { .. })));
+    assert!(matches!(add_assign(&mut a, &vector(&[1.0, 2.0])), Err(Error::Shape { .. })));
+    let whole = Tensor::zeros(&[2], DType::I64).unwrap();
+    assert!(matches!(mul(whole.clone(), &whole), Err(Error::DType { .. })));
+}
+
+#[test]
+fn threads_change_nothing() {
+    let (a, b) = (normal(&[100_003], 1, DType::F32).unwrap(), normal(&[100_003], 2, DType::F32).unwrap());
+    assert_threads_change_nothing("binary", || {
+        let mut sum = mul(a.clone(), &b).unwrap();
+        add_assign(&mut sum, &a).unwrap();
+        vec![sub(sum.clone(), &b).unwrap(), sum]
+    });
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    #[test]
+    fn every_instruction_set_agrees_with_the_reference(len in 0usize..70, seed in any::<u64>()) {
+        let (a, b) = (normal(&[len], seed, DType::F32).unwrap(), normal(&[len], !seed, DType::F32).unwrap());
+        let (wide_a, wide_b) = (a.to_dtype(DType::F64).unwrap(), b.to_dtype(DType::F64).unwrap());
+        let terms = |(a, b): (&f32, &f32)| f64::from(a.abs() + b.abs() + (a * b).abs());
+        let terms: Vec<f64> = a.as_slice().unwrap().iter().zip(b.as_slice().unwrap()).map(terms).collect();
+        let terms = Tensor::from_slice(&[len], &terms).unwrap();
+        for (name, operation) in OPERATIONS {
+            let expected = operation(wide_a.clone(), &wide_b).unwrap();
+            on_each_level(|_| {
+                poison(&[len], DType::F32).unwrap();
+                let y = operation(a.clone(), &b).unwrap();
+                assert_close(name, &y, &expected, &terms, 1e-6);
+                let own = Tensor::from_slice(&[len], a.as_slice::<f32>().unwrap()).unwrap();
+                assert!(same_bits(&y, &operation(own, &b).unwrap()));
+            });
+        }
+    }
+}

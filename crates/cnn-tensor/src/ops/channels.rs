@@ -1,0 +1,91 @@
+//! How loops over `[rows, channels]` are cut, so that narrow channels fill vectors and sums stay accurate.
+//!
+//! A *group* is as many rows as make at least 256 numbers, a multiple of 16 wherever that is possible: a loop
+//! over groups adds contiguous vectors, whatever the number of channels, and the columns that belong to one
+//! channel are folded at the end. A *block* is some groups, few enough that its single-precision sums are
+//! exact to a few roundings and its numbers are in the cache; sums of blocks are added in double precision.
+//! A *piece* is some blocks: what one thread takes. All three depend on the shape only.
+
+/// Numbers in a group, at least, where there are fewer channels.
+const GROUP: usize = 256;
+
+/// Numbers in a block, about.
+const BLOCK: usize = 1 << 14;
+
+/// Most pieces.
+const PIECES: usize = 128;
+
+/// Sizes of groups, blocks and pieces, in numbers (each a multiple of the number of channels).
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Cut {
+    pub(crate) channels: usize,
+    pub(crate) group: usize,
+    pub(crate) block: usize,
+    pub(crate) piece: usize,
+    /// Number of pieces.
+    pub(crate) pieces: usize,
+}
+
+impl Cut {
+    pub(crate) fn new(rows: usize, channels: usize) -> Self {
+        let len = rows * channels;
+        let channels = channels.max(1);
+        let group = match channels {
+            GROUP.. => channels,
+            _ => {
+                // Sixteen rows are a multiple of 16 numbers; so is a smaller power of two where channels are even.
+                let whole = channels * (16 >> channels.trailing_zeros().min(4));
+                whole * GROUP.div_ceil(whole)
+            }
+        };
+        let block = group * (BLOCK / group).max(1);
+        let piece = block * len.div_ceil(PIECES).div_ceil(block).max(1);
+        Self { channels, group, block, piece, pieces: len.div_ceil(piece) }
+    }
+
+    /// Values of the channels, repeated over a group.
+    #[inline(always)]
+    pub(crate) fn repeat(&self, values: &[f32]) -> Vec<f32> {
+        let mut group = Vec::with_capacity(self.group);
+        while group.len() < self.group {
+            group.extend_from_slice(values);
+        }
+        group
+    }
+
+    /// Adds the columns of a group to the channels they belong to.
+    #[inline(always)]
+    pub(crate) fn fold(&self, group: &[f32], sums: &mut [f64]) {
+        for row in group.chunks_exact(self.channels) {
+            for (sum, &value) in sums.iter_mut().zip(row) {
+                *sum += f64::from(value);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn groups_are_whole_rows_and_whole_vectors() {
+        for channels in 1..600 {
+            let cut = Cut::new(1000, channels);
+            assert!(cut.group >= GROUP && cut.group % channels == 0, "{cut:?}");
+            assert!(channels >= GROUP || cut.group % 16 == 0, "{cut:?}");
+            assert!(cut.block % cut.group == 0 && cut.piece % cut.block == 0, "{cut:?}");
+        }
+    }
+
+    #[test]
+    fn pieces_cover_the_rows_and_are_few() {
+        for rows in [0, 1, 7, 1000, 1 << 20] {
+            for channels in [0, 1, 3, 64, 2048] {
+                let cut = Cut::new(rows, channels);
+                assert!(cut.pieces <= PIECES && cut.pieces * cut.piece >= rows * channels, "{cut:?}");
+                assert!(cut.pieces == 0 || (cut.pieces - 1) * cut.piece < rows * channels, "{cut:?}");
+            }
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! The loops for `f32`: blocks summed in many lanes of single precision, blocks added in double precision.
+
+use crate::ops::channels::Cut;
+use crate::parallel::for_each;
+use crate::simd::{self, Isa, Kernel};
+use crate::{DType, Result, Tensor};
+
+/// Running sums of a block, as many as fill several vectors of any instruction set.
+const LANES: usize = 64;
+
+/// Numbers whose sum is taken in single precision: few additions in each lane, so that the error stays at a few roundings.
+const BLOCK: usize = LANES * 32;
+
+/// Numbers that one thread takes at a time, a multiple of the block.
+const PIECE: usize = BLOCK * 16;
+
+pub(super) fn sum(x: &[f32]) -> Result<f64> {
+    let level = simd::active()?;
+    let mut sums = vec![0.0; x.len().div_ceil(PIECE)];
+    for_each(sums.iter_mut().zip(x.chunks(PIECE)), size_of_val(x), |(sum, x)| *sum = level.run(Sum { x }))?;
+    Ok(sums.iter().fold(0.0, |total, sum| total + sum))
+}
+
+pub(super) fn sum_leading(x: &[f32], output: &mut [f32]) -> Result<()> {
+    let level = simd::active()?;
+    let channels = output.len();
+    if channels == 0 {
+        return Ok(());
+    }
+    let cut = Cut::new(x.len() / channels, channels);
+    let mut scratch = Tensor::stale(&[cut.pieces, channels], DType::F64)?;
+    let partial = scratch.as_mut_slice::<f64>()?;
+    for_each(partial.chunks_mut(channels).zip(x.chunks(cut.piece)), size_of_val(x), |(sums, x)| {
+        level.run(SumLeading { cut, x, sums });
+    })?;
+    for (c, y) in output.iter_mut().enumerate() {
+        *y = partial.iter().skip(c).step_by(channels).fold(0.0, |sum, part| sum + part) as f32;
+    }
+    Ok(())
+}
+
+pub(super) fn arg_max(x: &[f32], last: usize, output: &mut [i64]) -> Result<()> {
+    let level = simd::active()?;
+    let rows = (PIECE / last).max(1);
+    for_each(output.chunks_mut(rows).zip(x.chunks(rows * last)), size_of_val(x), |(output, x)| {
+        for (at, row) in output.iter_mut().zip(x.chunks_exact(last)) {
+            *at = level.run(ArgMax { row }) as i64;
+        }
+    })
+}
+
+pub(super) fn is_finite(x: &[f32]) -> Result<bool> {
+    let level = simd::active()?;
+    let mut all = vec![true; x.len().div_ceil(PIECE)];
+    for_each(all.iter_mut().zip(x.chunks(PIECE)), size_of_val(x), |(all, x)| {
+        *all = level.run(IsFinite { x })
+    })?;
+    Ok(all.into_iter().all(|finite| finite))
+}
+
+pub(super) fn max_abs_difference(a: &[f32], b: &[f32]) -> Result<f64> {
+    let level = simd::active()?;
+    let mut most = vec![0.0f32; a.len().div_ceil(PIECE)];
+    let pieces = most.iter_mut().zip(a.chunks(PIECE).zip(b.chunks(PIECE)));
+    for_each(pieces, 2 * size_of_val(a), |(most, (a, b))| *most = level.run(MaxAbsDifference { a, b }))?;
+    Ok(f64::from(most.into_iter().fold(0.0, larger)))
+}
+
+/// The larger of two numbers, or NaN.
+#[inline(always)]
+fn larger(a: f32, b: f32) -> f32 {
+    if b > a || b.is_nan() { b } else { a }
+}
+
+struct Sum<'a> {
+    x: &'a [f32],
+}
+
+impl Kernel for Sum<'_> {
+    type Output = f64;
+
+    #[inline(always)]
+    fn run<I: Isa>(self, _isa: I) -> f64 {
+        let mut total = 0.0;
+        for block in self.x.chunks(BLOCK) {
+            let mut lanes = [0.0f32; LANES];
+            let rows = block.chunks_exact(LANES);
+            let rest = rows.remainder();
+            for row in rows {
+                for (sum, x) in lanes.iter_mut().zip(row) {
+                    *sum += x;
+                }
+            }
+            for (sum, x) in lanes.iter_mut().zip(rest) {
+                *sum += x;
+            }
+            total += lanes.iter().copied().map(f64::from).sum::<f64>();
+        }
+        total
+    }
+}
+
+struct SumLeading<'a> {
+    cut: Cut,
+    x: &'a [f32],
+    sums: &'a mut [f64],
+}
+
+impl Kernel for SumLeading<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Isa>(self, _isa: I) {
+        let Self { cut, x, sums } = self;
+        sums.fill(0.0);
+        let mut columns = vec![0.0f32; cut.group];
+        for block in x.chunks(cut.block) {
+            columns.fill(0.0);
+            for group in block.chunks(cut.group) {
+                for (sum, x) in columns.iter_mut().zip(group) {
+                    *sum += x;
+                }
+            }
+            cut.fold(&columns, sums);
+        }
+    }
+}
+
+struct ArgMax<'a> {
+    row: &'a [f32],
+}
+
+impl Kernel for ArgMax<'_> {
+    type Output = usize;
+
+    /// First the value, in lanes, then the first place that holds it: two plain loops instead of one that
+    /// carries positions along.
+    #[inline(always)]
+    fn run<I: Isa>(self, _isa: I) -> usize {
+        let mut most = f32::NEG_INFINITY;
+        let mut lanes = [f32::NEG_INFINITY; 16];
+        for part in self.row.chunks(16) {
+            for (lane, &x) in lanes.iter_mut().zip(part) {
+                *lane = larger(*lane, x);
+            }
+        }
+        for lane in lanes {
+            most = larger(most, lane);
+        }
+        let holds = |x: f32| (x == most) | x.is_nan();
+        let part = self.row.chunks(LANES).position(|part| part.iter().fold(false, |any, &x| any | holds(x)));
+        let start = part.unwrap_or(0) * LANES;
+        start + self.row[start..].iter().position(|&x| holds(x)).unwrap_or(0)
+    }
+}
+
+struct IsFinite<'a> {
+    x: &'a [f32],
+}
+
+impl Kernel for IsFinite<'_> {
+    type Output = bool;
+
+    #[inline(always)]
+    fn run<I: Isa>(self, _isa: I) -> bool {
+        // No early exit inside a block: the common case reads everything, and in vectors.
+        self.x.chunks(BLOCK).all(|block| block.iter().fold(true, |all, x| all & x.is_finite()))
+    }
+}
+
+struct MaxAbsDifference<'a> {
+    a: &'a [f32],
+    b: &'a [f32],
+}
+
+impl Kernel for MaxAbsDifference<'_> {
+    type Output = f32;
+
+    #[inline(always)]
+    fn run<I: Isa>(self, _isa: I) -> f32 {
+        let mut lanes = [0.0f32; LANES];
+        for (a, b) in self.a.chunks(LANES).zip(self.b.chunks(LANES)) {
+            for ((lane, a), b) in lanes.iter_mut().zip(a).zip(b) {
+                *lane = larger(*lane, (a - b).abs());
+            }
+        }
+        lanes.into_iter().fold(0.0, larger)
+    }
+}

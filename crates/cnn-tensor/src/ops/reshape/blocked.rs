@@ -1,0 +1,105 @@
+//! Permutation by copying runs or transposing tiles.
+//!
+//! Axes that stay neighbours are merged first. If the innermost axis stays innermost, its rows are copied
+//! whole. Otherwise the two innermost axes, the output's and the input's, are walked in tiles that fit the
+//! cache, so that neither side is read or written with a long stride for long.
+
+use crate::parallel::for_each;
+use crate::{Element, Result};
+
+/// Elements of the output in a piece, about.
+const PIECE: usize = 1 << 14;
+
+/// Side of a tile.
+const TILE: usize = 16;
+
+/// One axis of the output.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Axis {
+    len: usize,
+    /// Distance in the input between neighbours along it.
+    from: usize,
+    /// Distance in the output.
+    to: usize,
+}
+
+pub(super) fn permute<E: Element>(x: &[E], dims: &[usize], axes: &[usize], output: &mut [E]) -> Result<()> {
+    let axes = merged(dims, axes);
+    let Some((&outer, inner)) = axes.split_first() else {
+        output.copy_from_slice(x);
+        return Ok(());
+    };
+    let steps = (PIECE / outer.to.max(1)).max(1);
+    let bytes = 2 * size_of_val(output);
+    for_each(output.chunks_mut(steps * outer.to).enumerate(), bytes, |(piece, output)| {
+        let part = Axis { len: output.len() / outer.to, ..outer };
+        let x = &x[piece * steps * outer.from..];
+        let axes = [&[part], inner].concat();
+        let innermost = axes.iter().position(|axis| axis.from == 1);
+        match innermost {
+            Some(at) if at + 1 < axes.len() => {
+                let (rows, columns) = (axes[at], axes[axes.len() - 1]);
+                let others: Vec<Axis> =
+                    axes[..axes.len() - 1].iter().copied().filter(|&axis| axis != rows).collect();
+                for_each_offset(&others, [0, 0], &mut |[from, to]| {
+                    transpose(&x[from..], &mut output[to..], rows, columns)
+                });
+            }
+            _ => {
+                let run = axes[axes.len() - 1].len;
+                for_each_offset(&axes[..axes.len() - 1], [0, 0], &mut |[from, to]| {
+                    output[to..to + run].copy_from_slice(&x[from..from + run]);
+                });
+            }
+        }
+    })
+}
+
+/// The axes of the output from the outermost, without those of one element, neighbours that move together
+/// as one.
+fn merged(dims: &[usize], axes: &[usize]) -> Vec<Axis> {
+    let mut strides = vec![1; dims.len()];
+    for axis in (1..dims.len()).rev() {
+        strides[axis - 1] = strides[axis] * dims[axis];
+    }
+    let mut result: Vec<Axis> = Vec::with_capacity(axes.len());
+    for &axis in axes.iter().filter(|&&axis| dims[axis] != 1) {
+        let (len, from) = (dims[axis], strides[axis]);
+        match result.last_mut() {
+            Some(last) if last.from == from * len => *last = Axis { len: last.len * len, from, to: 0 },
+            _ => result.push(Axis { len, from, to: 0 }),
+        }
+    }
+    let mut to = 1;
+    for axis in result.iter_mut().rev() {
+        axis.to = to;
+        to *= axis.len;
+    }
+    result
+}
+
+/// Calls `work` with the offsets in input and output of every position along `axes`.
+fn for_each_offset(axes: &[Axis], [from, to]: [usize; 2], work: &mut impl FnMut([usize; 2])) {
+    match axes.split_first() {
+        None => work([from, to]),
+        Some((axis, inner)) => {
+            for index in 0..axis.len {
+                for_each_offset(inner, [from + index * axis.from, to + index * axis.to], work);
+            }
+        }
+    }
+}
+
+/// Copies a matrix whose `rows` are contiguous in the input and whose `columns` are contiguous in the output.
+fn transpose<E: Element>(x: &[E], output: &mut [E], rows: Axis, columns: Axis) {
+    for row in (0..rows.len).step_by(TILE) {
+        for column in (0..columns.len).step_by(TILE) {
+            let tile_columns = TILE.min(columns.len - column);
+            for row in row..rows.len.min(row + TILE) {
+                let target = &mut output[row * rows.to + column..][..tile_columns];
+                let source = x[row + column * columns.from..].iter().step_by(columns.from);
+                target.iter_mut().zip(source).for_each(|(target, &value)| *target = value);
+            }
+        }
+    }
+}

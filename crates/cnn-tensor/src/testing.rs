@@ -1,0 +1,94 @@
+//! What tests of this crate, and of crates that build on it, share: values, paths, comparisons.
+//!
+//! Everything here panics where a test should fail. Nothing here is for programs.
+
+use crate::random::Key;
+use crate::simd::{self, Level};
+use crate::{DType, Result, Tensor, parallel};
+
+/// Numbers from the standard normal distribution; the same for the same shape and seed, whatever the type.
+///
+/// # Errors
+/// As [`Tensor::stale`].
+pub fn normal(shape: &[usize], seed: u64, dtype: DType) -> Result<Tensor> {
+    let key = Key::new(seed);
+    let len = shape.iter().product::<usize>();
+    let values: Vec<f32> = (0..len as u64).map(|index| key.normal(index)).collect();
+    Tensor::from_slice(shape, &values)?.to_dtype(dtype)
+}
+
+/// Leaves buffers of this size in the pool that hold only NaN (integers: all bits set), so that the next
+/// output of this size shows whether it was written whole.
+///
+/// # Errors
+/// As [`Tensor::stale`].
+pub fn poison(shape: &[usize], dtype: DType) -> Result<()> {
+    let bytes = shape.iter().product::<usize>() * dtype.size();
+    let poisoned: Result<Vec<Tensor>> = (0..4).map(|_| Tensor::full(&[bytes], 255.0, DType::U8)).collect();
+    poisoned.map(drop)
+}
+
+/// Asserts `|got - expected| <= tolerance * (scale + 1e-30)` element by element, where `scale` is the sum of
+/// the absolute values of the products (or terms) that an element is made of.
+///
+/// A NaN or an infinity must be met by the same.
+///
+/// # Panics
+/// Where a shape or a value is off; the message names the first.
+pub fn assert_close(what: &str, got: &Tensor, expected: &Tensor, scale: &Tensor, tolerance: f64) {
+    assert_eq!(got.shape(), expected.shape(), "{what}: shapes");
+    assert_eq!(scale.shape(), expected.shape(), "{what}: shape of the scale");
+    let [got, expected, scale] = [got, expected, scale].map(|tensor| match tensor.to_f64_vec() {
+        Ok(values) => values,
+        Err(error) => panic!("{what}: {error}"),
+    });
+    for (index, ((&got, &expected), &scale)) in got.iter().zip(&expected).zip(&scale).enumerate() {
+        let same = got == expected || (got.is_nan() && expected.is_nan());
+        assert!(
+            same || (got - expected).abs() <= tolerance * (scale + 1e-30),
+            "{what}: element {index} is {got}, expected {expected} within {tolerance} of {scale}"
+        );
+    }
+}
+
+/// Runs `work` once on each instruction set that this machine has.
+pub fn on_each_level(mut work: impl FnMut(Level)) {
+    for level in Level::available() {
+        simd::with_level(level, || work(level));
+    }
+}
+
+/// Runs `work` on each instruction set with 1, 2 and 3 threads, and asserts that the number of threads
+/// changes no bit, and that more than one thread really shared the work.
+///
+/// # Panics
+/// Where bits differ or nothing was shared.
+pub fn assert_threads_change_nothing(what: &str, work: impl Fn() -> Vec<Tensor>) {
+    let run = |threads| match parallel::with_threads(threads, &work) {
+        Ok(tensors) => tensors,
+        Err(error) => panic!("{what}: {error}"),
+    };
+    on_each_level(|level| {
+        let one = run(1);
+        for threads in [2, 3] {
+            let before = parallel::splits();
+            let several = run(threads);
+            assert!(
+                parallel::splits() > before,
+                "{what} on {level}: {threads} threads did not share the work"
+            );
+            assert_eq!(one.len(), several.len());
+            for (index, (one, several)) in one.iter().zip(&several).enumerate() {
+                assert!(
+                    same_bits(one, several),
+                    "{what} on {level}: {threads} threads change output {index}"
+                );
+            }
+        }
+    });
+}
+
+/// Whether two tensors have the same shape, type and bits.
+pub fn same_bits(a: &Tensor, b: &Tensor) -> bool {
+    a.spec() == b.spec() && matches!((a.to_le_bytes(), b.to_le_bytes()), (Ok(a), Ok(b)) if a == b)
+}

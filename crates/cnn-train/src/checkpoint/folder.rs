@@ -1,0 +1,76 @@
+//! The folder of checkpoints: the last one, and the one before it until the last is safely on the disk.
+//!
+//! Saving writes and syncs a temporary file, renames `last` to `last.prev`, renames the temporary file to `last`
+//! and syncs the folder. At every instant in between, one of the two names is a whole checkpoint.
+
+use std::path::{Path, PathBuf};
+
+use super::Checkpoint;
+use crate::{Error, Result, files};
+
+/// Where a run saves its state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CheckpointFolder {
+    path: PathBuf,
+}
+
+impl CheckpointFolder {
+    /// A folder, which exists.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into() }
+    }
+
+    /// The folder itself.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Where the last checkpoint is, once there is one.
+    pub fn last(&self) -> PathBuf {
+        self.path.join("last.safetensors")
+    }
+
+    /// Where the one before it is, once there are two.
+    pub fn previous(&self) -> PathBuf {
+        self.path.join("last.prev.safetensors")
+    }
+
+    /// The newest checkpoint that can be read: the last one, or the one before where a kill or a disk has
+    /// damaged the last.
+    ///
+    /// # Errors
+    /// The error of the last checkpoint, where neither can be read.
+    pub fn latest(&self) -> Result<PathBuf> {
+        let last = Checkpoint::read(&self.last()).map(|_| self.last());
+        last.or_else(|error| match Checkpoint::read(&self.previous()) {
+            Ok(_) => Ok(self.previous()),
+            Err(_) => {
+                Err(Error::checkpoint(&self.last(), format!("there is none that can be read: {error}")))
+            }
+        })
+    }
+
+    /// Saves a checkpoint as the last, and keeps the one that was the last as the one before.
+    ///
+    /// # Errors
+    /// [`Error::Io`]: a full disk, a folder that is absent or may not be written. The checkpoints that existed
+    /// are then still there.
+    pub fn save(&self, checkpoint: &Checkpoint) -> Result<()> {
+        let last = self.last();
+        files::remove_leftovers(&last)?;
+        let temporary = files::write_beside(&last, &checkpoint.to_bytes()?)?;
+        let swapped = self.keep_last().and_then(|()| files::replace(&temporary, &last));
+        swapped.inspect_err(|_| drop(std::fs::remove_file(&temporary)))
+    }
+
+    /// Renames the last checkpoint to the one before, where there is one.
+    fn keep_last(&self) -> Result<()> {
+        let last = self.last();
+        match std::fs::rename(&last, self.previous()) {
+            Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+                Err(Error::io("rename", &last, source))
+            }
+            _ => Ok(()),
+        }
+    }
+}

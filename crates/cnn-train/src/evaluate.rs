@@ -1,0 +1,162 @@
+//! Evaluation: a network in inference mode over a data set, image by image accounted for.
+
+use cnn_autograd::Ctx;
+use cnn_data::Loader;
+use cnn_layers::Forward;
+use cnn_tensor::{Tensor, ops};
+use serde::{Deserialize, Serialize};
+
+use crate::metrics::{ConfusionMatrix, Mean};
+use crate::{Error, Result};
+
+/// What a network does on a data set.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Evaluation {
+    /// Mean cross-entropy without smoothing; 0 where there are no images.
+    pub loss: f64,
+    /// True class against predicted class.
+    pub confusion: ConfusionMatrix,
+    /// One for each image, in the order of the loader.
+    pub predictions: Vec<Prediction>,
+}
+
+/// What a network says about one image.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Prediction {
+    /// Index of the image in its data set.
+    pub index: usize,
+    /// Its true class.
+    pub label: usize,
+    /// The class that the network finds most probable, the first of equals.
+    pub predicted: usize,
+    /// How probable the network finds it, 0 to 1.
+    pub probability: f32,
+}
+
+/// The figures of an [`Evaluation`], with the keys that scripts depend on.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Summary {
+    /// Images evaluated.
+    pub images: usize,
+    /// Images classified correctly.
+    pub correct: usize,
+    /// Their share, 0 to 1.
+    pub accuracy: f64,
+    /// Mean cross-entropy without smoothing.
+    pub loss: f64,
+}
+
+impl Evaluation {
+    /// Images evaluated.
+    pub fn images(&self) -> usize {
+        self.predictions.len()
+    }
+
+    /// Images classified correctly.
+    pub fn correct(&self) -> usize {
+        self.predictions.iter().filter(|prediction| prediction.is_correct()).count()
+    }
+
+    /// Share of correct images, 0 to 1; 0 where there are none.
+    pub fn accuracy(&self) -> f64 {
+        if self.predictions.is_empty() { 0.0 } else { self.correct() as f64 / self.images() as f64 }
+    }
+
+    /// The figures alone.
+    pub fn summary(&self) -> Summary {
+        Summary { images: self.images(), correct: self.correct(), accuracy: self.accuracy(), loss: self.loss }
+    }
+
+    /// The wrongly classified images, those of which the network was most certain first.
+    pub fn worst(&self) -> Vec<Prediction> {
+        let mut wrong: Vec<_> = self.predictions.iter().copied().filter(|p| !p.is_correct()).collect();
+        wrong.sort_by(|a, b| b.probability.total_cmp(&a.probability).then(a.index.cmp(&b.index)));
+        wrong
+    }
+}
+
+impl Prediction {
+    /// Whether the predicted class is the true one.
+    pub fn is_correct(&self) -> bool {
+        self.label == self.predicted
+    }
+}
+
+/// Runs a network in evaluation mode over every batch of a loader.
+///
+/// # Errors
+/// Errors of the loader; [`Error::Layers`] where the images do not fit the network or a label is not one of its
+/// classes.
+pub fn evaluate(model: &dyn Forward, loader: &Loader) -> Result<Evaluation> {
+    let mut loss = Mean::default();
+    let mut confusion = ConfusionMatrix::new(0);
+    let mut predictions = Vec::new();
+    for batch in loader.epoch(0)? {
+        let batch = batch?;
+        let mut cx = Ctx::inference();
+        let x = cx.input(batch.images);
+        let logits = model.call(x, &mut cx)?.into_value();
+        let outcome = ops::cross_entropy::forward(&logits, &batch.labels, 0.0)?;
+        loss.add(outcome.loss.item()?, batch.indices.len());
+        if confusion.classes() == 0 {
+            confusion = ConfusionMatrix::new(logits.shape().last().copied().unwrap_or(0));
+        }
+        let predicted = ops::reduce::arg_max(&logits)?;
+        for prediction in predictions_of(&batch.indices, &batch.labels, &predicted, &outcome.probabilities)? {
+            confusion.add(prediction.label, prediction.predicted)?;
+            predictions.push(prediction);
+        }
+    }
+    Ok(Evaluation { loss: loss.value(), confusion, predictions })
+}
+
+fn predictions_of(
+    indices: &[usize],
+    labels: &Tensor,
+    predicted: &Tensor,
+    probabilities: &Tensor,
+) -> Result<Vec<Prediction>> {
+    let probabilities = probabilities.to_dtype(cnn_tensor::DType::F32)?;
+    let classes = probabilities.shape().last().copied().unwrap_or(0).max(1);
+    let (labels, predicted) = (labels.as_slice::<i64>()?, predicted.as_slice::<i64>()?);
+    let rows = probabilities.as_slice::<f32>()?.chunks_exact(classes);
+    if indices.len() != labels.len() || indices.len() != predicted.len() || indices.len() != rows.len() {
+        let met = format!("{} for {} images", labels.len().min(predicted.len()), indices.len());
+        return Err(Error::argument("number of predictions", met, "one for each image"));
+    }
+    let of = |(((&index, &label), &predicted), row): (((&usize, &i64), &i64), &[f32])| Prediction {
+        index,
+        label: label as usize,
+        predicted: predicted as usize,
+        probability: row.get(predicted as usize).copied().unwrap_or(f32::NAN),
+    };
+    Ok(indices.iter().zip(labels).zip(predicted).zip(rows).map(of).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn prediction(index: usize, label: usize, predicted: usize, probability: f32) -> Prediction {
+        Prediction { index, label, predicted, probability }
+    }
+
+    #[test]
+    fn the_worst_mistakes_are_the_most_certain_ones() {
+        let predictions = vec![
+            prediction(0, 1, 1, 0.99),
+            prediction(1, 1, 0, 0.6),
+            prediction(2, 0, 1, 0.9),
+            prediction(3, 0, 1, 0.6),
+        ];
+        let evaluation = Evaluation { loss: 0.5, confusion: ConfusionMatrix::new(2), predictions };
+        assert_eq!(evaluation.worst().iter().map(|p| p.index).collect::<Vec<_>>(), [2, 1, 3]);
+        assert_eq!(evaluation.summary(), Summary { images: 4, correct: 1, accuracy: 0.25, loss: 0.5 });
+    }
+
+    #[test]
+    fn no_images_have_accuracy_zero() {
+        let evaluation = Evaluation { loss: 0.0, confusion: ConfusionMatrix::new(0), predictions: vec![] };
+        assert_eq!(evaluation.accuracy(), 0.0);
+    }
+}

@@ -1,0 +1,105 @@
+//! What a run measured, epoch by epoch.
+
+use serde::{Deserialize, Serialize};
+
+/// One epoch of a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EpochRecord {
+    /// The epoch, counted from 1.
+    pub epoch: usize,
+    /// The learning rate of its last step.
+    pub learning_rate: f64,
+    /// Mean loss over the training images as they were seen: augmented, smoothed, by the changing network.
+    pub train_loss: f64,
+    /// Share of those images classified correctly, 0 to 1.
+    pub train_accuracy: f64,
+    /// Loss and accuracy on the validation images after the epoch, where there are any.
+    pub validation: Option<Validation>,
+    /// Time that the epoch's training took, without its validation.
+    pub seconds: f64,
+    /// Training images per second.
+    pub images_per_second: f64,
+}
+
+/// The network on the validation images, in evaluation mode.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Validation {
+    /// Mean cross-entropy without smoothing.
+    pub loss: f64,
+    /// Share of images classified correctly, 0 to 1.
+    pub accuracy: f64,
+}
+
+/// What a run measured, and how it ended.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct History {
+    /// One record for each finished epoch.
+    pub epochs: Vec<EpochRecord>,
+    /// How the run ended.
+    pub ending: Ending,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ending {
+    /// All epochs were trained.
+    #[default]
+    Completed,
+    /// A callback asked to stop.
+    Stopped,
+}
+
+impl History {
+    /// The epoch of highest validation accuracy, the first of several; `None` without validation.
+    pub fn best(&self) -> Option<&EpochRecord> {
+        let validated = self.epochs.iter().filter_map(|record| Some((record, record.validation?.accuracy)));
+        validated.reduce(|best, next| if next.1 > best.1 { next } else { best }).map(|(record, _)| record)
+    }
+
+    /// The last finished epoch.
+    pub fn last(&self) -> Option<&EpochRecord> {
+        self.epochs.last()
+    }
+
+    /// Time spent training, all epochs together, without validation.
+    pub fn train_seconds(&self) -> f64 {
+        self.epochs.iter().map(|record| record.seconds).sum()
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    pub(crate) fn record(epoch: usize, accuracy: Option<f64>) -> EpochRecord {
+        EpochRecord {
+            epoch,
+            learning_rate: 0.1,
+            train_loss: 1.0 / 3.0,
+            train_accuracy: 0.5,
+            validation: accuracy.map(|accuracy| Validation { loss: 0.25, accuracy }),
+            seconds: 2.0,
+            images_per_second: 100.0,
+        }
+    }
+
+    #[test]
+    fn the_first_of_equally_good_epochs_is_the_best() {
+        let epochs = [Some(0.5), None, Some(0.75), Some(0.75)];
+        let epochs = (1..).zip(epochs).map(|(epoch, accuracy)| record(epoch, accuracy)).collect();
+        let history = History { epochs, ..History::default() };
+        assert_eq!(history.best().unwrap().epoch, 3);
+        assert_eq!(history.last().unwrap().epoch, 4);
+        assert_eq!(history.train_seconds(), 8.0);
+        assert_eq!(History::default().best(), None);
+    }
+
+    #[test]
+    fn a_history_survives_json_to_the_last_bit() {
+        let history =
+            History { epochs: vec![record(1, Some(0.1 + 0.2)), record(2, None)], ..History::default() };
+        let text = serde_json::to_string(&history).unwrap();
+        assert_eq!(serde_json::from_str::<History>(&text).unwrap(), history);
+    }
+}

@@ -1,0 +1,58 @@
+//! What training and evaluation measure: accuracy, mean loss, the confusion matrix.
+//!
+//! Metrics are added up in doubles and whole numbers, in the order of the data, so that they do not depend on
+//! the number of threads.
+
+mod confusion;
+mod mean;
+
+use cnn_tensor::{Tensor, ops};
+
+pub use confusion::ConfusionMatrix;
+pub use mean::Mean;
+
+use crate::Result;
+
+/// How many of a number of images were classified correctly.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Accuracy {
+    /// Images classified correctly.
+    pub correct: usize,
+    /// All images.
+    pub images: usize,
+}
+
+impl Accuracy {
+    /// Adds a batch: `logits [batch, classes]` against `labels [batch]`. Ties go to the first class.
+    ///
+    /// # Errors
+    /// A tensor error where the logits have no classes or the labels are not `I64`.
+    pub fn add(&mut self, logits: &Tensor, labels: &Tensor) -> Result<()> {
+        let predicted = ops::reduce::arg_max(logits)?;
+        let pairs = predicted.as_slice::<i64>()?.iter().zip(labels.as_slice::<i64>()?);
+        self.correct += pairs.filter(|(predicted, label)| predicted == label).count();
+        self.images += labels.len();
+        Ok(())
+    }
+
+    /// The share of correct images, 0 to 1; 0 where there are none.
+    pub fn value(self) -> f64 {
+        if self.images == 0 { 0.0 } else { self.correct as f64 / self.images as f64 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn accuracy_counts_over_batches_and_ties_go_to_the_first_class() {
+        let mut accuracy = Accuracy::default();
+        assert_eq!(accuracy.value(), 0.0);
+        let logits = Tensor::from_slice(&[2, 3], &[0.0f32, 5.0, 1.0, 2.0, 2.0, 0.0]).unwrap();
+        accuracy.add(&logits, &Tensor::from_slice(&[2], &[1i64, 1]).unwrap()).unwrap();
+        accuracy.add(&logits, &Tensor::from_slice(&[2], &[1i64, 0]).unwrap()).unwrap();
+        assert_eq!(accuracy, Accuracy { correct: 3, images: 4 });
+        assert_eq!(accuracy.value(), 0.75);
+    }
+}

@@ -1,0 +1,206 @@
+//! A run in progress: epochs, validation, checkpoints, what is kept.
+
+use std::time::Instant;
+
+use cnn_autograd::random::Key;
+use cnn_data::Loader;
+use cnn_layers::{Forward, StateDict, Strictness, named_parameters};
+use cnn_tensor::ops;
+
+use super::{Keep, StepOptions, Trainer, train_step};
+use crate::callback::{BatchEvent, EpochEvent, Flow, StartEvent};
+use crate::checkpoint::{Checkpoint, Loaded, Position, snapshot};
+use crate::error::LastGood;
+use crate::evaluate::evaluate;
+use crate::history::{Ending, EpochRecord, History, Validation};
+use crate::metrics::{Accuracy, Mean};
+use crate::schedule::Progress;
+use crate::{Error, Result};
+
+/// A trainer with its training set and what it has done so far.
+pub(super) struct Run<'a> {
+    trainer: Trainer<'a>,
+    train: &'a Loader,
+    history: History,
+    /// The weights of the best epoch, where they are to be kept.
+    best: Option<StateDict>,
+}
+
+/// How an epoch's training ended.
+enum Epoch {
+    Finished(EpochRecord),
+    Stopped,
+}
+
+impl<'a> Run<'a> {
+    pub(super) fn new(trainer: Trainer<'a>, train: &'a Loader) -> Self {
+        Self { trainer, train, history: History::default(), best: None }
+    }
+
+    pub(super) fn fit(mut self, model: &mut dyn Forward) -> Result<History> {
+        match self.trainer.resume.take() {
+            Some(loaded) => self.restore(loaded, model)?,
+            None => self.save(model)?,
+        }
+        let epochs = self.trainer.options.epochs;
+        let start = StartEvent { epochs, batches: self.train.batches_per_epoch(), history: &self.history };
+        for callback in &mut self.trainer.callbacks {
+            callback.on_start(&start).map_err(Error::Callback)?;
+        }
+        for epoch in self.history.epochs.len()..epochs {
+            let Epoch::Finished(mut record) = self.train_epoch(epoch, model)? else {
+                self.history.ending = Ending::Stopped;
+                break;
+            };
+            self.check_finite(&record, model)?;
+            record.validation = self.validate(model)?;
+            if self.finish_epoch(record, model)? == Flow::Stop {
+                self.history.ending = Ending::Stopped;
+                break;
+            }
+        }
+        if let Some(best) = self.best {
+            best.load_into(model, Strictness::Strict)?;
+        }
+        Ok(self.history)
+    }
+
+    /// Takes every step of an epoch (counted from 0).
+    fn train_epoch(&mut self, epoch: usize, model: &mut dyn Forward) -> Result<Epoch> {
+        let (epochs, batches) = (self.trainer.options.epochs, self.train.batches_per_epoch());
+        let (mut mean_loss, mut accuracy) = (Mean::default(), Accuracy::default());
+        let mut learning_rate = 0.0;
+        let start = Instant::now();
+        for (index, batch) in self.train.epoch(epoch as u64)?.enumerate() {
+            let batch = batch?;
+            let labels = batch.labels.clone();
+            let at = Progress {
+                step: (epoch * batches + index) as u64,
+                steps: (epochs * batches) as u64,
+                steps_per_epoch: batches as u64,
+            };
+            learning_rate = self.trainer.schedule.rate(self.trainer.options.learning_rate, at);
+            let options = StepOptions {
+                key: Key::new(self.trainer.options.seed).fold(at.step),
+                learning_rate,
+                label_smoothing: self.trainer.options.label_smoothing,
+            };
+            let outcome = train_step(model, self.trainer.optimizer.as_mut(), batch, &options)?;
+            if !outcome.loss.is_finite() {
+                let (epoch, batch, kept) = (epoch + 1, index + 1, self.last_good());
+                return Err(Error::NonFiniteLoss { epoch, batch, loss: outcome.loss, learning_rate, kept });
+            }
+            mean_loss.add(outcome.loss, labels.len());
+            accuracy.add(&outcome.logits, &labels)?;
+            let elapsed = start.elapsed();
+            let event = BatchEvent {
+                epoch: epoch + 1,
+                epochs,
+                batch: index + 1,
+                batches,
+                images: accuracy.images,
+                loss: outcome.loss,
+                mean_loss: mean_loss.value(),
+                accuracy: accuracy.value(),
+                learning_rate,
+                images_per_second: accuracy.images as f64 / elapsed.as_secs_f64().max(1e-9),
+                elapsed,
+            };
+            if self.tell_batch(&event)? == Flow::Stop {
+                return Ok(Epoch::Stopped);
+            }
+        }
+        let seconds = start.elapsed().as_secs_f64();
+        Ok(Epoch::Finished(EpochRecord {
+            epoch: epoch + 1,
+            learning_rate,
+            train_loss: mean_loss.value(),
+            train_accuracy: accuracy.value(),
+            validation: None,
+            seconds,
+            images_per_second: accuracy.images as f64 / seconds.max(1e-9),
+        }))
+    }
+
+    fn validate(&self, model: &dyn Forward) -> Result<Option<Validation>> {
+        let Some(loader) = self.trainer.validation else { return Ok(None) };
+        let evaluation = evaluate(model, loader)?;
+        Ok(Some(Validation { loss: evaluation.loss, accuracy: evaluation.accuracy() }))
+    }
+
+    /// Enters the epoch into the history, keeps and saves what is to be kept, and tells the callbacks.
+    fn finish_epoch(&mut self, record: EpochRecord, model: &dyn Forward) -> Result<Flow> {
+        self.history.epochs.push(record.clone());
+        let is_best = self.history.best().is_some_and(|best| best.epoch == record.epoch);
+        if is_best && self.trainer.options.keep == Keep::Best {
+            self.best = Some(snapshot(model)?);
+        }
+        self.save(model)?;
+        let event = EpochEvent { record: &record, epochs: self.trainer.options.epochs, is_best, model };
+        let mut flow = Flow::Continue;
+        for callback in &mut self.trainer.callbacks {
+            if callback.on_epoch(&event).map_err(Error::Callback)? == Flow::Stop {
+                flow = Flow::Stop;
+            }
+        }
+        Ok(flow)
+    }
+
+    fn tell_batch(&mut self, event: &BatchEvent) -> Result<Flow> {
+        let mut flow = Flow::Continue;
+        for callback in &mut self.trainer.callbacks {
+            if callback.on_batch(event).map_err(Error::Callback)? == Flow::Stop {
+                flow = Flow::Stop;
+            }
+        }
+        Ok(flow)
+    }
+
+    /// The last update of an epoch shows in no loss, so the parameters themselves are looked at.
+    fn check_finite(&self, record: &EpochRecord, model: &dyn Forward) -> Result<()> {
+        for (parameter, value) in named_parameters(model) {
+            if !ops::reduce::is_finite(value.value())? {
+                return Err(Error::NonFiniteParameter {
+                    epoch: record.epoch,
+                    parameter,
+                    learning_rate: record.learning_rate,
+                    kept: self.last_good(),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn save(&self, model: &dyn Forward) -> Result<()> {
+        let Some(folder) = &self.trainer.checkpoints else { return Ok(()) };
+        let (epoch, batches) = (self.history.epochs.len(), self.train.batches_per_epoch());
+        let checkpoint = Checkpoint {
+            position: Position {
+                epoch,
+                batches,
+                step: (epoch * batches) as u64,
+                seed: self.trainer.options.seed,
+            },
+            history: self.history.clone(),
+            model: snapshot(model)?,
+            best: self.best.clone(),
+            optimizer: self.trainer.optimizer.state()?,
+        };
+        folder.save(&checkpoint)
+    }
+
+    fn restore(&mut self, loaded: Loaded, model: &mut dyn Forward) -> Result<()> {
+        let Loaded { path, checkpoint } = loaded;
+        checkpoint.expect_batches(&path, self.train.batches_per_epoch())?;
+        checkpoint.model.load_into(model, Strictness::Strict)?;
+        self.trainer.optimizer.set_state(checkpoint.optimizer)?;
+        self.history = History { ending: Ending::Completed, ..checkpoint.history };
+        self.best = checkpoint.best;
+        Ok(())
+    }
+
+    fn last_good(&self) -> LastGood {
+        let last = self.trainer.checkpoints.as_ref().map(|folder| folder.last());
+        last.filter(|path| path.exists()).map_or(LastGood::Nowhere, LastGood::Checkpoint)
+    }
+}
