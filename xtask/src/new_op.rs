@@ -11,14 +11,16 @@ use crate::{Failure, Outcome};
 
 const OPS: &str = "crates/cnn-tensor/src/ops";
 const RULES: &str = "crates/cnn-autograd/src/ops";
+const GRADCHECK: &str = "crates/cnn-autograd/tests/gradcheck";
 
 /// Each file of an operation with its template.
-const TEMPLATES: [(&str, &str); 5] = [
+const TEMPLATES: [(&str, &str); 6] = [
     ("crates/cnn-tensor/src/ops/{name}/mod.rs", include_str!("../templates/op_mod.rs.txt")),
     ("crates/cnn-tensor/src/ops/{name}/reference.rs", include_str!("../templates/op_reference.rs.txt")),
     ("crates/cnn-tensor/src/ops/{name}/vector.rs", include_str!("../templates/op_vector.rs.txt")),
     ("crates/cnn-tensor/src/ops/{name}/tests.rs", include_str!("../templates/op_tests.rs.txt")),
     ("crates/cnn-autograd/src/ops/{name}.rs", include_str!("../templates/rule.rs.txt")),
+    ("crates/cnn-autograd/tests/gradcheck/{name}.rs", include_str!("../templates/gradcheck.rs.txt")),
 ];
 
 /// Words that cannot name a module.
@@ -43,7 +45,7 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
     println!(
         "\n`{name}` is x * x so far, and its tests pass. Next:\n  \
          1. write the formula into reference.rs, then into vector.rs, and what they say into mod.rs and tests.rs;\n  \
-         2. let the rule keep what backward reads ({RULES}/{name}.rs);\n  \
+         2. let the rule keep what backward reads ({RULES}/{name}.rs), and give it cases ({GRADCHECK}/{name}.rs);\n  \
          3. cargo test -p cnn-tensor {name} && cargo test -p cnn-autograd {name} && cargo xtask tidy\n\
          docs/adding-an-op.md has the whole way."
     );
@@ -72,19 +74,21 @@ fn check_name(name: &str) -> Outcome {
 /// Writes everything; the paths written or changed, from the root.
 fn create(root: &Path, name: &str) -> Result<Vec<String>, Failure> {
     let fill = |text: &str| text.replace("{name}", name).replace("{Type}", &type_name(name));
-    let lists = [format!("{OPS}/mod.rs"), format!("{RULES}/mod.rs")];
     let taken = [format!("{OPS}/{name}"), format!("{OPS}/{name}.rs"), format!("{RULES}/{name}.rs")];
     if let Some(path) = taken.iter().find(|path| root.join(path).exists()) {
         return Err(Failure::Failed(format!("{path} exists already; nothing was written")));
     }
+    let no_list = |path: &str| Failure::Failed(format!("{path} has no list to add `{name}` to"));
     // Everything is read and made before the first file is written.
     let mut files: Vec<(String, String)> = Vec::new();
-    for path in lists {
-        let text = read(root, &path)?;
-        let list = with_module(&text, name)
-            .ok_or_else(|| Failure::Failed(format!("{path} declares no `pub mod`")))?;
+    let module = format!("pub mod {name};");
+    for path in [format!("{OPS}/mod.rs"), format!("{RULES}/mod.rs")] {
+        let list = with_line(&read(root, &path)?, "pub mod ", &module).ok_or_else(|| no_list(&path))?;
         files.push((path, list));
     }
+    let suite = format!("{GRADCHECK}/main.rs");
+    let cases = with_cases(&read(root, &suite)?, name).ok_or_else(|| no_list(&suite))?;
+    files.push((suite, cases));
     let changelog = read(root, "CHANGELOG.md")?;
     if let Some(text) = with_entry(&changelog, name) {
         files.push(("CHANGELOG.md".into(), text));
@@ -113,16 +117,24 @@ fn type_name(name: &str) -> String {
     words.collect()
 }
 
-/// The list of modules with one more, in its place in the alphabet.
-fn with_module(text: &str, name: &str) -> Option<String> {
-    let line = format!("pub mod {name};");
-    let lines: Vec<&str> = text.lines().collect();
-    let is_module = |line: &&str| line.starts_with("pub mod ");
-    let last = lines.iter().rposition(is_module)?;
-    let before = lines.iter().position(|known| is_module(known) && **known > *line).unwrap_or(last + 1);
-    let mut all = lines;
-    all.insert(before, &line);
-    Some(all.join("\n") + "\n")
+/// A text with one more line among those that begin with `prefix`, in its place in the alphabet.
+fn with_line(text: &str, prefix: &str, line: &str) -> Option<String> {
+    let mut lines: Vec<&str> = text.lines().collect();
+    let is_entry = |line: &&str| line.starts_with(prefix);
+    let last = lines.iter().rposition(is_entry)?;
+    let before = lines.iter().position(|known| is_entry(known) && **known > *line).unwrap_or(last + 1);
+    lines.insert(before, line);
+    Some(lines.join("\n") + "\n")
+}
+
+/// The finite-difference suite with one more file of cases: its module, its entry, and their number.
+fn with_cases(text: &str, name: &str) -> Option<String> {
+    let text = with_line(text, "mod ", &format!("mod {name};"))?;
+    let text = with_line(&text, "    (\"", &format!("    (\"{name}\", {name}::cases),"))?;
+    let (before, rest) = text.split_once("const STEMS: [(&str, fn()); ")?;
+    let (count, after) = rest.split_once(']')?;
+    let count: usize = count.parse().ok()?;
+    Some(format!("{before}const STEMS: [(&str, fn()); {}]{after}", count + 1))
 }
 
 /// The changelog with a line at the head of its unreleased part, where it has one.
@@ -139,13 +151,24 @@ fn with_entry(text: &str, name: &str) -> Option<String> {
 mod tests {
     use super::*;
 
+    const SUITE: &str =
+        "mod binary;\n\nconst STEMS: [(&str, fn()); 1] = [\n    (\"binary\", binary::cases),\n];\n";
+
     #[test]
     fn a_module_line_goes_to_its_place_in_the_alphabet() {
         let text = "//! All.\n\npub mod activation;\nmod check;\npub mod pool2d;\n\nuse a;\n";
-        let with = |name: &str| with_module(text, name).unwrap();
+        let with = |name: &str| with_line(text, "pub mod ", &format!("pub mod {name};")).unwrap();
         assert!(with("dense").contains("mod check;\npub mod dense;\npub mod pool2d;"));
         assert!(with("zeta").contains("pub mod pool2d;\npub mod zeta;\n\nuse a;"));
-        assert_eq!(with_module("//! None.\n", "a"), None);
+        assert_eq!(with_line("//! None.\n", "pub mod ", "pub mod a;"), None);
+    }
+
+    #[test]
+    fn the_finite_difference_suite_gets_a_module_an_entry_and_a_higher_count() {
+        let with = with_cases(SUITE, "dense").unwrap();
+        let expected = "mod binary;\nmod dense;\n\nconst STEMS: [(&str, fn()); 2] = [\n    (\"binary\", binary::cases),\n    \
+                        (\"dense\", dense::cases),\n];\n";
+        assert_eq!(with, expected);
     }
 
     #[test]
@@ -165,6 +188,7 @@ mod tests {
         for (path, text) in [
             (format!("{OPS}/mod.rs"), "pub mod relu;\n"),
             (format!("{RULES}/mod.rs"), "pub mod relu;\n"),
+            (format!("{GRADCHECK}/main.rs"), SUITE),
             ("CHANGELOG.md".into(), "# Changelog\n\n## Unreleased\n\n- A.\n"),
         ] {
             std::fs::create_dir_all(folder.join(&path).parent().unwrap()).unwrap();
@@ -175,7 +199,7 @@ mod tests {
         let changelog = std::fs::read_to_string(folder.join("CHANGELOG.md")).unwrap();
         let again = create(&folder, "soft_sign");
         std::fs::remove_dir_all(&folder).unwrap();
-        assert_eq!(written.len(), 8);
+        assert_eq!(written.len(), 10);
         assert!(rule.contains("struct SoftSign;") && !rule.contains("{name}"), "{rule}");
         assert!(
             changelog.contains("## Unreleased\n\n- The operation `soft_sign`, with its gradient.\n- A.\n"),

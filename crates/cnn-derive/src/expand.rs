@@ -84,3 +84,124 @@ fn mentions(tokens: &TokenStream, name: &syn::Ident) -> bool {
         _ => false,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(input: DeriveInput) -> String {
+        layer(&input).map_or_else(|error| error.to_string(), |tokens| tokens.to_string().replace(' ', ""))
+    }
+
+    #[test]
+    fn each_field_is_walked_by_its_role() {
+        let code = written(syn::parse_quote! {
+            struct Block {
+                conv1: Conv2d,
+                #[layer(rename = "downsample.0")]
+                shortcut: Option<Conv2d>,
+                #[layer(flatten)]
+                body: Sequential,
+                #[layer(buffer)]
+                anchors: Tensor,
+                #[layer(skip)]
+                stride: usize,
+                r#type: Dense,
+            }
+        });
+        for expected in [
+            "visitor.child(\"conv1\",&self.conv1);",
+            "visitor.child(\"downsample.0\",&mutself.shortcut);",
+            "visitor.flatten(&self.body);",
+            "visitor.tensor(\"anchors\",&mutself.anchors);",
+            "visitor.child(\"type\",&self.r#type);",
+        ] {
+            assert!(code.contains(expected), "{expected} is not in {code}");
+        }
+        assert!(!code.contains("stride"), "{code}");
+    }
+
+    #[test]
+    fn fields_without_names_are_called_by_their_number() {
+        let code = written(syn::parse_quote!(
+            struct Pair(Conv2d, Conv2d);
+        ));
+        assert!(code.contains("visitor.child(\"1\",&self.1);"), "{code}");
+    }
+
+    #[test]
+    fn a_type_parameter_is_a_layer_only_where_it_is_walked() {
+        let code = written(syn::parse_quote!(
+            struct Stage<B, S> {
+                blocks: Vec<B>,
+                #[layer(skip)]
+                settings: S,
+            }
+        ));
+        assert!(code.contains("B:::cnn_layers::Layer+'static"), "{code}");
+        assert!(code.contains("S:::core::marker::Send+::core::marker::Sync+'static"), "{code}");
+    }
+
+    #[test]
+    fn attributes_that_make_no_sense_are_refused() {
+        let cases: [(DeriveInput, &str); 6] = [
+            (
+                syn::parse_quote!(
+                    struct A {
+                        #[layer(name = "x")]
+                        a: B,
+                    }
+                ),
+                "expected `rename",
+            ),
+            (
+                syn::parse_quote!(
+                    struct A {
+                        #[layer(skip, buffer)]
+                        a: B,
+                    }
+                ),
+                "only one of",
+            ),
+            (
+                syn::parse_quote!(
+                    struct A {
+                        #[layer(rename = "x", rename = "y")]
+                        a: B,
+                    }
+                ),
+                "given twice",
+            ),
+            (
+                syn::parse_quote!(
+                    struct A {
+                        #[layer(rename = "x", flatten)]
+                        a: B,
+                    }
+                ),
+                "no name to change",
+            ),
+            (
+                syn::parse_quote!(
+                    struct A {
+                        #[layer(rename = "x.")]
+                        a: B,
+                    }
+                ),
+                "one or more segments",
+            ),
+            (
+                syn::parse_quote!(
+                    enum A {
+                        B(C),
+                    }
+                ),
+                "structs only",
+            ),
+        ];
+        for (input, message) in cases {
+            let met = written(input);
+            assert!(met.contains(message), "{met} should say {message}");
+        }
+    }
+}

@@ -2,7 +2,7 @@
 //!
 //! Use it through `cnn_layers::Layer`. Each field is a part under its own name, which is also its key in files:
 //!
-//! ```ignore
+//! ```text
 //! #[derive(Layer)]
 //! struct Block {
 //!     conv1: Conv2d,

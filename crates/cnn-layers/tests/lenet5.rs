@@ -4,10 +4,11 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use cnn_autograd::graph::Graph;
 use cnn_layers::{Conv2d, Ctx, Dense, Forward, Key, Layer, Mode, Relu, Result, StateDict, Var};
-use cnn_tensor::{DType, Tensor, ops::reduce::max_abs_difference};
+use cnn_tensor::{DType, Tensor, ops::reduce::max_abs_difference, pool};
 use sha2::{Digest, Sha256};
 
 #[derive(Layer)]
@@ -41,6 +42,12 @@ impl Forward for LeNet5 {
     }
 }
 
+/// The pool belongs to the process, so tests that allocate take turns with the one that measures.
+fn turn() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 fn path(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/lenet5").join(name)
 }
@@ -61,6 +68,7 @@ fn logits(model: &LeNet5) -> Tensor {
 
 #[test]
 fn a_file_of_pytorch_gives_its_logits() {
+    let _turn = turn();
     let mut model = LeNet5::new(Key::new(0)).unwrap();
     cnn_layers::load(&mut model, &read("from_torch.safetensors")).unwrap();
     let expected = fixture("expected.safetensors");
@@ -70,6 +78,7 @@ fn a_file_of_pytorch_gives_its_logits() {
 
 #[test]
 fn a_file_of_ours_loaded_into_pytorch_strictly_and_gave_our_logits() {
+    let _turn = turn();
     if std::env::var_os("CNN_WRITE_FIXTURES").is_some() {
         let model = LeNet5::new(Key::new(7)).unwrap();
         let metadata = BTreeMap::from([("architecture".to_owned(), "lenet5".to_owned())]);
@@ -93,6 +102,7 @@ fn a_file_of_ours_loaded_into_pytorch_strictly_and_gave_our_logits() {
 
 #[test]
 fn fixtures_name_script_versions_and_seed() {
+    let _turn = turn();
     let script = std::fs::read(path("../lenet5.py")).unwrap();
     let hash: String = Sha256::digest(&script).iter().map(|byte| format!("{byte:02x}")).collect();
     for name in ["from_torch.safetensors", "expected.safetensors", "checked.safetensors"] {
@@ -115,6 +125,7 @@ fn traced(batch: usize) -> Graph {
 
 #[test]
 fn its_summary_is_that_of_the_literature() {
+    let _turn = turn();
     let model = LeNet5::new(Key::new(0)).unwrap();
     assert_eq!(cnn_layers::parameter_count(&model), 61_706);
     let graph = traced(1);
@@ -125,4 +136,46 @@ fn its_summary_is_that_of_the_literature() {
     assert_eq!(traced(64).multiply_adds(), 64 * expected);
     let paths: Vec<&str> = graph.operations().map(|(node, _)| node.path.as_str()).collect();
     assert_eq!(paths, ["conv1", "", "conv2", "", "", "fc1", "fc2", "fc3"]);
+}
+
+#[test]
+fn its_memory_is_within_a_tenth_of_the_estimate() {
+    let _turn = turn();
+    const BATCH: usize = 64;
+    let start = pool::stats().live_bytes;
+    let model = LeNet5::new(Key::new(0)).unwrap();
+    let labels = Tensor::zeros(&[BATCH], DType::I64).unwrap();
+    let images = || Tensor::full(&[BATCH, 28, 28, 1], 0.5, DType::F32).unwrap();
+    let measure = |run: &dyn Fn()| {
+        run();
+        pool::reset_peak();
+        run();
+        pool::stats().peak_live_bytes - start
+    };
+    let inference = measure(&|| {
+        let mut cx = Ctx::inference();
+        let x = cx.input(images());
+        model.call(x, &mut cx).unwrap();
+    });
+    let training = measure(&|| {
+        let mut cx = Ctx::training(Key::new(1));
+        let x = cx.input(images());
+        let loss = cnn_layers::cross_entropy(model.call(x, &mut cx).unwrap(), &labels).unwrap();
+        assert_eq!(cx.backward(loss).unwrap().gradients.len(), 10);
+    });
+
+    let mut cx = Ctx::trace(Mode::Train);
+    let x = cx.input(Tensor::shape_only(&[BATCH, 28, 28, 1], DType::F32).unwrap());
+    let logits = model.call(x, &mut cx).unwrap();
+    let estimate = cx.graph(&[&logits]).unwrap().inference_bytes();
+    assert!(
+        (estimate as f64 / inference as f64 - 1.0).abs() < 0.1,
+        "inference: {estimate} of {inference} measured"
+    );
+    let loss = cnn_layers::cross_entropy(logits, &labels).unwrap();
+    let estimate = cx.graph(&[&loss]).unwrap().training_bytes(0);
+    assert!(
+        (estimate as f64 / training as f64 - 1.0).abs() < 0.1,
+        "training: {estimate} of {training} measured"
+    );
 }

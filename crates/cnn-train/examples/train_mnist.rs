@@ -12,7 +12,7 @@ use std::sync::Arc;
 use cnn_data::sources::mnist::{self, Family};
 use cnn_data::transform::{Pipeline, RandomAffine};
 use cnn_data::{
-    Classes, Dataset, HoldOut, Loader, Preprocessing, Sequential, Shuffled, Size, Split, Subset, hold_out,
+    Dataset, HoldOut, Loader, Preprocessing, Sequential, Shuffled, Size, Split, Subset, hold_out,
 };
 use cnn_models::{About, Arguments, ModelFile, build};
 use cnn_tensor::random::Key;
@@ -29,12 +29,8 @@ struct Lines;
 
 impl Callback for Lines {
     fn on_epoch(&mut self, event: &EpochEvent<'_>) -> Result<Flow, CallbackError> {
-        let (record, epochs) = (event.record, event.epochs);
-        let accuracy = record.validation.map_or(0.0, |validation| 100.0 * validation.accuracy);
-        println!(
-            "epoch {}/{epochs}: loss {:.4}, validation {accuracy:.2} %",
-            record.epoch, record.train_loss
-        );
+        let accuracy = event.record.validation.map_or(0.0, |validation| 100.0 * validation.accuracy);
+        println!("epoch {} of {}: validation {accuracy:.2} %", event.record.epoch, event.epochs);
         Ok(Flow::Continue)
     }
 }
@@ -71,9 +67,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("test: {} of {} images right, loss {:.4}", result.correct(), result.images(), result.loss);
 
     // One file with all that a prediction needs.
-    let classes = Classes::in_order((0..10).map(|digit| digit.to_string()))?;
-    let about = About::new("digit-net", Arguments::MNIST, classes.names(), &preprocessing)?
-        .with_training(&history)?;
+    let digits = (0..10).map(|digit| digit.to_string());
+    let about = About::new("digit-net", Arguments::MNIST, digits, &preprocessing)?.with_training(&history)?;
     let path = std::env::temp_dir().join("train_mnist.safetensors");
     write_atomically(&path, &ModelFile::encode(&about, &*network)?)?;
     println!("saved {}", path.display());

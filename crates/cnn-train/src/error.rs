@@ -22,33 +22,16 @@ pub enum Error {
         /// The values allowed.
         expected: &'static str,
     },
-    /// The loss became NaN or infinite; the parameters were not updated with it.
+    /// Something became NaN or infinite; training stopped before it could spread into a checkpoint.
     #[error(
-        "the loss became {loss} in epoch {epoch}, batch {batch}: training has stopped. Try a learning rate \
-             below {learning_rate} (a tenth, say), a warm-up, or look for broken images in that batch. {kept}"
+        "epoch {epoch}, {what}: training has stopped. Try a learning rate below {learning_rate} (a tenth, say) or a \
+         warm-up, and look for broken images. {kept}"
     )]
-    NonFiniteLoss {
+    NotFinite {
         /// The epoch, counted from 1.
         epoch: usize,
-        /// The batch in its epoch, counted from 1.
-        batch: usize,
-        /// NaN or an infinity.
-        loss: f64,
-        /// The learning rate of that step.
-        learning_rate: f64,
-        /// Where the last good state is.
-        kept: LastGood,
-    },
-    /// A parameter became NaN or infinite by the last update of an epoch, so the epoch is not kept.
-    #[error(
-        "parameter {parameter} is not finite after epoch {epoch}: training has stopped. Try a learning rate \
-             below {learning_rate} (a tenth, say) or a warm-up. {kept}"
-    )]
-    NonFiniteParameter {
-        /// The epoch, counted from 1.
-        epoch: usize,
-        /// Path of the parameter.
-        parameter: String,
+        /// What is not finite.
+        what: NotFinite,
         /// The learning rate of the last step.
         learning_rate: f64,
         /// Where the last good state is.
@@ -99,6 +82,39 @@ pub enum Error {
     /// From the data set or its loader.
     #[error(transparent)]
     Data(#[from] cnn_data::Error),
+}
+
+/// What was found to be NaN or infinite.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum NotFinite {
+    /// The loss of a batch; the network was not changed by it.
+    Loss {
+        /// The batch in its epoch, counted from 1.
+        batch: usize,
+        /// NaN or an infinity.
+        loss: f64,
+    },
+    /// A parameter or running statistic after the epoch's last update, which shows in no loss.
+    Weight {
+        /// Its path.
+        path: String,
+    },
+    /// The loss on the validation images.
+    ValidationLoss {
+        /// NaN or an infinity.
+        loss: f64,
+    },
+}
+
+impl std::fmt::Display for NotFinite {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Loss { batch, loss } => write!(f, "batch {batch}: the loss became {loss}"),
+            Self::Weight { path } => write!(f, "after its last batch: {path} holds a NaN or an infinity"),
+            Self::ValidationLoss { loss } => write!(f, "validation: the loss is {loss}"),
+        }
+    }
 }
 
 /// Where the last good state of a run that failed is.

@@ -41,7 +41,7 @@ mod trainer;
 
 pub use callback::{BatchEvent, Callback, EpochEvent, Flow, StartEvent};
 pub use checkpoint::{Checkpoint, CheckpointFolder, Position};
-pub use error::{CallbackError, Error, LastGood, Result};
+pub use error::{CallbackError, Error, LastGood, NotFinite, Result};
 pub use evaluate::{Evaluation, Prediction, Summary, evaluate};
 pub use files::write_atomically;
 pub use fingerprint::weights_sha256;

@@ -150,3 +150,28 @@ fn seconds(time: Duration) -> String {
 fn tidy_findings() -> Vec<String> {
     tidy::check(&crate::cargo::root()).iter().map(ToString::to_string).collect()
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    fn shell(script: &str) -> Tally {
+        run_tests(Command::new("sh").args(["-c", script]))
+    }
+
+    #[test]
+    fn the_results_of_all_test_programs_are_added_up() {
+        let script = "echo 'test result: ok. 3 passed; 0 failed;'; echo 'test a ... ok'; \
+                      echo 'test result: FAILED. 4 passed; 2 failed;'; exit 101";
+        assert_eq!(shell(script), Tally { passed: 7, failed: 2 });
+    }
+
+    #[test]
+    fn a_test_program_that_ends_badly_without_a_result_counts_as_failed() {
+        assert_eq!(
+            shell("echo 'test result: ok. 3 passed; 0 failed;'; exit 1"),
+            Tally { passed: 3, failed: 1 }
+        );
+        assert_eq!(run_tests(&mut Command::new("/no/such/program")), Tally::FAIL);
+    }
+}

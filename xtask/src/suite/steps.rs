@@ -69,7 +69,10 @@ fn other_instruction_sets() -> Vec<Step> {
     steps
 }
 
-/// Each example of each crate, run on its short course (`--short`).
+/// Images that an example is given, so that it runs in a moment.
+const EXAMPLE_IMAGES: &str = "1000";
+
+/// Each example of each crate, on a few images.
 fn examples(root: &Path) -> Vec<Step> {
     let mut found = Vec::new();
     for package in files_in(&root.join("crates")) {
@@ -82,7 +85,7 @@ fn examples(root: &Path) -> Vec<Step> {
     let step = |(package, name): (String, String)| {
         program(
             &format!("example {name} of {package}"),
-            &["run", "--quiet", "--package", &package, "--example", &name, "--", "--short"],
+            &["run", "--quiet", "--package", &package, "--example", &name, "--", EXAMPLE_IMAGES],
         )
     };
     found.into_iter().map(step).collect()

@@ -5,7 +5,8 @@ use cnn_tensor::ops::activation::Activation;
 use cnn_tensor::ops::batch_norm::{self, Affine, Backward, EvalSaved, ResidualGradient, Running, TrainSaved};
 use cnn_tensor::{Spec, Tensor};
 
-use super::{expect_compute, expect_same, expect_vector, reads_output, with_optional};
+use super::activation::reads_output;
+use super::{expect_compute, expect_same, expect_vector, with_optional};
 use crate::function::{Buffer, Buffers, Function, Keeps, Output, Purpose, Saved, Wanted};
 use crate::{Attribute, Error, Result, Var};
 

@@ -5,7 +5,8 @@ use cnn_tensor::ops::conv2d::{self, Conv2dOptions};
 use cnn_tensor::ops::reduce;
 use cnn_tensor::{Spec, Tensor};
 
-use super::{expect_vector, reads_output, through, with_optional};
+use super::activation::{reads_output, through};
+use super::{expect_vector, with_optional};
 use crate::function::{Function, Keeps, Output, Purpose, Saved, Wanted};
 use crate::{Attribute, Result, Var};
 

@@ -4,7 +4,8 @@ use cnn_tensor::ops::activation::Activation;
 use cnn_tensor::ops::{dense, reduce};
 use cnn_tensor::{Spec, Tensor};
 
-use super::{expect_vector, reads_output, through, with_optional};
+use super::activation::{reads_output, through};
+use super::{expect_vector, with_optional};
 use crate::function::{Function, Keeps, Output, Purpose, Saved, Wanted};
 use crate::{Attribute, Result, Var};
 

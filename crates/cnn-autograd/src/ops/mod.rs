@@ -3,6 +3,7 @@
 //! A file holds the operation's [`Function`](crate::Function)s and its methods of [`Var`](crate::Var).
 //! Rules call kernels and decide which; there are no loops over elements here.
 
+pub mod activation;
 pub mod batch_norm;
 pub mod binary;
 pub mod conv2d;
@@ -14,24 +15,9 @@ pub mod reduce;
 pub mod reshape;
 pub mod unary;
 
-use cnn_tensor::ops::activation::{self, Activation};
-use cnn_tensor::{DType, Spec, Tensor};
+use cnn_tensor::{DType, Spec};
 
-use crate::function::Saved;
 use crate::{Error, Result};
-
-/// The gradient before a fused activation.
-fn through(activation: Activation, saved: &Saved, grad: Tensor) -> Result<Tensor> {
-    match activation {
-        Activation::Identity => Ok(grad),
-        activation => Ok(activation::backward(activation, saved.output()?, grad)?),
-    }
-}
-
-/// Whether backward through a fused activation reads the output.
-fn reads_output(activation: Activation) -> bool {
-    activation != Activation::Identity
-}
 
 /// Refuses an input that has not one value for each of `channels`.
 fn expect_vector(op: &'static str, name: &str, met: Spec, channels: usize, dtype: DType) -> Result<()> {

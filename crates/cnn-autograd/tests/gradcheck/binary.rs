@@ -1,5 +1,7 @@
 //! Sums, differences, products, also of a tensor with itself.
 
+use std::slice::from_ref;
+
 use cnn_autograd::{Result, Var};
 
 use crate::{check, random};
@@ -15,7 +17,7 @@ pub(crate) fn cases() {
                 let b = inputs.remove(1);
                 function(inputs.remove(0), b)
             });
-            check(&format!("{name} with itself"), &[a.clone()], |mut x| {
+            check(&format!("{name} with itself"), from_ref(&a), |mut x| {
                 let x = x.remove(0);
                 function(x.clone(), x)
             });

@@ -1,6 +1,7 @@
 //! Every rule against finite differences in `f64`. A file of `src/ops` without a file here fails the suite, and so
 //! does a rule that no case runs.
 
+mod activation;
 mod batch_norm;
 mod binary;
 mod conv2d;
@@ -21,7 +22,8 @@ use cnn_tensor::random::Key;
 use cnn_tensor::{DType, Tensor};
 
 /// The cases of each file, by its name.
-const STEMS: [(&str, fn()); 10] = [
+const STEMS: [(&str, fn()); 11] = [
+    ("activation", activation::cases),
     ("batch_norm", batch_norm::cases),
     ("binary", binary::cases),
     ("conv2d", conv2d::cases),

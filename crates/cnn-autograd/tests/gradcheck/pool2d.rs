@@ -1,5 +1,7 @@
 //! Max and average pooling over strides, padding, dilation and rounding.
 
+use std::slice::from_ref;
+
 use cnn_tensor::ops::pool2d::{PaddingCounts, Pool2dOptions};
 use cnn_tensor::ops::window::{Padding2d, Rounding};
 
@@ -25,10 +27,10 @@ pub(crate) fn cases() {
     for (seed, (name, options)) in table.into_iter().enumerate() {
         for image in [[1, 5, 6, 1], [2, 6, 5, 3]] {
             let x = distinct(&image, seed as u64);
-            check(&format!("max, {name}"), &[x.clone()], |mut x| x.remove(0).max_pool2d(options));
+            check(&format!("max, {name}"), from_ref(&x), |mut x| x.remove(0).max_pool2d(options));
             for padding_counts in [PaddingCounts::Included, PaddingCounts::Excluded] {
                 let options = Pool2dOptions { padding_counts, ..options };
-                check(&format!("average, {name}"), &[x.clone()], |mut x| x.remove(0).average_pool2d(options));
+                check(&format!("average, {name}"), from_ref(&x), |mut x| x.remove(0).average_pool2d(options));
             }
         }
     }

@@ -73,18 +73,18 @@ fn check_offsets(bytes: &[u8]) -> Result<()> {
         .split_first_chunk::<8>()
         .ok_or_else(|| problem(format!("it has {} bytes, its header alone takes more", bytes.len())))?;
     let length = u64::from_le_bytes(*length);
-    let header = usize::try_from(length).ok().and_then(|length| rest.get(..length));
-    let header = header.ok_or_else(|| {
-        problem(format!("its header of {length} bytes is longer than the file of {}", bytes.len()))
-    })?;
+    let (header, data) =
+        usize::try_from(length).ok().and_then(|length| rest.split_at_checked(length)).ok_or_else(|| {
+            problem(format!("its header of {length} bytes is longer than the file of {}", bytes.len()))
+        })?;
     let header: Map<String, Value> = serde_json::from_slice(header)
         .map_err(|error| problem(format!("its header is not JSON: {error}")))?;
     for (key, entry) in &header {
         let end = entry.get("data_offsets").and_then(|offsets| offsets.get(1)).and_then(Value::as_u64);
-        if end.is_some_and(|end| end > bytes.len() as u64) {
+        if let Some(end) = end.filter(|&end| end > data.len() as u64) {
             return Err(problem(format!(
-                "tensor {key} ends beyond the file of {} bytes; it may be cut off",
-                bytes.len()
+                "tensor {key} ends at byte {end} of the {} after the header; the file may be cut off",
+                data.len()
             )));
         }
     }

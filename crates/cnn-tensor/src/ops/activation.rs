@@ -35,3 +35,17 @@ pub fn backward(activation: Activation, output: &Tensor, grad: Tensor) -> Result
         Activation::Relu => super::unary::relu_backward(output, grad),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_gradient_passes_where_the_output_is_positive() {
+        let output = Tensor::from_slice(&[4], &[0.0f32, 2.0, 0.0, 1.0]).unwrap();
+        let grad = || Tensor::from_slice(&[4], &[5.0f32, 6.0, -7.0, -8.0]).unwrap();
+        let through = |activation| backward(activation, &output, grad()).unwrap().to_vec::<f32>().unwrap();
+        assert_eq!(through(Activation::Relu), [0.0, 6.0, 0.0, -8.0]);
+        assert_eq!(through(Activation::Identity), [5.0, 6.0, -7.0, -8.0]);
+    }
+}

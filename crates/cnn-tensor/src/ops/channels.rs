@@ -72,9 +72,9 @@ mod tests {
     fn groups_are_whole_rows_and_whole_vectors() {
         for channels in 1..600 {
             let cut = Cut::new(1000, channels);
-            assert!(cut.group >= GROUP && cut.group % channels == 0, "{cut:?}");
-            assert!(channels >= GROUP || cut.group % 16 == 0, "{cut:?}");
-            assert!(cut.block % cut.group == 0 && cut.piece % cut.block == 0, "{cut:?}");
+            assert!(cut.group >= GROUP && cut.group.is_multiple_of(channels), "{cut:?}");
+            assert!(channels >= GROUP || cut.group.is_multiple_of(16), "{cut:?}");
+            assert!(cut.block.is_multiple_of(cut.group) && cut.piece.is_multiple_of(cut.block), "{cut:?}");
         }
     }
 

@@ -1,6 +1,8 @@
 //! Sliding windows: padding, rounding, and the one formula for the size of an output.
 //!
 //! Dumoulin and Visin, "A guide to convolution arithmetic for deep learning" (arXiv:1603.07285).
+//!
+//! Not differentiable: it computes sizes.
 
 use crate::{Error, Result};
 
@@ -90,7 +92,7 @@ impl Window {
             Rounding::Floor => steps / self.stride,
             Rounding::Ceil => {
                 let windows = steps.div_ceil(self.stride);
-                windows - usize::from(windows * self.stride >= input + self.before)
+                windows.saturating_sub(usize::from(windows * self.stride >= input + self.before))
             }
         })
     }

@@ -73,12 +73,8 @@ pub(crate) trait Isa: Copy + Send + Sync + 'static {
     fn sub(self, a: Self::F32, b: Self::F32) -> Self::F32;
     /// `a * b`.
     fn mul(self, a: Self::F32, b: Self::F32) -> Self::F32;
-    /// `a / b`.
-    fn div(self, a: Self::F32, b: Self::F32) -> Self::F32;
     /// `a * b + c`.
     fn fma(self, a: Self::F32, b: Self::F32, c: Self::F32) -> Self::F32;
-    /// Square root.
-    fn sqrt(self, a: Self::F32) -> Self::F32;
     /// `a > b ? a : b` in each lane, so `b` where either is NaN.
     fn max(self, a: Self::F32, b: Self::F32) -> Self::F32;
     /// `a < b ? a : b` in each lane, so `b` where either is NaN.

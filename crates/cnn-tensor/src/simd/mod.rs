@@ -1,8 +1,8 @@
 //! Instruction sets: one vector interface, chosen once per operation at run time.
 //!
-//! Holding a token ([`isa::Avx512`], say) is the proof that the processor has the instructions: only `detect`
-//! makes one. A kernel is a value with a `run` method that is generic over the token ([`Kernel`]);
-//! [`Level::run`] enters it through a function compiled for exactly the features that `detect` asked for, and
+//! Holding a token (`Avx512`, say) is the proof that the processor has the instructions: only `detect`
+//! makes one. A kernel is a value with a `run` method that is generic over the token (`Kernel`);
+//! `Level::run` enters it through a function compiled for exactly the features that `detect` asked for, and
 //! everything marked `#[inline(always)]` below it is compiled with them too, plain loops included.
 //! No cargo feature and no `target-cpu` takes part. Intrinsics live in `isa/`; code outside is safe.
 
@@ -12,4 +12,4 @@ mod slice;
 
 pub(crate) use isa::{Isa, Kernel};
 pub use level::{Level, active, with_level};
-pub(crate) use slice::{for_each_vector, map_in_place, map2};
+pub(crate) use slice::map_in_place;

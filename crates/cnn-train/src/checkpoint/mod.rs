@@ -106,6 +106,13 @@ impl Checkpoint {
                 metadata.version
             ));
         }
+        let Position { epoch, batches, step, .. } = metadata.position;
+        let epochs = metadata.history.epochs.len();
+        if epochs != epoch || epoch.checked_mul(batches).map(|steps| steps as u64) != Some(step) {
+            return Err(format!(
+                "it contradicts itself: epoch {epoch}, step {step}, {epochs} epochs of history"
+            ));
+        }
         let (mut model, mut best) = (StateDict::default(), StateDict::default());
         let mut optimizer = OptimizerState::default();
         for (name, tensor) in file.iter() {

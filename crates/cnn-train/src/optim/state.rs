@@ -9,7 +9,7 @@ use crate::{Error, Result};
 /// What an optimiser keeps between steps: for each parameter, tensors under names of its own.
 #[derive(Debug, Clone, Default)]
 pub struct OptimizerState {
-    /// By path of the parameter, then by name (`momentum_buffer`, `exp_avg`: PyTorch's names).
+    /// By path of the parameter, then by name (`momentum_buffer`, `exp_avg`: PyTorch's names). A name has no dot.
     pub parameters: BTreeMap<String, BTreeMap<String, Tensor>>,
 }
 

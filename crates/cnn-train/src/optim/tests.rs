@@ -74,7 +74,8 @@ fn twenty_steps_are_pytorchs() {
     let momentum = SgdOptions { momentum: 0.9, ..SgdOptions::default() };
     let dampened = SgdOptions { dampening: 0.3, weight_decay: 0.02, ..momentum };
     let nesterov = SgdOptions { momentum: 0.8, nesterov: true, weight_decay: 0.02, ..SgdOptions::default() };
-    let cases: [(&str, Box<dyn Optimizer>, f64, [f64; 8]); 8] = [
+    type Case = (&'static str, Box<dyn Optimizer>, f64, [f64; 8]);
+    let cases: [Case; 8] = [
         ("sgd", sgd(SgdOptions::default()), 0.05, SGD),
         ("sgd momentum", sgd(momentum), 0.05, SGD_MOMENTUM),
         ("sgd dampening, decay", sgd(dampened), 0.05, SGD_DAMPENING),

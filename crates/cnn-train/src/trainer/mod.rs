@@ -169,8 +169,9 @@ impl<'a> Trainer<'a> {
     ///
     /// # Errors
     /// [`Error::Argument`] for a loader without batches, a schedule's argument, or [`Keep::Best`] without
-    /// validation; [`Error::NonFiniteLoss`] and [`Error::NonFiniteParameter`]; errors of the loader, of the
-    /// layers, of callbacks, and of writing checkpoints. The model then has the weights it had reached.
+    /// validation; [`Error::NotFinite`]; [`Error::Checkpoint`] where a new run would replace the checkpoints of
+    /// another, or the one to resume from does not fit; errors of the loader, of the layers, of callbacks, and
+    /// of writing checkpoints. The model then has the weights it had reached.
     pub fn fit(self, model: &mut dyn Forward, train: &Loader) -> Result<History> {
         self.schedule.check()?;
         if train.batches_per_epoch() == 0 {

@@ -4,13 +4,13 @@ use std::time::Instant;
 
 use cnn_autograd::random::Key;
 use cnn_data::Loader;
-use cnn_layers::{Forward, StateDict, Strictness, named_parameters};
+use cnn_layers::{Forward, StateDict, Strictness, named_buffers, named_parameters};
 use cnn_tensor::ops;
 
 use super::{Keep, StepOptions, Trainer, train_step};
 use crate::callback::{BatchEvent, EpochEvent, Flow, StartEvent};
 use crate::checkpoint::{Checkpoint, Loaded, Position, snapshot};
-use crate::error::LastGood;
+use crate::error::{LastGood, NotFinite};
 use crate::evaluate::evaluate;
 use crate::history::{Ending, EpochRecord, History, Validation};
 use crate::metrics::{Accuracy, Mean};
@@ -40,7 +40,7 @@ impl<'a> Run<'a> {
     pub(super) fn fit(mut self, model: &mut dyn Forward) -> Result<History> {
         match self.trainer.resume.take() {
             Some(loaded) => self.restore(loaded, model)?,
-            None => self.save(model)?,
+            None => self.begin(model)?,
         }
         let epochs = self.trainer.options.epochs;
         let start = StartEvent { epochs, batches: self.train.batches_per_epoch(), history: &self.history };
@@ -52,8 +52,8 @@ impl<'a> Run<'a> {
                 self.history.ending = Ending::Stopped;
                 break;
             };
-            self.check_finite(&record, model)?;
-            record.validation = self.validate(model)?;
+            self.check_weights(&record, model)?;
+            record.validation = self.validate(&record, model)?;
             if self.finish_epoch(record, model)? == Flow::Stop {
                 self.history.ending = Ending::Stopped;
                 break;
@@ -79,7 +79,7 @@ impl<'a> Run<'a> {
                 steps: (epochs * batches) as u64,
                 steps_per_epoch: batches as u64,
             };
-            learning_rate = self.trainer.schedule.rate(self.trainer.options.learning_rate, at);
+            learning_rate = self.learning_rate(at)?;
             let options = StepOptions {
                 key: Key::new(self.trainer.options.seed).fold(at.step),
                 learning_rate,
@@ -87,8 +87,8 @@ impl<'a> Run<'a> {
             };
             let outcome = train_step(model, self.trainer.optimizer.as_mut(), batch, &options)?;
             if !outcome.loss.is_finite() {
-                let (epoch, batch, kept) = (epoch + 1, index + 1, self.last_good());
-                return Err(Error::NonFiniteLoss { epoch, batch, loss: outcome.loss, learning_rate, kept });
+                let what = NotFinite::Loss { batch: index + 1, loss: outcome.loss };
+                return Err(self.not_finite(epoch + 1, what, learning_rate));
             }
             mean_loss.add(outcome.loss, labels.len());
             accuracy.add(&outcome.logits, &labels)?;
@@ -122,10 +122,27 @@ impl<'a> Run<'a> {
         }))
     }
 
-    fn validate(&self, model: &dyn Forward) -> Result<Option<Validation>> {
+    fn learning_rate(&self, at: Progress) -> Result<f64> {
+        let rate = self.trainer.schedule.rate(self.trainer.options.learning_rate, at);
+        if rate >= 0.0 && rate.is_finite() {
+            return Ok(rate);
+        }
+        let met = format!("{rate} at step {}", at.step);
+        Err(Error::argument("the schedule's learning rate", met, "a number from 0 on"))
+    }
+
+    fn validate(&self, record: &EpochRecord, model: &dyn Forward) -> Result<Option<Validation>> {
         let Some(loader) = self.trainer.validation else { return Ok(None) };
         let evaluation = evaluate(model, loader)?;
-        Ok(Some(Validation { loss: evaluation.loss, accuracy: evaluation.accuracy() }))
+        let loss = evaluation.loss;
+        if !loss.is_finite() {
+            return Err(self.not_finite(
+                record.epoch,
+                NotFinite::ValidationLoss { loss },
+                record.learning_rate,
+            ));
+        }
+        Ok(Some(Validation { loss, accuracy: evaluation.accuracy() }))
     }
 
     /// Enters the epoch into the history, keeps and saves what is to be kept, and tells the callbacks.
@@ -156,19 +173,33 @@ impl<'a> Run<'a> {
         Ok(flow)
     }
 
-    /// The last update of an epoch shows in no loss, so the parameters themselves are looked at.
-    fn check_finite(&self, record: &EpochRecord, model: &dyn Forward) -> Result<()> {
-        for (parameter, value) in named_parameters(model) {
-            if !ops::reduce::is_finite(value.value())? {
-                return Err(Error::NonFiniteParameter {
-                    epoch: record.epoch,
-                    parameter,
-                    learning_rate: record.learning_rate,
-                    kept: self.last_good(),
-                });
+    /// The last update of an epoch shows in no loss, so the weights themselves are looked at.
+    fn check_weights(&self, record: &EpochRecord, model: &dyn Forward) -> Result<()> {
+        let parameters =
+            named_parameters(model).into_iter().map(|(path, parameter)| (path, parameter.value()));
+        for (path, tensor) in parameters.chain(named_buffers(model)) {
+            if tensor.dtype().is_compute() && !ops::reduce::is_finite(tensor)? {
+                return Err(self.not_finite(record.epoch, NotFinite::Weight { path }, record.learning_rate));
             }
         }
         Ok(())
+    }
+
+    fn not_finite(&self, epoch: usize, what: NotFinite, learning_rate: f64) -> Error {
+        let last = self.trainer.checkpoints.as_ref().map(|folder| folder.last());
+        let kept = last.filter(|path| path.exists()).map_or(LastGood::Nowhere, LastGood::Checkpoint);
+        Error::NotFinite { epoch, what, learning_rate, kept }
+    }
+
+    /// Saves the state before the first epoch, so that a run can be resumed from its very start.
+    fn begin(&self, model: &dyn Forward) -> Result<()> {
+        if let Some(folder) = &self.trainer.checkpoints
+            && (folder.last().exists() || folder.previous().exists())
+        {
+            let problem = "it is of an earlier run, which this one would replace; resume from it or choose another folder";
+            return Err(Error::checkpoint(&folder.last(), problem));
+        }
+        self.save(model)
     }
 
     fn save(&self, model: &dyn Forward) -> Result<()> {
@@ -192,15 +223,16 @@ impl<'a> Run<'a> {
     fn restore(&mut self, loaded: Loaded, model: &mut dyn Forward) -> Result<()> {
         let Loaded { path, checkpoint } = loaded;
         checkpoint.expect_batches(&path, self.train.batches_per_epoch())?;
+        let keeps_best = self.trainer.options.keep == Keep::Best;
+        if keeps_best && checkpoint.best.is_none() && checkpoint.history.best().is_some() {
+            let problem =
+                "it is of a run that kept its last weights, not its best; go on with `keep` as it was";
+            return Err(Error::checkpoint(&path, problem));
+        }
         checkpoint.model.load_into(model, Strictness::Strict)?;
         self.trainer.optimizer.set_state(checkpoint.optimizer)?;
         self.history = History { ending: Ending::Completed, ..checkpoint.history };
-        self.best = checkpoint.best;
+        self.best = checkpoint.best.filter(|_| keeps_best);
         Ok(())
-    }
-
-    fn last_good(&self) -> LastGood {
-        let last = self.trainer.checkpoints.as_ref().map(|folder| folder.last());
-        last.filter(|path| path.exists()).map_or(LastGood::Nowhere, LastGood::Checkpoint)
     }
 }

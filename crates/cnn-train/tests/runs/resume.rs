@@ -132,8 +132,34 @@ fn a_checkpoint_of_another_run_is_refused_with_the_reason() {
     let text = message(trainer(sgd, Keep::Last, &validation).resume_from(&last), &training().batch_size(25));
     assert!(text.contains("5 batches") && text.contains("3"), "{text}");
 
+    let text = message(trainer(sgd, Keep::Best, &validation).resume_from(&last), &train);
+    assert!(text.contains("kept its last weights"), "{text}");
+
     let text = message(trainer(adamw, Keep::Last, &validation).resume_from(&last), &train);
     assert!(text.contains("optimiser"), "{text}");
+}
+
+#[test]
+fn a_new_run_does_not_replace_the_checkpoints_of_another() {
+    let folder = tempfile::tempdir().unwrap();
+    let checkpoints = checkpoint_of_two_epochs(folder.path());
+    let before = std::fs::read(checkpoints.last()).unwrap();
+    let validation = validation();
+    let trainer = trainer(sgd, Keep::Last, &validation).checkpoints(checkpoints.clone());
+    let text = trainer.fit(&mut Net::new(1), &training()).unwrap_err().to_string();
+    assert!(text.contains("earlier run"), "{text}");
+    assert_eq!(std::fs::read(checkpoints.last()).unwrap(), before);
+}
+
+#[test]
+fn a_checkpoint_that_contradicts_itself_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut checkpoint = Checkpoint::read(&checkpoint_of_two_epochs(folder.path()).last()).unwrap();
+    checkpoint.position.epoch = 1;
+    let path = folder.path().join("wrong.safetensors");
+    std::fs::write(&path, checkpoint.to_bytes().unwrap()).unwrap();
+    let text = Checkpoint::read(&path).unwrap_err().to_string();
+    assert!(text.contains("contradicts itself"), "{text}");
 }
 
 #[test]

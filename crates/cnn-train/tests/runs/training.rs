@@ -6,9 +6,10 @@ use crate::file;
 use cnn_data::{Dataset, LastBatch, Loader, Sequential};
 use cnn_tensor::parallel;
 use cnn_train::optim::{Sgd, SgdOptions};
+use cnn_train::schedule::{Progress, Schedule};
 use cnn_train::{
-    BatchEvent, Callback, CallbackError, Checkpoint, Ending, Error, Flow, Keep, LastGood, RunDir, Trainer,
-    TrainerOptions, evaluate,
+    BatchEvent, Callback, CallbackError, Checkpoint, Ending, Error, Flow, Keep, LastGood, NotFinite, RunDir,
+    Trainer, TrainerOptions, evaluate,
 };
 
 fn options(epochs: usize, learning_rate: f64) -> TrainerOptions {
@@ -97,13 +98,42 @@ fn a_loss_that_is_not_finite_stops_the_run_and_keeps_the_last_good_checkpoint() 
     let folder = tempfile::tempdir().unwrap();
     let run = RunDir::create(folder.path().join("run")).unwrap();
     let error = broken_loss().checkpoints(run.checkpoints()).fit(&mut Net::new(1), &training()).unwrap_err();
-    let Error::NonFiniteLoss { epoch: 1, batch, ref kept, .. } = error else { panic!("{error}") };
+    let Error::NotFinite { epoch: 1, what: NotFinite::Loss { batch, .. }, ref kept, .. } = error else {
+        panic!("{error}")
+    };
     assert!((2..=4).contains(&batch), "{error}");
     assert_eq!(*kept, LastGood::Checkpoint(run.checkpoints().last()));
     let text = error.to_string();
     assert!(text.contains(&format!("epoch 1, batch {batch}")) && text.contains("learning rate"), "{text}");
+    assert!(text.contains("last.safetensors"), "{text}");
     // The state before the first epoch is there, and good.
     assert_eq!(Checkpoint::read(&run.checkpoints().last()).unwrap().position.epoch, 0);
+}
+
+/// A rate so large that the one step of the epoch ruins the weights, which no loss of the epoch shows.
+#[test]
+fn weights_that_are_not_finite_after_an_epoch_reach_no_checkpoint() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = RunDir::create(folder.path().join("run")).unwrap();
+    let momentum = SgdOptions { momentum: 0.9, weight_decay: 1e3, ..SgdOptions::default() };
+    let trainer = Trainer::new(options(3, 1e38)).unwrap().optimizer(Sgd::new(momentum).unwrap());
+    let one_batch = training().batch_size(75);
+    let error = trainer.checkpoints(run.checkpoints()).fit(&mut Net::new(1), &one_batch).unwrap_err();
+    assert!(matches!(error, Error::NotFinite { epoch: 1, what: NotFinite::Weight { .. }, .. }), "{error}");
+    assert_eq!(Checkpoint::read(&run.checkpoints().last()).unwrap().position.epoch, 0);
+}
+
+#[test]
+fn a_schedule_of_the_users_own_that_gives_no_rate_is_an_error() {
+    #[derive(Debug)]
+    struct Wrong;
+    impl Schedule for Wrong {
+        fn rate(&self, base: f64, at: Progress) -> f64 {
+            if at.step == 3 { f64::NAN } else { base }
+        }
+    }
+    let text = trainer(1).schedule(Wrong).fit(&mut Net::new(1), &training()).unwrap_err().to_string();
+    assert!(text.contains("NaN at step 3"), "{text}");
 }
 
 /// Counts batches, and stops after so many.

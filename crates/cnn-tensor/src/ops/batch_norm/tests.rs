@@ -7,6 +7,7 @@ use super::{
     backward_train, forward_eval, forward_train,
 };
 use crate::ops::activation::Activation;
+use crate::ops::{binary, unary};
 use crate::testing::{assert_close, assert_threads_change_nothing, normal, on_each_level, poison, same_bits};
 use crate::{DType, Error, Tensor};
 
@@ -126,6 +127,19 @@ fn two_channels_by_hand() {
         let running = Running { mean: &f32s(&[2], &[1.0, 0.0]), variance: &f32s(&[2], &[4.0, 1.0]) };
         let eval = forward_eval(x.clone(), running, affine, None, Activation::Identity).unwrap();
         assert_eq!(eval.to_vec::<f32>().unwrap(), [0.5, 4.0, 2.5, -4.0]);
+    });
+}
+
+#[test]
+fn the_fused_form_is_the_three_operations_one_after_the_other() {
+    let inputs = Inputs::new(&[20, 9], 3);
+    on_each_level(|_| {
+        let plain = inputs.train(ResidualGradient::Absent, Activation::Identity, None).0.output;
+        let apart = unary::relu(binary::add(plain, &inputs.residual).unwrap()).unwrap();
+        let (fused, back) = inputs.train(ResidualGradient::Wanted, Activation::Relu, None);
+        assert!(same_bits(&fused.output, &apart));
+        let before = unary::relu_backward(&apart, inputs.grad.clone()).unwrap();
+        assert!(same_bits(&back.residual.unwrap(), &before));
     });
 }
 

@@ -1,8 +1,8 @@
 //! Two-dimensional convolution (cross-correlation, as in every framework) and its two gradients.
 //!
 //! An implicit matrix product on NHWC: no patch matrix is ever written. Forward and input gradient are one
-//! kernel over rows of pixels ([`rows`]); the weight gradient keeps a tile of the weights in registers and lets
-//! the pixels stream past it ([`weights`]); depthwise convolution has its own ([`depthwise`]).
+//! kernel over rows of pixels (`rows`); the weight gradient keeps a tile of the weights in registers and lets
+//! the pixels stream past it (`weights`); depthwise convolution has its own (`depthwise`).
 
 mod depthwise;
 mod geometry;

@@ -1,4 +1,4 @@
-//! Rows by hand (checked against PyTorch's documentation), then every instruction set against the reference.
+//! Rows by hand, which PyTorch 2 agrees with, then every instruction set against the reference.
 
 use proptest::prelude::*;
 
@@ -133,6 +133,19 @@ fn small_images_by_hand() {
         max: &[1.0, 2.0],
         indices: &[0, 0],
         average: Some(&[1.0, 2.0]),
+    });
+    check(&Case {
+        name: "a window that reaches past the end padding is divided by what is inside it",
+        size: [1, 6],
+        x: &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0],
+        options: Pool2dOptions {
+            padding: Padding2d::symmetric(0, 1),
+            rounding: Rounding::Ceil,
+            ..Pool2dOptions::new([1, 3])
+        },
+        max: &[2.0, 5.0, 6.0],
+        indices: &[2, 2, 0],
+        average: Some(&[1.0, 4.0, 3.0]),
     });
     check(&Case {
         name: "padding on one side",

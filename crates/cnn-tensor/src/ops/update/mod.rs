@@ -2,6 +2,8 @@
 //!
 //! The formulas are those of `torch.optim.SGD`, `Adam` and `AdamW` as their documentation gives them, so that
 //! a recipe moves over with its numbers. Schedules, parameter groups and clipping are not here.
+//!
+//! Not differentiable: a step ends what the gradients were for.
 
 mod reference;
 mod step;

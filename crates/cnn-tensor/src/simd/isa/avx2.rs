@@ -86,21 +86,9 @@ impl Isa for Avx2 {
     }
 
     #[inline(always)]
-    fn div(self, a: Self::F32, b: Self::F32) -> Self::F32 {
-        // SAFETY: the token proves the instruction.
-        unsafe { _mm256_div_ps(a, b) }
-    }
-
-    #[inline(always)]
     fn fma(self, a: Self::F32, b: Self::F32, c: Self::F32) -> Self::F32 {
         // SAFETY: the token proves the instruction.
         unsafe { _mm256_fmadd_ps(a, b, c) }
-    }
-
-    #[inline(always)]
-    fn sqrt(self, a: Self::F32) -> Self::F32 {
-        // SAFETY: the token proves the instruction.
-        unsafe { _mm256_sqrt_ps(a) }
     }
 
     #[inline(always)]

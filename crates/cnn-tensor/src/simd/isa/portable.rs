@@ -73,18 +73,8 @@ impl Isa for Portable {
     }
 
     #[inline(always)]
-    fn div(self, a: Self::F32, b: Self::F32) -> Self::F32 {
-        lanes(|i| a[i] / b[i])
-    }
-
-    #[inline(always)]
     fn fma(self, a: Self::F32, b: Self::F32, c: Self::F32) -> Self::F32 {
         lanes(|i| a[i] * b[i] + c[i])
-    }
-
-    #[inline(always)]
-    fn sqrt(self, a: Self::F32) -> Self::F32 {
-        lanes(|i| a[i].sqrt())
     }
 
     #[inline(always)]
@@ -114,6 +104,6 @@ impl Isa for Portable {
 
     #[inline(always)]
     fn exp2_whole(self, a: Self::F32) -> Self::F32 {
-        lanes(|i| f32::from_bits(((a[i] as i32 + 127) as u32) << 23))
+        lanes(|i| f32::from_bits(((a[i] as i32).wrapping_add(127) as u32) << 23))
     }
 }
