@@ -66,7 +66,7 @@ pub(crate) struct TrainArgs {
     /// Where every random number comes from: the same seed gives the same weights
     #[arg(long, value_name = "N")]
     pub(crate) seed: Option<u64>,
-    /// The folder of this run, which must not exist [default: RUNS/<date-time>-<model>-<data>]
+    /// The folder of this run, which must not exist [default: RUNS/DATE-TIME-MODEL-DATA]
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
     /// Where the folders of runs without --out are made

@@ -3,6 +3,7 @@
 //! A step that fails does not stop those after it, so that one run tells everything. The count is cargo's own,
 //! read from the lines `test result: ...` of each test binary, plus one for each step that is no test run.
 
+mod built;
 mod count;
 mod full;
 mod steps;
@@ -12,6 +13,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::{Failure, Outcome, suggest, tidy};
+use built::{Kind, Selection};
 use count::Tally;
 
 /// How much of the suite is run.
@@ -35,6 +37,8 @@ enum Work {
     Program(Command),
     /// `cargo test`, whose tests are counted.
     Tests(Command),
+    /// Programs that an earlier step has built.
+    Built(Selection),
     /// A check made by this program; its findings.
     Check(fn() -> Vec<String>),
     /// What cannot be done on this machine, and why.
@@ -62,7 +66,8 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
         let begun = Instant::now();
         let result = match step.work {
             Work::Program(mut command) => run_program(&mut command),
-            Work::Tests(mut command) => run_tests(&mut command),
+            Work::Tests(mut command) => run_tests(&mut command, &mut std::io::stdout()),
+            Work::Built(selection) => run_built(&selection),
             Work::Check(check) => run_check(check),
             Work::LeftOut(reason) => {
                 println!("    left out: {reason}");
@@ -100,7 +105,8 @@ fn run_program(command: &mut Command) -> Tally {
     }
 }
 
-fn run_tests(command: &mut Command) -> Tally {
+/// Runs test programs, passes on what is worth reading, and counts.
+fn run_tests(command: &mut Command, printed: &mut impl Write) -> Tally {
     let mut child = match command.stdout(Stdio::piped()).spawn() {
         Ok(child) => child,
         Err(error) => {
@@ -110,7 +116,6 @@ fn run_tests(command: &mut Command) -> Tally {
     };
     let mut tally = Tally::default();
     if let Some(output) = child.stdout.take() {
-        let mut printed = std::io::stdout().lock();
         for line in BufReader::new(output).split(b'\n').map_while(Result::ok) {
             let line = String::from_utf8_lossy(&line);
             // Several thousand lines of "... ok" would bury the one that matters.
@@ -127,6 +132,24 @@ fn run_tests(command: &mut Command) -> Tally {
         _ if tally.failed == 0 => Tally { failed: 1, ..tally },
         _ => tally,
     }
+}
+
+fn run_built(selection: &Selection) -> Tally {
+    let commands = match selection.commands() {
+        Ok(commands) => commands,
+        Err(problem) => {
+            println!("    {problem}");
+            return Tally::FAIL;
+        }
+    };
+    let mut tally = Tally::default();
+    for mut command in commands {
+        tally += match selection.kind {
+            Kind::Test => run_tests(&mut command, &mut std::io::stdout()),
+            Kind::Example => run_program(&mut command),
+        };
+    }
+    tally
 }
 
 fn run_check(check: fn() -> Vec<String>) -> Tally {
@@ -156,7 +179,7 @@ mod tests {
     use super::*;
 
     fn shell(script: &str) -> Tally {
-        run_tests(Command::new("sh").args(["-c", script]))
+        run_tests(Command::new("sh").args(["-c", script]), &mut std::io::sink())
     }
 
     #[test]
@@ -172,6 +195,6 @@ mod tests {
             shell("echo 'test result: ok. 3 passed; 0 failed;'; exit 1"),
             Tally { passed: 3, failed: 1 }
         );
-        assert_eq!(run_tests(&mut Command::new("/no/such/program")), Tally::FAIL);
+        assert_eq!(run_tests(&mut Command::new("/no/such/program"), &mut std::io::sink()), Tally::FAIL);
     }
 }

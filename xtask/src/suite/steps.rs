@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::built::{Kind, Selection};
 use super::{Step, Work, tidy_findings};
 use crate::cargo::{cargo, root};
 
@@ -57,14 +58,17 @@ fn other_instruction_sets() -> Vec<Step> {
         steps.push(Step { name: format!("CNN_ISA={set}"), work: Work::LeftOut(reason.into()) });
     }
     for set in &sets[1..] {
-        let isa = [("CNN_ISA", *set)];
-        steps.push(tests(
-            &format!("cnn-tensor, CNN_ISA={set}"),
-            &["--package", "cnn-tensor", "--lib", "--tests"],
-            &isa,
-        ));
-        let one_run = ["--package", "cnn-cli", "--test", "end_to_end", "the_whole_road"];
-        steps.push(tests(&format!("one end-to-end run, CNN_ISA={set}"), &one_run, &isa));
+        let selection = |package: &str, name: Option<&str>, arguments: &[&str]| Selection {
+            kind: Kind::Test,
+            package: package.into(),
+            name: name.map(Into::into),
+            arguments: arguments.iter().map(ToString::to_string).collect(),
+            isa: Some(*set),
+        };
+        let kernels = selection("cnn-tensor", None, &[]);
+        let one_run = selection("cnn-cli", Some("end_to_end"), &["the_whole_road"]);
+        steps.push(Step { name: format!("cnn-tensor, CNN_ISA={set}"), work: Work::Built(kernels) });
+        steps.push(Step { name: format!("one end-to-end run, CNN_ISA={set}"), work: Work::Built(one_run) });
     }
     steps
 }
@@ -82,11 +86,15 @@ fn examples(root: &Path) -> Vec<Step> {
             }
         }
     }
-    let step = |(package, name): (String, String)| {
-        program(
-            &format!("example {name} of {package}"),
-            &["run", "--quiet", "--package", &package, "--example", &name, "--", EXAMPLE_IMAGES],
-        )
+    let step = |(package, name): (String, String)| Step {
+        name: format!("example {name} of {package}"),
+        work: Work::Built(Selection {
+            kind: Kind::Example,
+            package,
+            name: Some(name),
+            arguments: vec![EXAMPLE_IMAGES.into()],
+            isa: None,
+        }),
     };
     found.into_iter().map(step).collect()
 }

@@ -1,6 +1,6 @@
 //! Words that nobody knows, and numbers without meaning.
 
-use crate::common::cnn_in;
+use crate::common::{cnn_in, small_mnist};
 
 #[test]
 fn misspelt_commands_flags_and_names_exit_with_2_and_a_suggestion() {
@@ -49,9 +49,17 @@ fn a_configuration_with_an_unknown_key_or_a_number_without_meaning_is_told_by_it
         std::fs::write(folder.path().join("c.toml"), text).unwrap();
         cnn_in(folder.path(), "train --config c.toml").bad(1, &words);
     }
-    std::fs::write(folder.path().join("c.toml"), "[model]\nname = \"lenet6\"\n").unwrap();
-    std::fs::create_dir_all(folder.path().join("data")).unwrap();
     cnn_in(folder.path(), "train --config no.toml").bad(1, &["no.toml", "cannot read"]);
+}
+
+#[test]
+fn an_unknown_model_in_a_configuration_gets_a_suggestion_and_leaves_no_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    small_mnist(folder.path(), 100, 10);
+    std::fs::write(folder.path().join("c.toml"), "[model]\nname = \"lenet6\"\n").unwrap();
+    let line = "train --config c.toml --data idx:small --out a";
+    cnn_in(folder.path(), line).bad(2, &["lenet6", "did you mean lenet5"]);
+    assert!(!folder.path().join("a").exists());
 }
 
 #[test]
