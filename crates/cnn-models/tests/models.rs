@@ -25,7 +25,7 @@ fn parameters_are_as_many_as_the_papers_and_pytorch_count() {
     assert_eq!(parameter_count(&*network("lenet5", &MNIST)), 61_706);
     assert_eq!(parameter_count(&*network("mnist-cnn", &MNIST)), 1_199_882);
     // Kernels 9 * (1*32 + 32*32 + 32*64 + 64*64 + 64*128), scales and shifts 2 * 320, dense 128 * 10 + 10.
-    assert_eq!(parameter_count(&*network("digit-net", &MNIST)), 138_528 + 640 + 1_290);
+    assert_eq!(parameter_count(&*network("digit-net", &MNIST)), 185_120 + 640 + 1_290);
 }
 
 #[test]
@@ -124,7 +124,7 @@ fn arguments_that_leave_nothing_are_refused_by_name() {
     };
     assert_eq!(refused("lenet5", Arguments { height: 11, ..MNIST }), "height");
     assert_eq!(refused("mnist-cnn", Arguments { width: 5, ..MNIST }), "width");
-    assert_eq!(refused("digit-net", Arguments { width: 3, ..MNIST }), "width");
+    assert_eq!(refused("digit-net", Arguments { width: 6, ..MNIST }), "width");
     for Architecture { name, .. } in ARCHITECTURES {
         assert_eq!(refused(name, Arguments { channels: 0, ..MNIST }), "channels");
         assert_eq!(refused(name, Arguments { classes: 0, ..MNIST }), "classes");
@@ -132,7 +132,7 @@ fn arguments_that_leave_nothing_are_refused_by_name() {
         assert_eq!(refused(name, Arguments { height: usize::MAX, ..MNIST }), "height");
     }
     // The smallest that each takes.
-    for (name, side) in [("lenet5", 12), ("mnist-cnn", 6), ("digit-net", 4)] {
+    for (name, side) in [("lenet5", 12), ("mnist-cnn", 6), ("digit-net", 7)] {
         let arguments = Arguments { height: side, width: side, ..MNIST };
         assert_eq!(logits(&*network(name, &arguments), &arguments, 1).shape(), [1, 10], "{name}");
     }
