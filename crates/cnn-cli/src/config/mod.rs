@@ -39,7 +39,17 @@ pub(crate) struct Data {
     pub(crate) source: String,
     /// Images held out of the training set to choose the best epoch by, where the data have no validation split
     /// of their own: a number of them, a share below 1, or 0 for none.
-    pub(crate) validation: f64,
+    pub(crate) validation: Validation,
+}
+
+/// How much of the training set is held out.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum Validation {
+    /// So many images; 0 for none.
+    Count(usize),
+    /// A share of them, from 0 to below 1.
+    Share(f64),
 }
 
 /// `[input]`: what the network gets of an image. What is not given is taken from the training images.
@@ -86,7 +96,7 @@ pub(crate) struct Training {
 
 impl Default for Data {
     fn default() -> Self {
-        Self { source: "mnist".into(), validation: 0.1 }
+        Self { source: "mnist".into(), validation: Validation::Share(0.1) }
     }
 }
 
@@ -159,9 +169,9 @@ impl Config {
     /// What is held out of the training set, where anything is.
     pub(crate) fn hold_out(&self) -> Option<HoldOut> {
         match self.data.validation {
-            0.0 => None,
-            share if share < 1.0 => Some(HoldOut::Share(share)),
-            count => Some(HoldOut::Count(count as usize)),
+            Validation::Count(0) | Validation::Share(0.0) => None,
+            Validation::Share(share) => Some(HoldOut::Share(share)),
+            Validation::Count(count) => Some(HoldOut::Count(count)),
         }
     }
 
@@ -183,15 +193,12 @@ impl Config {
         if !(0.0..1.0).contains(&label_smoothing) {
             return refuse("training.label-smoothing", &label_smoothing, "a number from 0 to below 1");
         }
-        let validation = self.data.validation;
-        if !(validation >= 0.0 && (validation < 1.0 || validation.fract() == 0.0) && validation < 1e15) {
-            return refuse(
-                "data.validation",
-                &validation,
-                "a number of images, a share below 1, or 0 for none",
-            );
+        match self.data.validation {
+            Validation::Share(share) if !(0.0..1.0).contains(&share) => {
+                refuse("data.validation", &share, "a whole number of images, a share below 1, or 0 for none")
+            }
+            _ => Ok(()),
         }
-        Ok(())
     }
 }
 

@@ -80,9 +80,9 @@ fn draw(
     let line = |number: u32| top + TILE + 6 + number * 17;
     canvas.write((left, line(0)), Alignment::Left, &FONT_8X13, MUTED, "true");
     canvas.write((left + 5 * 8, line(0)), Alignment::Left, &FONT_8X13_BOLD, BLUE, &name(mistake.label, 5));
-    canvas.write((left, line(1)), Alignment::Left, &FONT_8X13, MUTED, "seen");
-    let seen = name(mistake.predicted, 6 + sure.len());
-    canvas.write((left + 5 * 8, line(1)), Alignment::Left, &FONT_8X13_BOLD, ORANGE, &seen);
+    canvas.write((left, line(1)), Alignment::Left, &FONT_8X13, MUTED, "pred");
+    let predicted = name(mistake.predicted, 6 + sure.len());
+    canvas.write((left + 5 * 8, line(1)), Alignment::Left, &FONT_8X13_BOLD, ORANGE, &predicted);
     canvas.write((left + TILE, line(1)), Alignment::Right, &FONT_8X13, MUTED, &sure);
 }
 
