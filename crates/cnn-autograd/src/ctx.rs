@@ -229,10 +229,12 @@ impl Ctx {
         }
     }
 
-    /// Gradients of a scalar loss, and the statistics of the pass. Ends the pass and releases its tape.
+    /// Gradients of a scalar loss of this pass, and the statistics of the pass. Ends the pass and releases its
+    /// tape.
     ///
     /// # Errors
-    /// [`Error::NotScalar`], [`Error::Untracked`], [`Error::TwoTapes`], and those of the rules, with the path.
+    /// [`Error::NotScalar`], [`Error::Untracked`], [`Error::TwoTapes`] for the loss of another pass, and those of
+    /// the rules, with the path.
     pub fn backward(self, loss: Var) -> Result<Step> {
         let seed = loss.unit_seed()?;
         self.backward_seeded(vec![Seeded { output: loss, seed }])
@@ -243,6 +245,7 @@ impl Ctx {
     /// # Errors
     /// [`Error::Seed`], and as [`Ctx::backward`].
     pub fn backward_seeded(self, outputs: Vec<Seeded>) -> Result<Step> {
+        self.check_own("backward", &outputs)?;
         let gradients = variable::backward(outputs)?;
         Ok(Step { gradients, statistics: self.statistics })
     }
@@ -252,7 +255,15 @@ impl Ctx {
     /// # Errors
     /// As [`Ctx::backward_seeded`].
     pub fn backward_retain(&self, outputs: Vec<Seeded>) -> Result<Gradients> {
+        self.check_own("backward_retain", &outputs)?;
         variable::backward_retain(outputs)
+    }
+
+    /// Refuses outputs of another pass: their gradients would go out with the statistics of this one.
+    fn check_own(&self, op: &'static str, outputs: &[Seeded]) -> Result<()> {
+        let own = self.tape.as_ref().map(|tape| tape.id());
+        let mut tapes = outputs.iter().filter_map(|seeded| seeded.output.id()).map(|node| node.tape);
+        if tapes.all(|tape| Some(tape) == own) { Ok(()) } else { Err(Error::TwoTapes { op }) }
     }
 
     /// Ends the pass without gradients; only the statistics are left. This is how batch norm is recalibrated.

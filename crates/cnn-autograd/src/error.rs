@@ -55,8 +55,11 @@ pub enum Error {
         /// Name of the operation.
         op: &'static str,
     },
-    /// Variables of two steps met in one operation.
-    #[error("{op}: the inputs were recorded on different tapes; `detach` the one that wants no gradient")]
+    /// Variables of two passes met in one operation, or a context was given a variable of another one.
+    #[error(
+        "{op}: variables of different tapes met, expected those of one pass; \
+         `detach` the one that wants no gradient, or give it to its own context"
+    )]
     TwoTapes {
         /// Name of the operation.
         op: &'static str,

@@ -100,6 +100,28 @@ fn tensors_met_on_the_way_are_constants_of_the_graph() {
     assert_eq!(constants[0].output.dtype, DType::I64);
 }
 
+#[test]
+fn totals_beyond_the_largest_number_stop_there() {
+    let shape_only = |shape: &[usize]| Tensor::shape_only(shape, DType::F32).unwrap();
+    let images = 10_000_000_000_000;
+    let mut cx = Ctx::trace(Mode::Train);
+    let x = cx.input(shape_only(&[images, 8, 8, 128]));
+    let options = Conv2dOptions { padding: Padding2d::all(1), ..Conv2dOptions::default() };
+    let mut weight =
+        |shape: &[usize]| cx.parameter(ParameterId::new(), &shape_only(shape), Trainable::Yes).unwrap();
+    let mut x = x.conv2d(weight(&[3, 3, 128, 512]), None, &options).unwrap();
+    for _ in 0..30 {
+        x = x.conv2d(weight(&[1, 1, 512, 512]), None, &Conv2dOptions::default()).unwrap();
+    }
+    let x = x.flatten().unwrap().dense(weight(&[8 * 8 * 512, 512]), None).unwrap();
+    let graph = cx.graph(&[&x]).unwrap();
+    let (_, dense) = graph.operations().last().unwrap();
+    assert_eq!((dense.name, dense.multiply_adds), ("dense", u64::MAX));
+    assert_eq!(graph.multiply_adds(), u64::MAX);
+    assert_eq!(graph.training_bytes(2), usize::MAX);
+    assert!(graph.inference_bytes() > images * 8 * 8 * 512 * 4);
+}
+
 /// Relative difference of an estimate from what the pool measured.
 fn error(estimate: usize, measured: usize) -> f64 {
     (estimate as f64 / measured as f64 - 1.0).abs()

@@ -145,6 +145,22 @@ fn variables_of_two_steps_do_not_mix() {
 }
 
 #[test]
+fn a_context_takes_no_loss_of_another_one() {
+    let (mut first, mut second) = (training(), training());
+    let loss = first.variable(vector(&[1.0])).sum().unwrap();
+    let own = second.variable(vector(&[1.0])).sum().unwrap();
+    let seeded = |output: &Var| Seeded { output: output.clone(), seed: Tensor::scalar(1.0f32).unwrap() };
+    let error = second.backward_retain(vec![seeded(&own), seeded(&loss)]).unwrap_err();
+    assert_eq!(error, Error::TwoTapes { op: "backward_retain" });
+    let foreign = Error::TwoTapes { op: "backward" };
+    assert_eq!(training().backward_seeded(vec![seeded(&loss)]).unwrap_err(), foreign);
+    assert_eq!(second.backward(loss.clone()).unwrap_err(), foreign);
+    assert_eq!(Ctx::inference().backward(loss.clone()).unwrap_err(), foreign);
+    // The pass that the loss belongs to has not been touched.
+    assert!(first.backward(loss).is_ok());
+}
+
+#[test]
 fn a_loss_is_a_scalar_and_a_seed_has_its_outputs_shape() {
     let mut cx = training();
     let x = cx.variable(vector(&[1.0, 2.0]));

@@ -61,7 +61,19 @@ macro_rules! failure_from {
     };
 }
 
-failure_from!(cnn_tensor::Error, cnn_autograd::Error, cnn_layers::Error, cnn_train::Error, serde_json::Error,);
+failure_from!(cnn_tensor::Error, cnn_autograd::Error, cnn_layers::Error, serde_json::Error);
+
+impl From<cnn_train::Error> for Failure {
+    fn from(error: cnn_train::Error) -> Self {
+        match error {
+            cnn_train::Error::RunExists { path } => Self::Failed(format!(
+                "{} exists already, and no run replaces it: choose another --out, or remove the folder",
+                path.display()
+            )),
+            error => Self::Failed(error.to_string()),
+        }
+    }
+}
 
 impl From<cnn_data::Error> for Failure {
     fn from(error: cnn_data::Error) -> Self {

@@ -50,7 +50,7 @@ impl Progress {
 impl Callback for Progress {
     fn on_start(&mut self, event: &StartEvent<'_>) -> Result<(), CallbackError> {
         self.batches = event.batches;
-        self.all = (event.epochs * event.batches) as u64;
+        self.all = event.epochs.saturating_mul(event.batches) as u64;
         self.before = (event.history.epochs.len() * event.batches) as u64;
         self.started = Instant::now();
         self.told = self.started;

@@ -196,7 +196,7 @@ fn list_unreadable(files: &[BadFile]) -> String {
     for file in files {
         let _ = write!(text, "\n  {}: {}", file.path.display(), file.problem);
     }
-    text.push_str("\nrepair or remove them, or ask for the policy that skips them");
+    text.push_str("\nrepair them, or move them out of the data set");
     text
 }
 

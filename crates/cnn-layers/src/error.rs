@@ -39,7 +39,10 @@ pub enum Error {
     #[error("{0}")]
     Layer(String),
     /// Two parts of a model have one name.
-    #[error("two parameters or buffers are named {key}; rename one with `#[layer(rename = \"..\")]`")]
+    #[error(
+        "two parameters or buffers are named {key}; rename one with `#[layer(rename = \"..\")]`, \
+         or flatten fewer parts"
+    )]
     DuplicateKey {
         /// The name.
         key: String,

@@ -8,12 +8,14 @@ use cnn_tensor::{DType, Tensor};
 
 use crate::Result;
 
-/// How many inputs each output of a weight sums over, and the other way round.
+/// How many inputs each output of a weight sums over, and how many outputs an input enters, as
+/// `torch.nn.init` counts them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fans {
     /// Inputs of one output: input channels of a group times taps.
     pub fan_in: usize,
-    /// Outputs of one input: output channels times taps.
+    /// Output channels times taps. With groups these are the output channels of all of them, as in PyTorch, which
+    /// counts the first axis of the weight: more than the outputs of one input.
     pub fan_out: usize,
 }
 
@@ -38,7 +40,7 @@ pub enum Fan {
     /// Keeps the variance of activations.
     #[default]
     In,
-    /// Keeps the variance of gradients.
+    /// Keeps the variance of gradients where there are no groups.
     Out,
 }
 
@@ -179,6 +181,22 @@ mod tests {
                 "case {index}: {most} is out of bounds"
             );
         }
+    }
+
+    #[test]
+    fn the_fan_out_of_a_depthwise_convolution_counts_all_output_channels() {
+        // torch.nn.init._calculate_fan_in_and_fan_out of a weight [64, 1, 3, 3]: 9 and 576.
+        let build = |initializer: &dyn Initializer| {
+            crate::Conv2d::builder(64, 64, 3).groups(64).build_with(initializer, Key::new(5)).unwrap()
+        };
+        build(&|shape: &[usize], fans: Fans, _: Key| {
+            assert_eq!(fans, Fans { fan_in: 9, fan_out: 576 });
+            Ok(Tensor::zeros(shape, DType::F32)?)
+        });
+        let gain = 2f64.sqrt();
+        let bound = (6.0 / 576f64).sqrt();
+        let (_, _, most) = moments(build(&KaimingUniform { fan: Fan::Out, gain }).weight().value());
+        assert!(most <= bound * 1.000_001 && most > 0.98 * bound, "{most}, expected up to {bound}");
     }
 
     #[test]

@@ -78,6 +78,6 @@ pub use sizes::{Bias, Pad, Pair};
 pub use state_dict::{LoadReport, StateDict, Strictness, load, save};
 pub use statistics::fold_statistics;
 pub use visit::{
-    Item, ItemMut, Visitor, VisitorMut, convert, for_each_mut, for_each_parameter_mut, named_buffers,
-    named_layers, named_parameters, parameter_count, set_trainable,
+    Item, ItemMut, Visitor, VisitorMut, check_unique_paths, convert, for_each_mut, for_each_parameter_mut,
+    named_buffers, named_layers, named_parameters, parameter_count, set_trainable,
 };

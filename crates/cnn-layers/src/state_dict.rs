@@ -1,7 +1,8 @@
 //! State dicts: every parameter and buffer under its PyTorch key, in its layout in files; safetensors in and out.
 //!
 //! Loading is all or nothing: what does not fit is listed whole, and the model stays as it was.
-//! Reading a file allocates no more than the file holds.
+//! Reading a file allocates tensors of no more bytes than the file holds, once its header has been found sound; a
+//! header longer than the format allows is not read.
 
 mod file;
 
@@ -9,7 +10,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use cnn_tensor::{DType, Tensor};
 
-use crate::visit::{Item, ItemMut, for_each, for_each_mut};
+use crate::visit::{Item, ItemMut, check_unique_paths, for_each, for_each_mut};
 use crate::{Error, FileLayout, Layer, Misfit, Misshapen, Result};
 
 /// Tensors by key, in the layout of files.
@@ -60,6 +61,7 @@ impl StateDict {
     /// # Errors
     /// [`Error::DuplicateKey`]; out of memory.
     pub fn of(model: &dyn Layer) -> Result<Self> {
+        check_unique_paths(model)?;
         let mut dict = Self::default();
         let mut result = Ok(());
         for_each(model, &mut |path, item| {
@@ -69,9 +71,8 @@ impl StateDict {
                 Item::Layer(_) => return,
             };
             if result.is_ok() {
-                result = layout.to_file(tensor).and_then(|tensor| match dict.insert(path, tensor) {
-                    None => Ok(()),
-                    Some(_) => Err(Error::DuplicateKey { key: path.to_owned() }),
+                result = layout.to_file(tensor).map(|tensor| {
+                    dict.insert(path, tensor);
                 });
             }
         });
@@ -118,7 +119,8 @@ impl StateDict {
     ///
     /// # Errors
     /// [`Error::Misfit`] lists every missing, unexpected and misshapen key (with [`Strictness::Partial`], only
-    /// misshapen ones are an error); the model is then unchanged.
+    /// misshapen ones are an error); [`Error::DuplicateKey`] where two parts of the model have one key; out of
+    /// memory. The model is then unchanged.
     pub fn load_into(&self, model: &mut dyn Layer, strictness: Strictness) -> Result<LoadReport> {
         let (report, mut values) = self.plan(model)?;
         let fits = match strictness {
@@ -143,6 +145,7 @@ impl StateDict {
 
     /// Compares dict and model; the values in the layout and type of memory.
     fn plan(&self, model: &dyn Layer) -> Result<(LoadReport, HashMap<String, Tensor>)> {
+        check_unique_paths(model)?;
         let mut report = LoadReport::default();
         let mut values = HashMap::new();
         let mut result = Ok(());
@@ -218,7 +221,7 @@ pub fn save(model: &dyn Layer, metadata: &BTreeMap<String, String>) -> Result<Ve
 /// Loads the bytes of a safetensors file into a model, strictly.
 ///
 /// # Errors
-/// [`Error::File`], [`Error::FileType`], [`Error::Misfit`]; the model is then unchanged.
+/// [`Error::File`], [`Error::FileType`], [`Error::Misfit`], [`Error::DuplicateKey`]; the model is then unchanged.
 pub fn load(model: &mut dyn Layer, bytes: &[u8]) -> Result<LoadReport> {
     StateDict::from_safetensors(bytes)?.load_into(model, Strictness::Strict)
 }

@@ -1,9 +1,11 @@
 //! The walk over a model: one place that builds paths, and the questions that are asked of it.
 
+use std::collections::HashSet;
+
 use cnn_autograd::Trainable;
 use cnn_tensor::{DType, Tensor};
 
-use crate::{FileLayout, Layer, Parameter, Result};
+use crate::{Error, FileLayout, Layer, Parameter, Result};
 
 /// A part of a model, as a walk shows it.
 pub enum Item<'a> {
@@ -130,6 +132,23 @@ pub(crate) fn for_each<'a>(model: &'a dyn Layer, see: &mut dyn FnMut(&str, Item<
 /// Shows the model itself and every part to `see`, with its path, to be changed.
 pub fn for_each_mut<'a>(model: &'a mut dyn Layer, see: &mut dyn FnMut(&str, ItemMut<'_, 'a>)) {
     VisitorMut::new(see).flatten(model);
+}
+
+/// Refuses a model in which two parameters or buffers have one path: a file, or whatever else goes by path, would
+/// know one of them.
+///
+/// # Errors
+/// [`Error::DuplicateKey`] with the first such path.
+pub fn check_unique_paths(model: &dyn Layer) -> Result<()> {
+    let mut seen = HashSet::new();
+    let mut result = Ok(());
+    for_each(model, &mut |path, item| {
+        let leaf = matches!(item, Item::Parameter(_) | Item::Buffer(..));
+        if leaf && !seen.insert(path.to_owned()) && result.is_ok() {
+            result = Err(Error::DuplicateKey { key: path.to_owned() });
+        }
+    });
+    result
 }
 
 /// The parameters with their paths, in the order of the fields.

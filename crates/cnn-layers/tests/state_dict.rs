@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use cnn_layers::{
-    BatchNorm2d, Conv2d, Dense, Error, Key, Layer, Relu, Result, Sequential, StateDict, Strictness, load,
-    save,
+    BatchNorm2d, Conv2d, Dense, Error, Key, Layer, Relu, Result, Sequential, StateDict, Strictness,
+    check_unique_paths, load, save,
 };
 use cnn_tensor::{DType, Tensor};
 use proptest::prelude::*;
@@ -128,9 +128,31 @@ fn two_parts_of_one_name_are_refused() {
         #[layer(rename = "fc")]
         other: Dense,
     }
+    #[derive(Layer)]
+    struct Flattened {
+        #[layer(flatten)]
+        first: Dense,
+        #[layer(flatten)]
+        second: Dense,
+    }
     let dense = |seed| Dense::new(1, 1, Key::new(seed)).unwrap();
-    let error = StateDict::of(&Twins { fc: dense(1), other: dense(2) }).unwrap_err();
-    assert_eq!(error, Error::DuplicateKey { key: "fc.weight".to_owned() });
+    let twins = Twins { fc: dense(1), other: dense(2) };
+    let duplicate = |key: &str| Err(Error::DuplicateKey { key: key.to_owned() });
+    assert_eq!(StateDict::of(&twins).map(|_| ()), duplicate("fc.weight"));
+    assert_eq!(check_unique_paths(&twins), duplicate("fc.weight"));
+    assert_eq!(check_unique_paths(&net(1).unwrap()), Ok(()));
+
+    // A file that has everything the paths ask for would fill one of the two.
+    let mut flattened = Flattened { first: dense(1), second: dense(2) };
+    let dict = StateDict::of(&dense(3)).unwrap();
+    let values = |model: &Flattened| {
+        [&model.first, &model.second].map(|part| part.weight().value().to_vec::<f32>().unwrap())
+    };
+    let before = values(&flattened);
+    for strictness in [Strictness::Strict, Strictness::Partial] {
+        assert_eq!(dict.load_into(&mut flattened, strictness).map(|_| ()), duplicate("weight"));
+    }
+    assert_eq!(values(&flattened), before);
 }
 
 /// A file with this header and this many bytes of tensors.
@@ -177,6 +199,34 @@ fn broken_files_are_refused_with_what_is_wrong() {
     let mut claims = valid;
     claims[..8].copy_from_slice(&u64::MAX.to_le_bytes());
     assert!(message(&claims).contains("longer than the file"));
+}
+
+#[test]
+fn a_header_longer_than_the_format_allows_is_not_read() {
+    let mut bytes = vec![0; 8 + 100_000_001];
+    bytes[..8].copy_from_slice(&100_000_001u64.to_le_bytes());
+    assert_eq!(
+        StateDict::from_safetensors(&bytes).unwrap_err().to_string(),
+        "not a safetensors file: its header has 100000001 bytes, expected at most 100000000"
+    );
+}
+
+#[test]
+fn a_hostile_header_is_refused_where_it_stops_being_one_and_not_collected() {
+    let zeros = ["0"; 100_000].join(",");
+    let cases = [
+        (format!(r#"{{"a":[{zeros}]}}"#), 20),
+        (format!(r#"{{"a":{{"dtype":[{zeros}],"shape":[],"data_offsets":[0,0]}}}}"#), 20),
+        (format!(r#"{{"a":{{"dtype":"U8","shape":[{zeros}],"data_offsets":[0,0]}}}}"#), 60),
+        (format!(r#"{{"a":{{"dtype":"U8","shape":[],"data_offsets":[0,0,{zeros}]}}}}"#), 60),
+        (format!(r#"{{"a":{{"dtype":"U8","shape":[],"data_offsets":[0,0],"more":[{zeros}]}}}}"#), 60),
+        (format!("[{zeros}]"), 2),
+    ];
+    for (header, furthest) in cases {
+        let message = StateDict::from_safetensors(&file(&header, 0)).unwrap_err().to_string();
+        let column = message.rsplit_once("column ").and_then(|(_, column)| column.parse::<usize>().ok());
+        assert!(column.is_some_and(|column| column <= furthest), "{message}");
+    }
 }
 
 trait MapLast {

@@ -88,7 +88,9 @@ impl ModelFile {
     /// [`ModelFile::load_into`]); [`Error::Argument`]; [`Error::Layers`] that lists every tensor that is missing,
     /// unexpected or misshapen.
     pub fn network(&self) -> Result<Box<dyn Forward>> {
-        // Without values until they are loaded: what the file says about sizes allocates nothing.
+        // Kernels and matrices have no values until they are loaded, so that no size that the file only claims
+        // allocates them. Biases are allocated before; the longest has a number for each class, all of which the
+        // file has named, and every other length is the architecture's own.
         let mut network = skeleton(&self.about.architecture, &self.about.arguments)?;
         self.load_into(&mut *network)?;
         Ok(network)

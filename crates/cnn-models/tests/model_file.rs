@@ -82,7 +82,7 @@ fn everything_that_does_not_fit_is_listed() {
 }
 
 #[test]
-fn sizes_that_the_file_only_claims_allocate_nothing() {
+fn sizes_that_the_file_only_claims_allocate_no_matrix() {
     let dict = StateDict::from_safetensors(&tiny()).unwrap();
     let json =
         dict.metadata()["cnn"].replace("\"height\":12,\"width\":12", "\"height\":60000,\"width\":60000");

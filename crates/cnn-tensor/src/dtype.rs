@@ -89,10 +89,16 @@ mod sealed {
     pub trait Sealed {}
 }
 
-/// A Rust type that can view a tensor's elements. Every bit pattern is a value of it.
+/// A Rust type that can view a tensor's elements. Sealed.
 ///
-/// Sealed: storage relies on that property.
-pub trait Element: sealed::Sealed + Copy + Default + PartialEq + Send + Sync + fmt::Debug + 'static {
+/// # Safety
+/// Storage makes slices of the type out of bytes, and bytes out of slices. So every bit pattern of the type's
+/// size is a value of it; it has no padding and no interior mutability; its size is that of
+/// [`Element::DTYPE`] and of every type that [`Element::views`] accepts, and its alignment is at most its
+/// size.
+pub unsafe trait Element:
+    sealed::Sealed + Copy + Default + PartialEq + Send + Sync + fmt::Debug + 'static
+{
     /// The element type it is stored as.
     const DTYPE: DType;
 
@@ -111,7 +117,8 @@ pub trait Element: sealed::Sealed + Copy + Default + PartialEq + Send + Sync + f
 macro_rules! element {
     ($type:ty, $dtype:ident, $from:expr, $to:expr) => {
         impl sealed::Sealed for $type {}
-        impl Element for $type {
+        // SAFETY: a plain number of the element type's size (asserted below), whose every bit pattern is a value.
+        unsafe impl Element for $type {
             const DTYPE: DType = DType::$dtype;
             #[inline]
             fn from_f64(value: f64) -> Self {
@@ -122,6 +129,8 @@ macro_rules! element {
                 $to(self)
             }
         }
+        const _: () =
+            assert!(size_of::<$type>() == DType::$dtype.size() && align_of::<$type>() <= size_of::<$type>());
     };
 }
 
@@ -135,7 +144,8 @@ element!(i32, I32, |v: f64| v as i32, f64::from);
 element!(i64, I64, |v: f64| v as i64, |v: i64| v as f64);
 
 impl sealed::Sealed for u8 {}
-impl Element for u8 {
+// SAFETY: every byte is a value of `u8`, and both types that it views have elements of one byte.
+unsafe impl Element for u8 {
     const DTYPE: DType = DType::U8;
 
     fn views(dtype: DType) -> bool {

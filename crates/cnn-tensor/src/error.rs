@@ -58,14 +58,14 @@ pub enum Error {
         /// What limit it passes.
         reason: &'static str,
     },
-    /// The allocation budget would be passed.
+    /// The allocation budget would be passed, or the system has no more to give.
     #[error(
         "cannot allocate {requested} bytes: {in_use} of the {budget} bytes allowed are in use (a smaller batch needs less)"
     )]
     OutOfMemory {
         /// Bytes asked for.
         requested: usize,
-        /// Bytes held by live tensors and by the pool.
+        /// Bytes in buffers that tensors hold; what the pool keeps gives way and is not counted.
         in_use: usize,
         /// Most that may be held.
         budget: usize,

@@ -1,7 +1,7 @@
 //! Dense tensors and the kernels of convolutional networks, forward and backward, for CPUs.
 //!
 //! A [`Tensor`] is always row-major and dense; images are `[batch, height, width, channels]`.
-//! Operations are functions in [`ops`]; each has a plain `reference`, which is also its `f64` form, and fast
+//! Operations are functions in [`ops`]; each has a plain `reference`, which is nearly always its `f64` form too, and fast
 //! `f32` algorithms that choose the best instruction set at run time ([`simd`]).
 //! This crate does not know that gradients exist: a backward kernel is an ordinary function of tensors.
 

@@ -6,6 +6,7 @@
 //! Hands out items under a lock rather than pointers under a promise, so this module needs no `unsafe`.
 
 use std::cell::{Cell, RefCell};
+use std::env::VarError;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError, RwLock};
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
@@ -24,7 +25,16 @@ thread_local! {
     static SPLITS: Cell<usize> = const { Cell::new(0) };
 }
 
-static TEAM: LazyLock<RwLock<Result<Team>>> = LazyLock::new(|| RwLock::new(default_threads().and_then(team)));
+/// Most teams that stand ready.
+const MOST_READY: usize = 4;
+
+/// Teams that stand ready, the one asked for last at the end: asking again for as many threads starts none.
+static READY: Mutex<Vec<Team>> = Mutex::new(Vec::new());
+
+static TEAM: LazyLock<RwLock<Result<Team>>> = LazyLock::new(|| {
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    RwLock::new(default_threads(std::env::var("CNN_THREADS"), processors).and_then(team))
+});
 
 /// The calling thread and its helpers.
 #[derive(Clone)]
@@ -33,7 +43,8 @@ struct Team {
     helpers: Option<Arc<ThreadPool>>,
 }
 
-/// Number of threads that compute: `CNN_THREADS`, else one for each processor, until [`set_threads`] says otherwise.
+/// Number of threads that compute: `CNN_THREADS`, else one for each processor (at most 1024), until
+/// [`set_threads`] says otherwise.
 ///
 /// # Errors
 /// [`Error::Environment`] where `CNN_THREADS` is not a number from 1 to 1024.
@@ -52,6 +63,8 @@ pub fn set_threads(threads: usize) -> Result<()> {
 }
 
 /// Runs `work` with another number of threads; what it calls on this thread follows, other threads do not.
+///
+/// The threads stay ready for the next call that asks for as many.
 ///
 /// # Errors
 /// As [`set_threads`].
@@ -138,6 +151,12 @@ fn team(threads: usize) -> Result<Team> {
     if !(1..=MOST_THREADS).contains(&threads) {
         return Err(Error::argument("parallel", "threads", threads, EXPECTED));
     }
+    let mut ready = READY.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(place) = ready.iter().position(|team| team.threads == threads) {
+        let team = ready.remove(place);
+        ready.push(team.clone());
+        return Ok(team);
+    }
     let helpers = match threads {
         1 => None,
         _ => Some(Arc::new(
@@ -150,14 +169,19 @@ fn team(threads: usize) -> Result<Team> {
                 })?,
         )),
     };
-    Ok(Team { threads, helpers })
+    let team = Team { threads, helpers };
+    if ready.len() == MOST_READY {
+        // Whoever still computes with the team holds it too; its threads end after that.
+        ready.remove(0);
+    }
+    ready.push(team.clone());
+    Ok(team)
 }
 
-fn default_threads() -> Result<usize> {
-    match std::env::var("CNN_THREADS") {
-        Err(std::env::VarError::NotPresent) => {
-            Ok(std::thread::available_parallelism().map_or(1, usize::from))
-        }
+/// The number that `CNN_THREADS`, as read, asks for on a machine of `processors`.
+fn default_threads(variable: std::result::Result<String, VarError>, processors: usize) -> Result<usize> {
+    match variable {
+        Err(VarError::NotPresent) => Ok(processors.clamp(1, MOST_THREADS)),
         value => {
             let value = value.unwrap_or_else(|error| error.to_string());
             value.parse().ok().filter(|threads| (1..=MOST_THREADS).contains(threads)).ok_or_else(|| {
@@ -203,6 +227,25 @@ mod tests {
         .unwrap()
         .unwrap();
         assert_eq!(outer, [0; 4]);
+    }
+
+    #[test]
+    fn the_default_is_one_thread_for_each_processor_as_far_as_threads_go() {
+        let unset = || Err(VarError::NotPresent);
+        assert_eq!(default_threads(unset(), 8), Ok(8));
+        assert_eq!(default_threads(unset(), 5000), Ok(MOST_THREADS));
+        assert_eq!(default_threads(Ok("3".into()), 8), Ok(3));
+        for value in ["0", "1025", "many", ""] {
+            let error = default_threads(Ok(value.into()), 8).unwrap_err();
+            assert!(error.to_string().starts_with(&format!("CNN_THREADS={value}: ")), "{error}");
+        }
+    }
+
+    #[test]
+    fn asking_again_for_as_many_threads_starts_none() {
+        let helpers = || with_threads(7, || current().unwrap().helpers.unwrap()).unwrap();
+        // Other tests may push the team out, but not each time.
+        assert!((0..100).any(|_| Arc::ptr_eq(&helpers(), &helpers())));
     }
 
     #[test]

@@ -2,9 +2,11 @@
 //!
 //! Classes are four to a doubling, so at most a fifth of a buffer is unused.
 //! The budget bounds live and kept memory together, and defaults to the machine's (on Linux also the control
-//! group's) memory; passing it is an error, never an abort.
+//! group's) memory; passing it is an error, never an abort. What is kept always gives way to a request.
 
-use std::collections::HashMap;
+mod machine;
+
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
@@ -27,20 +29,22 @@ pub struct Stats {
 }
 
 /// A rounded buffer size.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Class(usize);
 
 impl Class {
     pub(crate) const EMPTY: Class = Class(0);
 
-    /// The smallest class that holds `bytes`.
+    /// The smallest class that holds `bytes`; more than the system could give where there is none.
     pub(crate) fn of(bytes: usize) -> Self {
         if bytes == 0 {
             return Self::EMPTY;
         }
         // Four classes to a doubling: keep the three leading bits.
-        let step = (bytes.next_power_of_two() / 8).max(64);
-        Self(bytes.next_multiple_of(step))
+        let class = bytes
+            .checked_next_power_of_two()
+            .and_then(|power| bytes.checked_next_multiple_of((power / 8).max(64)));
+        Self(class.unwrap_or(usize::MAX))
     }
 
     pub(crate) fn bytes(self) -> usize {
@@ -49,27 +53,17 @@ impl Class {
 }
 
 struct State {
-    free: HashMap<Class, Vec<Block>>,
+    /// Kept blocks, by class.
+    free: BTreeMap<Class, Vec<Block>>,
     live: usize,
     peak_live: usize,
+    /// At most `most_kept()`.
     kept: usize,
     budget: usize,
-    cap: usize,
     system_allocations: usize,
 }
 
-static STATE: LazyLock<Mutex<State>> = LazyLock::new(|| {
-    let budget = machine_memory();
-    Mutex::new(State {
-        free: HashMap::new(),
-        live: 0,
-        peak_live: 0,
-        kept: 0,
-        budget,
-        cap: budget / 2,
-        system_allocations: 0,
-    })
-});
+static STATE: LazyLock<Mutex<State>> = LazyLock::new(|| Mutex::new(State::new(machine::memory())));
 
 static COPIES_ON_WRITE: AtomicUsize = AtomicUsize::new(0);
 
@@ -98,68 +92,38 @@ pub fn reset_peak() {
 
 /// Returns everything kept to the system.
 pub fn trim() {
-    let released = {
-        let mut state = state();
-        state.kept = 0;
-        std::mem::take(&mut state.free)
-    };
-    drop(released);
+    state().keep_at_most(0);
 }
 
 /// Sets the most bytes that tensors and pool may hold together; returns the budget until now.
+///
+/// What is kept beyond it goes back to the system. Tensors that hold more stay, and the next request is refused.
 pub fn set_budget(bytes: usize) -> usize {
-    let mut state = state();
-    state.cap = bytes / 2;
-    std::mem::replace(&mut state.budget, bytes)
+    state().set_budget(bytes)
 }
 
-/// Bytes that a buffer of `bytes` bytes really takes: those of its size class.
+/// Bytes that a buffer of `bytes` bytes really takes: those of its size class, or `usize::MAX` where no buffer
+/// can be so large.
 pub fn block_bytes(bytes: usize) -> usize {
     Class::of(bytes).bytes()
 }
 
 /// A block of at least `bytes` bytes, and whether it is fresh, that is zero.
 pub(crate) fn take(bytes: usize) -> Result<(Block, bool)> {
-    let class = Class::of(bytes);
-    if class == Class::EMPTY {
-        return Ok((Block::EMPTY, true));
+    match Class::of(bytes) {
+        Class::EMPTY => Ok((Block::EMPTY, true)),
+        class => state().take(bytes, class, Block::zeroed),
     }
-    let mut state = state();
-    if let Some(block) = state.free.get_mut(&class).and_then(Vec::pop) {
-        state.kept -= class.bytes();
-        state.count_live(class);
-        return Ok((block, false));
-    }
-    if state.live + state.kept + class.bytes() > state.budget {
-        state.free.clear();
-        state.kept = 0;
-    }
-    let out_of_memory =
-        |state: &State| Error::OutOfMemory { requested: bytes, in_use: state.live, budget: state.budget };
-    if state.live.saturating_add(class.bytes()) > state.budget {
-        return Err(out_of_memory(&state));
-    }
-    let block = Block::zeroed(class).ok_or_else(|| out_of_memory(&state))?;
-    state.system_allocations += 1;
-    state.count_live(class);
-    Ok((block, true))
 }
 
 /// Keeps a block for the next request of its class, up to the cap.
 pub(crate) fn give_back(block: Block) {
-    let class = block.class();
-    if class == Class::EMPTY {
+    if block.class() == Class::EMPTY {
         return;
     }
-    let mut state = state();
-    state.live -= class.bytes();
-    if state.kept + class.bytes() <= state.cap {
-        state.kept += class.bytes();
-        state.free.entry(class).or_default().push(block);
-    } else {
-        drop(state);
-        drop(block);
-    }
+    // The guard is gone at the end of the statement: the system gets the block outside the lock.
+    let released = state().give_back(block);
+    drop(released);
 }
 
 pub(crate) fn count_copy_on_write() {
@@ -167,26 +131,81 @@ pub(crate) fn count_copy_on_write() {
 }
 
 impl State {
-    fn count_live(&mut self, class: Class) {
-        self.live += class.bytes();
-        self.peak_live = self.peak_live.max(self.live);
+    fn new(budget: usize) -> Self {
+        Self { free: BTreeMap::new(), live: 0, peak_live: 0, kept: 0, budget, system_allocations: 0 }
     }
-}
 
-/// Memory that this process may use, where the system tells; else no bound.
-fn machine_memory() -> usize {
-    let total = std::fs::read_to_string("/proc/meminfo").ok().and_then(|text| {
-        let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
-        line.trim().strip_suffix("kB")?.trim().parse::<usize>().ok()?.checked_mul(1024)
-    });
-    let group = std::fs::read_to_string("/sys/fs/cgroup/memory.max")
-        .ok()
-        .and_then(|text| text.trim().parse::<usize>().ok());
-    total.into_iter().chain(group).min().unwrap_or(isize::MAX as usize)
+    /// A block that is kept, else one from the system.
+    fn take(
+        &mut self,
+        requested: usize,
+        class: Class,
+        system: impl Fn(Class) -> Option<Block>,
+    ) -> Result<(Block, bool)> {
+        let out_of_memory = Error::OutOfMemory { requested, in_use: self.live, budget: self.budget };
+        let live = self.live.saturating_add(class.bytes());
+        if live > self.budget {
+            return Err(out_of_memory);
+        }
+        let kept = self.free.get_mut(&class).and_then(Vec::pop);
+        let fresh = kept.is_none();
+        let block = match kept {
+            Some(block) => {
+                self.kept -= class.bytes();
+                block
+            }
+            None => {
+                self.keep_at_most(self.budget - live);
+                let block = system(class).or_else(|| {
+                    self.keep_at_most(0);
+                    system(class)
+                });
+                self.system_allocations += usize::from(block.is_some());
+                block.ok_or(out_of_memory)?
+            }
+        };
+        self.live = live;
+        self.peak_live = self.peak_live.max(live);
+        Ok((block, fresh))
+    }
+
+    /// Keeps the block, or returns it where too much would be kept.
+    fn give_back(&mut self, block: Block) -> Option<Block> {
+        let class = block.class();
+        self.live -= class.bytes();
+        if self.kept + class.bytes() > self.most_kept() {
+            return Some(block);
+        }
+        self.kept += class.bytes();
+        self.free.entry(class).or_default().push(block);
+        None
+    }
+
+    fn set_budget(&mut self, bytes: usize) -> usize {
+        let before = std::mem::replace(&mut self.budget, bytes);
+        self.keep_at_most(self.most_kept());
+        before
+    }
+
+    /// Most bytes that may be kept: half the budget, and no more than live buffers leave of it.
+    fn most_kept(&self) -> usize {
+        (self.budget / 2).min(self.budget.saturating_sub(self.live))
+    }
+
+    /// Returns kept blocks to the system, the largest first, until at most `bytes` are kept.
+    fn keep_at_most(&mut self, bytes: usize) {
+        for (class, blocks) in self.free.iter_mut().rev() {
+            while self.kept > bytes && blocks.pop().is_some() {
+                self.kept -= class.bytes();
+            }
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use super::*;
 
     #[test]
@@ -197,5 +216,93 @@ mod tests {
             assert!(class.bytes() <= bytes + (bytes / 4).max(64), "{bytes} -> {}", class.bytes());
             assert_eq!(Class::of(class.bytes()), class);
         }
+    }
+
+    #[test]
+    fn sizes_that_no_class_holds_saturate() {
+        assert_eq!(block_bytes(usize::MAX), usize::MAX);
+        assert_eq!(block_bytes((1 << (usize::BITS - 1)) + 1), usize::MAX);
+        assert_eq!(Class::of(usize::MAX), Class::of(block_bytes(usize::MAX)));
+        assert!(matches!(take(usize::MAX), Err(Error::OutOfMemory { requested: usize::MAX, .. })));
+    }
+
+    /// A block of `bytes` bytes, a size class, with whether it is fresh.
+    fn ask(state: &mut State, bytes: usize) -> Result<(Block, bool)> {
+        assert_eq!(block_bytes(bytes), bytes);
+        state.take(bytes, Class::of(bytes), Block::zeroed)
+    }
+
+    /// A state that keeps one block of each size.
+    fn keeping(budget: usize, sizes: &[usize]) -> State {
+        let mut state = State::new(budget);
+        let blocks: Vec<Block> = sizes.iter().map(|&bytes| ask(&mut state, bytes).unwrap().0).collect();
+        for block in blocks {
+            assert!(state.give_back(block).is_none());
+        }
+        state
+    }
+
+    #[test]
+    fn a_released_block_is_given_out_again() {
+        let mut state = keeping(4096, &[1024]);
+        assert_eq!((state.live, state.kept, state.peak_live), (0, 1024, 1024));
+        let (_block, fresh) = ask(&mut state, 1024).unwrap();
+        assert!(!fresh);
+        assert_eq!((state.live, state.kept, state.system_allocations), (1024, 0, 1));
+    }
+
+    #[test]
+    fn a_kept_block_beyond_the_budget_is_not_given_out() {
+        let mut state = keeping(8192, &[1024, 2048]);
+        let (_live, _) = ask(&mut state, 1024).unwrap();
+        state.budget = 2048;
+        let refused = ask(&mut state, 2048).map(|_| ());
+        assert_eq!(refused, Err(Error::OutOfMemory { requested: 2048, in_use: 1024, budget: 2048 }));
+    }
+
+    #[test]
+    fn a_lower_budget_releases_what_is_kept_beyond_it() {
+        let mut state = keeping(8192, &[1024, 512, 2048]);
+        assert_eq!(state.set_budget(4096), 8192);
+        assert_eq!(state.kept, 1536);
+        let (_live, _) = ask(&mut state, 1024).unwrap();
+        state.set_budget(1280);
+        assert_eq!((state.live, state.kept), (1024, 0));
+        state.set_budget(512);
+        assert!(ask(&mut state, 64).is_err());
+    }
+
+    #[test]
+    fn kept_blocks_make_room_for_other_sizes_and_only_as_many_as_needed() {
+        let mut state = keeping(4096, &[1024, 512, 64]);
+        let (_block, fresh) = ask(&mut state, 3072).unwrap();
+        assert!(fresh);
+        assert_eq!((state.live, state.kept), (3072, 576));
+    }
+
+    #[test]
+    fn live_and_kept_together_stay_within_the_budget() {
+        let mut state = keeping(4096, &[]);
+        let [large, small] = [3072, 1024].map(|bytes| ask(&mut state, bytes).unwrap().0);
+        assert!(state.give_back(large).is_some(), "more than half the budget");
+        state.set_budget(1024);
+        assert!(state.give_back(small).is_some());
+        assert_eq!((state.live, state.kept), (0, 0));
+    }
+
+    #[test]
+    fn where_the_system_refuses_everything_kept_goes_back_and_it_is_asked_again() {
+        let mut state = keeping(1 << 20, &[1024, 512]);
+        let asked = Cell::new(0);
+        let second_time = |class| {
+            asked.set(asked.get() + 1);
+            if asked.get() == 1 { None } else { Block::zeroed(class) }
+        };
+        let (_block, fresh) = state.take(4096, Class::of(4096), second_time).unwrap();
+        assert!(fresh);
+        assert_eq!((asked.get(), state.live, state.kept, state.system_allocations), (2, 4096, 0, 3));
+        let refused = state.take(64, Class::of(64), |_| None).map(|_| ());
+        assert_eq!(refused, Err(Error::OutOfMemory { requested: 64, in_use: 4096, budget: 1 << 20 }));
+        assert_eq!((state.live, state.system_allocations), (4096, 3));
     }
 }

@@ -34,7 +34,7 @@ impl Buffer {
         // SAFETY: `check` showed that offset + len elements lie inside the block.
         let start = unsafe { self.block.pointer().cast::<E>().add(offset) };
         // SAFETY: inside the block; aligned, since the block is aligned to 64 and offsets count elements;
-        // initialised, since blocks are born zeroed; every bit pattern is a value of `E` (`Element` is sealed).
+        // initialised, since blocks are born zeroed; every bit pattern is a value of `E` (`Element` promises it).
         unsafe { std::slice::from_raw_parts(start.as_ptr(), len) }
     }
 

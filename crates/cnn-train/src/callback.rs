@@ -16,7 +16,8 @@ pub enum Flow {
     /// Go on.
     #[default]
     Continue,
-    /// End the run after this batch or epoch; what was kept so far is the result.
+    /// End the run after this batch or epoch; what was kept so far is the result. An epoch that is stopped in its
+    /// middle is in no checkpoint: a resumed run begins it again.
     Stop,
 }
 

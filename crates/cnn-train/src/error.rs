@@ -46,7 +46,7 @@ pub enum Error {
         problem: String,
     },
     /// A folder for a new run that exists.
-    #[error("{} exists already: choose another folder for the new run, or resume the run that is in it", path.display())]
+    #[error("{} exists already: choose another folder for the new run, or remove this one", path.display())]
     RunExists {
         /// The folder.
         path: PathBuf,

@@ -1,12 +1,12 @@
 //! Evaluation: a network in inference mode over a data set, image by image accounted for.
 
 use cnn_autograd::Ctx;
-use cnn_data::Loader;
+use cnn_data::{Batch, Loader};
 use cnn_layers::Forward;
 use cnn_tensor::{Tensor, ops};
 use serde::{Deserialize, Serialize};
 
-use crate::metrics::{ConfusionMatrix, Mean};
+use crate::metrics::{Accuracy, ConfusionMatrix, Mean};
 use crate::{Error, Result};
 
 /// What a network does on a data set.
@@ -88,34 +88,59 @@ impl Prediction {
 /// Errors of the loader; [`Error::Layers`] where the images do not fit the network or a label is not one of its
 /// classes.
 pub fn evaluate(model: &dyn Forward, loader: &Loader) -> Result<Evaluation> {
-    let mut loss = Mean::default();
     let mut confusion = ConfusionMatrix::new(0);
     let mut predictions = Vec::new();
-    for batch in loader.epoch(0)? {
-        let batch = batch?;
-        let mut cx = Ctx::inference();
-        let x = cx.input(batch.images);
-        let logits = model.call(x, &mut cx)?.into_value();
-        let outcome = ops::cross_entropy::forward(&logits, &batch.labels, 0.0)?;
-        loss.add(outcome.loss.item()?, batch.indices.len());
+    let loss = for_each_batch(model, loader, |outcome| {
         if confusion.classes() == 0 {
-            confusion = ConfusionMatrix::new(logits.shape().last().copied().unwrap_or(0));
+            confusion = ConfusionMatrix::new(outcome.logits.shape().last().copied().unwrap_or(0));
         }
-        let predicted = ops::reduce::arg_max(&logits)?;
-        for prediction in predictions_of(&batch.indices, &batch.labels, &predicted, &outcome.probabilities)? {
+        for prediction in predictions_of(outcome)? {
             confusion.add(prediction.label, prediction.predicted)?;
             predictions.push(prediction);
         }
-    }
-    Ok(Evaluation { loss: loss.value(), confusion, predictions })
+        Ok(())
+    })?;
+    Ok(Evaluation { loss, confusion, predictions })
 }
 
-fn predictions_of(
-    indices: &[usize],
-    labels: &Tensor,
-    predicted: &Tensor,
-    probabilities: &Tensor,
-) -> Result<Vec<Prediction>> {
+/// The figures of [`evaluate`] alone, without a record of each image.
+pub(crate) fn measure(model: &dyn Forward, loader: &Loader) -> Result<Summary> {
+    let mut accuracy = Accuracy::default();
+    let loss = for_each_batch(model, loader, |outcome| accuracy.add(&outcome.logits, &outcome.labels))?;
+    let Accuracy { correct, images } = accuracy;
+    Ok(Summary { images, correct, accuracy: accuracy.value(), loss })
+}
+
+/// What the network made of a batch.
+struct BatchOutcome {
+    indices: Vec<usize>,
+    labels: Tensor,
+    logits: Tensor,
+    probabilities: Tensor,
+}
+
+/// Shows the outcome of every batch, in order; the mean loss of all images.
+fn for_each_batch(
+    model: &dyn Forward,
+    loader: &Loader,
+    mut see: impl FnMut(&BatchOutcome) -> Result<()>,
+) -> Result<f64> {
+    let mut loss = Mean::default();
+    for batch in loader.epoch(0)? {
+        let Batch { images, labels, indices, .. } = batch?;
+        let mut cx = Ctx::inference();
+        let x = cx.input(images);
+        let logits = model.call(x, &mut cx)?.into_value();
+        let outcome = ops::cross_entropy::forward(&logits, &labels, 0.0)?;
+        loss.add(outcome.loss.item()?, indices.len());
+        see(&BatchOutcome { indices, labels, logits, probabilities: outcome.probabilities })?;
+    }
+    Ok(loss.value())
+}
+
+fn predictions_of(outcome: &BatchOutcome) -> Result<Vec<Prediction>> {
+    let BatchOutcome { indices, labels, logits, probabilities } = outcome;
+    let predicted = ops::reduce::arg_max(logits)?;
     let probabilities = probabilities.to_dtype(cnn_tensor::DType::F32)?;
     let classes = probabilities.shape().last().copied().unwrap_or(0).max(1);
     let (labels, predicted) = (labels.as_slice::<i64>()?, predicted.as_slice::<i64>()?);

@@ -4,7 +4,7 @@
 //! The data reach the disk before the name does, and the name before the call returns.
 
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -31,16 +31,25 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
 
 /// Writes and syncs a temporary file in the folder of `path`, to be renamed to it by [`replace`].
 pub(crate) fn write_beside(path: &Path, bytes: &[u8]) -> Result<PathBuf> {
-    let temporary = temporary_name(path);
-    let written = File::create_new(&temporary).and_then(|mut file| {
-        file.write_all(bytes)?;
-        file.sync_all()
-    });
-    match written {
-        Ok(()) => Ok(temporary),
-        Err(source) => {
-            drop(fs::remove_file(&temporary));
-            Err(Error::io("write", path, source))
+    let failed = |source| Error::io("write", path, source);
+    let (temporary, mut file) = create_temporary(path).map_err(failed)?;
+    let written = file.write_all(bytes).and_then(|()| file.sync_all());
+    if let Err(source) = written {
+        drop(fs::remove_file(&temporary));
+        return Err(failed(source));
+    }
+    Ok(temporary)
+}
+
+/// Makes a file beside `path` that was not there; a name that a killed process of the same number has left is
+/// passed over.
+fn create_temporary(path: &Path) -> io::Result<(PathBuf, File)> {
+    loop {
+        let temporary = temporary_name(path);
+        match File::create_new(&temporary) {
+            Ok(file) => return Ok((temporary, file)),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
         }
     }
 }
@@ -67,7 +76,7 @@ pub(crate) fn remove_leftovers(path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// A name beside `path` that no other thread or process uses.
+/// A name beside `path` that no other thread or process that runs uses; each call gives another.
 fn temporary_name(path: &Path) -> PathBuf {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
@@ -121,6 +130,24 @@ mod tests {
         fs::create_dir(&taken).unwrap();
         assert!(matches!(write_atomically(&taken, b"x"), Err(Error::Io { .. })));
         assert_eq!(names(folder.path()), ["taken"]);
+    }
+
+    #[test]
+    fn a_leftover_of_the_same_process_number_is_passed_over_and_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.bin");
+        // The next names that this process will ask for, whatever the other tests have asked for by then.
+        let next =
+            temporary_name(&path).to_string_lossy().rsplit_once('-').unwrap().1.parse::<u64>().unwrap();
+        let leftover = |count| path.with_file_name(format!(".a.bin.tmp-{}-{count}", std::process::id()));
+        for count in next..next + 100 {
+            fs::write(leftover(count), b"other").unwrap();
+        }
+        write_atomically(&path, b"mine").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"mine");
+        for count in next..next + 100 {
+            assert_eq!(fs::read(leftover(count)).unwrap(), b"other");
+        }
     }
 
     #[test]

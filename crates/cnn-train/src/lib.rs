@@ -40,7 +40,7 @@ pub mod schedule;
 mod trainer;
 
 pub use callback::{BatchEvent, Callback, EpochEvent, Flow, StartEvent};
-pub use checkpoint::{Checkpoint, CheckpointFolder, Position};
+pub use checkpoint::{Checkpoint, CheckpointFolder, Position, Recipe};
 pub use error::{CallbackError, Error, LastGood, NotFinite, Result};
 pub use evaluate::{Evaluation, Prediction, Summary, evaluate};
 pub use files::write_atomically;

@@ -1,7 +1,8 @@
 //! Estimates of memory, by replaying on paper what the pool will be asked for.
 //!
 //! Each tensor has a buffer; a buffer lives as long as a later operation reads it, or backward keeps it.
-//! Counted are tensors, as the pool rounds them; kernels' scratch space is not.
+//! Counted are tensors, as the pool rounds them; kernels' scratch space is not. Shapes may be far larger than any
+//! memory: sums stop at the largest number.
 
 use cnn_tensor::{Spec, pool};
 
@@ -25,7 +26,8 @@ impl Graph {
         replay.forward(Keep::ForBackward);
         replay.backward();
         let trainable = self.parameter_nodes().filter(|node| node.tracked);
-        replay.peak + optimizer_slots * trainable.map(|node| bytes(&node.output)).sum::<usize>()
+        let parameters = trainable.map(|node| bytes(&node.output)).fold(0, usize::saturating_add);
+        replay.peak.saturating_add(parameters.saturating_mul(optimizer_slots))
     }
 }
 
@@ -120,7 +122,7 @@ impl<'a> Replay<'a> {
             }
             // An output that nobody reads.
             if self.buffers[output].holders == 0 {
-                self.live -= std::mem::take(&mut self.buffers[output].bytes);
+                self.free(output);
             }
         }
     }
@@ -180,7 +182,7 @@ impl<'a> Replay<'a> {
 
     fn take(&mut self, spec: &Spec) -> usize {
         let bytes = bytes(spec);
-        self.live += bytes;
+        self.live = self.live.saturating_add(bytes);
         self.peak = self.peak.max(self.live);
         self.buffers.push(Paper { bytes, holders: 0 });
         self.buffers.len() - 1
@@ -190,7 +192,12 @@ impl<'a> Replay<'a> {
         let paper = &mut self.buffers[buffer];
         paper.holders = paper.holders.saturating_sub(1);
         if paper.holders == 0 {
-            self.live -= std::mem::take(&mut paper.bytes);
+            self.free(buffer);
         }
+    }
+
+    fn free(&mut self, buffer: usize) {
+        let bytes = std::mem::take(&mut self.buffers[buffer].bytes);
+        self.live = self.live.saturating_sub(bytes);
     }
 }

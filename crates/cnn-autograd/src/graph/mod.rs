@@ -99,13 +99,14 @@ impl Graph {
     }
 
     /// Multiply-adds of the whole forward pass: of convolutions and matrix products only, for the whole batch.
+    /// The largest number where there are more.
     pub fn multiply_adds(&self) -> u64 {
-        self.operations().map(|(_, operation)| operation.multiply_adds).sum()
+        self.operations().map(|(_, operation)| operation.multiply_adds).fold(0, u64::saturating_add)
     }
 
     /// Elements of all parameters.
     pub fn parameters(&self) -> usize {
-        self.parameter_nodes().map(|node| node.output.shape.len()).sum()
+        self.parameter_nodes().map(|node| node.output.shape.len()).fold(0, usize::saturating_add)
     }
 
     fn parameter_nodes(&self) -> impl Iterator<Item = &Node> {

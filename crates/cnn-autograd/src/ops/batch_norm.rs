@@ -3,9 +3,10 @@
 
 use cnn_tensor::ops::activation::Activation;
 use cnn_tensor::ops::batch_norm::{self, Affine, Backward, EvalSaved, ResidualGradient, Running, TrainSaved};
+use cnn_tensor::ops::reduce;
 use cnn_tensor::{Spec, Tensor};
 
-use super::activation::reads_output;
+use super::activation::{reads_output, through};
 use super::{expect_compute, expect_same, expect_vector, with_optional};
 use crate::function::{Buffer, Buffers, Function, Keeps, Output, Purpose, Saved, Wanted};
 use crate::{Attribute, Error, Result, Var};
@@ -55,8 +56,11 @@ impl Function for BatchNormTrain {
         Ok(x)
     }
 
-    fn keeps(&self, _wanted: &Wanted) -> Keeps {
-        Keeps::nothing().input(0).input(1).output_if(reads_output(self.0.activation))
+    fn keeps(&self, wanted: &Wanted) -> Keeps {
+        // The input's gradient goes through the statistics too, so it reads the input as the weight's does.
+        let kernel = wanted.input(0) || wanted.input(1);
+        let keeps = Keeps::nothing().input_if(0, kernel).input_if(1, kernel);
+        keeps.output_if(reads_output(self.0.activation))
     }
 
     fn buffers(&self, _inputs: &[Spec]) -> Buffers {
@@ -84,6 +88,12 @@ impl Function for BatchNormTrain {
     }
 
     fn backward(&self, saved: Saved, grad: Tensor) -> Result<Vec<Option<Tensor>>> {
+        if !saved.wants(0) && !saved.wants(1) {
+            let grad = through(self.0.activation, &saved, grad)?;
+            let bias = saved.if_wanted(2, || Ok(reduce::sum_leading(&grad)?))?;
+            let residual = saved.wants(3).then_some(grad);
+            return Ok([None, None, bias, residual].into_iter().take(saved.input_count()).collect());
+        }
         let kept = TrainSaved {
             x: saved.input(0)?,
             output: output_or_input(&saved, self.0.activation)?,
@@ -93,8 +103,8 @@ impl Function for BatchNormTrain {
         };
         let result = batch_norm::backward_train(kept, self.0.activation, residual_gradient(&saved, 3), grad)?;
         let Backward { input, weight, bias, residual } = result;
-        let gradients = [Some(input), Some(weight), Some(bias), residual];
-        Ok(gradients.into_iter().take(saved.input_count()).collect())
+        let [input, weight, bias] = wanted_of(&saved, [input, weight, bias]);
+        Ok([input, weight, bias, residual].into_iter().take(saved.input_count()).collect())
     }
 }
 
@@ -115,8 +125,10 @@ impl Function for BatchNormEval {
         Ok(x)
     }
 
-    fn keeps(&self, _wanted: &Wanted) -> Keeps {
-        let keeps = Keeps::nothing().input(0).input(1).input(2).input(3).input(4);
+    fn keeps(&self, wanted: &Wanted) -> Keeps {
+        let (input, weight) = (wanted.input(0), wanted.input(1));
+        let keeps = Keeps::nothing().input_if(0, weight).input_if(1, input || weight).input_if(2, weight);
+        let keeps = keeps.input_if(3, weight).input_if(4, input || weight);
         keeps.output_if(reads_output(self.0.activation))
     }
 
@@ -136,6 +148,9 @@ impl Function for BatchNormEval {
             let problem = "running mean and variance want a gradient, expected constants";
             return Err(Error::operation(self.name(), problem));
         }
+        if !saved.wants(1) {
+            return self.backward_without_weight(&saved, grad);
+        }
         let kept = EvalSaved {
             x: saved.input(0)?,
             output: output_or_input(&saved, self.0.activation)?,
@@ -144,9 +159,36 @@ impl Function for BatchNormEval {
         };
         let result = batch_norm::backward_eval(kept, self.0.activation, residual_gradient(&saved, 5), grad)?;
         let Backward { input, weight, bias, residual } = result;
-        let gradients = [Some(input), Some(weight), Some(bias), None, None, residual];
-        Ok(gradients.into_iter().take(saved.input_count()).collect())
+        let [input, weight, bias] = wanted_of(&saved, [input, weight, bias]);
+        Ok([input, weight, bias, None, None, residual].into_iter().take(saved.input_count()).collect())
     }
+}
+
+impl BatchNormEval {
+    /// The gradients that do not read the input.
+    fn backward_without_weight(&self, saved: &Saved, grad: Tensor) -> Result<Vec<Option<Tensor>>> {
+        let grad = through(self.0.activation, saved, grad)?;
+        let bias = saved.if_wanted(2, || Ok(reduce::sum_leading(&grad)?))?;
+        let residual = saved.wants(5).then(|| grad.clone());
+        let input = saved.if_wanted(0, || {
+            // The gradient is scaled as the input was: a normalisation with a mean and a shift of zero.
+            let weight = saved.input(1)?;
+            let zeros = Tensor::zeros(weight.shape(), weight.dtype())?;
+            let running = Running { mean: &zeros, variance: saved.input(4)? };
+            let affine = self.0.affine(weight, &zeros);
+            Ok(batch_norm::forward_eval(grad, running, affine, None, Activation::Identity)?)
+        })?;
+        Ok([input, None, bias, None, None, residual].into_iter().take(saved.input_count()).collect())
+    }
+}
+
+/// The kernels compute the gradients of input, weight and bias together; those that nobody wants end here.
+fn wanted_of(saved: &Saved, gradients: [Tensor; 3]) -> [Option<Tensor>; 3] {
+    let mut index = 0;
+    gradients.map(|gradient| {
+        index += 1;
+        saved.wants(index - 1).then_some(gradient)
+    })
 }
 
 /// Without an activation the kernel reads nothing of the output but its shape, which is the input's.

@@ -35,7 +35,10 @@ impl Function for Dense {
 
     fn multiply_adds(&self, inputs: &[Spec]) -> u64 {
         match inputs {
-            [x, weight, ..] => x.shape.len() as u64 * weight.shape.last().copied().unwrap_or(0) as u64,
+            [x, weight, ..] => {
+                let outputs = weight.shape.last().copied().unwrap_or(0);
+                (x.shape.len() as u64).saturating_mul(outputs as u64)
+            }
             _ => 0,
         }
     }

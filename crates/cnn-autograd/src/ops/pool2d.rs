@@ -28,7 +28,7 @@ impl Function for MaxPool2d {
     }
 
     fn infer(&self, inputs: &[Spec]) -> Result<Spec> {
-        infer(self.name(), inputs, &self.0)
+        infer(self.name(), inputs, &self.0, pool2d::max_infer)
     }
 
     fn extras(&self, inputs: &[Spec]) -> Result<Vec<Spec>> {
@@ -71,7 +71,7 @@ impl Function for AveragePool2d {
                 cnn_tensor::Error::argument(self.name(), "dilation", met, "1: averages have none").into()
             );
         }
-        infer(self.name(), inputs, &self.0)
+        infer(self.name(), inputs, &self.0, pool2d::average_infer)
     }
 
     fn forward(&self, inputs: Vec<Tensor>, _purpose: Purpose) -> Result<Output> {
@@ -85,10 +85,15 @@ impl Function for AveragePool2d {
     }
 }
 
-fn infer(op: &'static str, inputs: &[Spec], options: &Pool2dOptions) -> Result<Spec> {
+fn infer(
+    op: &'static str,
+    inputs: &[Spec],
+    options: &Pool2dOptions,
+    of_kernel: impl FnOnce(Spec, &Pool2dOptions) -> cnn_tensor::Result<Spec>,
+) -> Result<Spec> {
     let [x] = expect_inputs(op, inputs)?;
     expect_compute(op, x)?;
-    Ok(pool2d::infer(x, options)?)
+    Ok(of_kernel(x, options)?)
 }
 
 fn attributes(options: &Pool2dOptions) -> Vec<Attribute> {

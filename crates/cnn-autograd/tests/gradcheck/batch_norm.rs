@@ -36,6 +36,14 @@ pub(crate) fn cases() {
                 });
             }
         }
+        for activation in [Activation::Identity, Activation::Relu] {
+            let (weight, bias) = (weight.clone(), bias.clone());
+            check("given statistics, a frozen weight", &[x.clone(), bias, residual.clone()], move |mut v| {
+                let (residual, bias, x) = (v.pop(), v.remove(1), v.remove(0));
+                let scaling = Scaling { weight: Var::constant(weight.clone()), bias, epsilon: 1e-5 };
+                x.batch_norm(statistics(), scaling, Epilogue { residual, activation })
+            });
+        }
         check("a residual that is the input", &[x, weight, bias], |mut v| {
             let (bias, weight, x) = (v.remove(2), v.remove(1), v.remove(0));
             let epilogue = Epilogue { residual: Some(x.clone()), activation: Activation::Relu };

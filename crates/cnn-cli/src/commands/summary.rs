@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use cnn_autograd::graph::{Graph, Source};
+use cnn_autograd::graph::{Graph, Node, Operation, Source};
 use cnn_autograd::{Ctx, Mode};
 use cnn_layers::Forward;
 use cnn_models::{ARCHITECTURES, Arguments};
-use cnn_tensor::random::Key;
 use cnn_tensor::{DType, Tensor};
 use serde::Serialize;
 
@@ -15,6 +14,10 @@ use crate::cli::SummaryArgs;
 use crate::failure::{Failure, Outcome};
 use crate::model;
 use crate::report::confusion::group;
+
+/// More than any machine has: a batch that could take so many bytes is a slip of the hand, and below it no figure
+/// overflows.
+const MOST_BYTES: u128 = 1 << 60;
 
 /// Tensors that the optimiser keeps for each parameter in the memory of a training step: Adam's two.
 const OPTIMIZER_SLOTS: usize = 2;
@@ -64,7 +67,7 @@ fn network(arguments: &SummaryArgs) -> Outcome<(Box<dyn Forward>, Arguments)> {
     if is_name || !looks_like_a_file(name) {
         let [height, width, channels] = arguments.input.unwrap_or([28, 28, 1]);
         let shape = Arguments { channels, classes: arguments.classes.unwrap_or(10), height, width };
-        return Ok((cnn_models::build(name, &shape, Key::new(0))?, shape));
+        return Ok((cnn_models::skeleton(name, &shape)?, shape));
     }
     if arguments.input.is_some() || arguments.classes.is_some() {
         let problem = format!("--input and --classes are for an architecture by name; {name} has its own");
@@ -79,15 +82,31 @@ fn looks_like_a_file(name: &str) -> bool {
 }
 
 fn summarise(network: &dyn Forward, shape: Arguments, batch: usize) -> Outcome<Summary> {
+    let one = trace(network, shape, 1, Mode::Eval)?;
+    check_batch(network, shape, batch)?;
     let inference = trace(network, shape, batch, Mode::Eval)?;
     let training = trace(network, shape, batch, Mode::Train)?;
     Ok(Summary {
-        parameters: inference.parameters(),
-        multiply_adds: inference.multiply_adds() / batch as u64,
+        parameters: one.parameters(),
+        multiply_adds: one.multiply_adds(),
         inference_bytes: inference.inference_bytes(),
         training_bytes: training.training_bytes(OPTIMIZER_SLOTS),
-        layers: rows(&inference, batch),
+        layers: rows(&inference, &one),
     })
+}
+
+/// Whether a batch can be reckoned with. It takes at most as many times the bytes of one image as it has images.
+fn check_batch(network: &dyn Forward, shape: Arguments, batch: usize) -> Outcome {
+    let one = trace(network, shape, 1, Mode::Train)?;
+    let bytes = one.training_bytes(OPTIMIZER_SLOTS) as u128;
+    if bytes.saturating_mul(batch as u128) <= MOST_BYTES {
+        return Ok(());
+    }
+    let most = MOST_BYTES / bytes.max(1);
+    Err(Failure::Usage(format!(
+        "--batch-size {batch} is more than the memory of any machine holds, expected {} or less for this network",
+        most.max(1)
+    )))
 }
 
 /// The graph of one batch, without values; in train mode up to the loss.
@@ -102,21 +121,23 @@ fn trace(network: &dyn Forward, shape: Arguments, batch: usize, mode: Mode) -> O
     Ok(cx.graph(&[&output])?)
 }
 
-fn rows(graph: &Graph, batch: usize) -> Vec<Row> {
+/// The operations of a batch, with the multiply-adds of one image.
+fn rows(graph: &Graph, one: &Graph) -> Vec<Row> {
     // A parameter that two operations share is counted at the first.
     let mut fresh: BTreeMap<usize, usize> = (0..)
         .zip(graph.nodes())
         .filter(|(_, node)| matches!(node.source, Source::Parameter(_)))
         .map(|(index, node)| (index, node.output.shape.len()))
         .collect();
-    let row = |(node, operation): (&cnn_autograd::graph::Node, &cnn_autograd::graph::Operation)| Row {
+    type Pair<'a> = (&'a Node, &'a Operation);
+    let row = |((node, operation), (_, of_one)): (Pair<'_>, Pair<'_>)| Row {
         layer: node.path.clone(),
         operation: operation.name,
         output: node.output.shape.to_vec(),
         parameters: operation.inputs.iter().filter_map(|input| fresh.remove(input)).sum(),
-        multiply_adds: operation.multiply_adds / batch as u64,
+        multiply_adds: of_one.multiply_adds,
     };
-    graph.operations().map(row).collect()
+    graph.operations().zip(one.operations()).map(row).collect()
 }
 
 fn table(summary: &Summary, batch: usize) -> String {
@@ -154,17 +175,19 @@ fn table(summary: &Summary, batch: usize) -> String {
 /// A number of bytes in the unit that fits.
 fn bytes(bytes: usize) -> String {
     let mut value = bytes as f64;
-    for unit in ["B", "KiB", "MiB"] {
+    for unit in ["B", "KiB", "MiB", "GiB", "TiB"] {
         if value < 1024.0 {
             return if unit == "B" { format!("{bytes} B") } else { format!("{value:.1} {unit}") };
         }
         value /= 1024.0;
     }
-    format!("{value:.1} GiB")
+    format!("{value:.1} PiB")
 }
 
 #[cfg(test)]
 mod tests {
+    use cnn_tensor::random::Key;
+
     use super::*;
 
     fn lenet(batch: usize) -> Summary {
@@ -197,5 +220,36 @@ mod tests {
     #[test]
     fn bytes_are_written_in_the_unit_that_fits() {
         assert_eq!([bytes(1000), bytes(1536), bytes(5 << 30)], ["1000 B", "1.5 KiB", "5.0 GiB"]);
+        assert_eq!([bytes(3 << 40), bytes(7 << 50)], ["3.0 TiB", "7.0 PiB"]);
+    }
+
+    #[test]
+    fn a_batch_beyond_all_memory_is_wrong_usage_that_names_the_largest() {
+        for architecture in ARCHITECTURES {
+            let network = cnn_models::skeleton(architecture.name, &Arguments::MNIST).unwrap();
+            let of = |batch| summarise(network.as_ref(), Arguments::MNIST, batch);
+            for batch in [10_000_000_000_000, usize::MAX] {
+                let told = match of(batch) {
+                    Err(Failure::Usage(told)) => told,
+                    other => panic!("{other:?}"),
+                };
+                let most = told.split("expected ").nth(1).and_then(|rest| rest.split(' ').next());
+                let most: usize = most.unwrap().parse().unwrap();
+                assert!(told.starts_with(&format!("--batch-size {batch} ")) && most < batch, "{told}");
+                let largest = of(most).unwrap();
+                assert_eq!(largest.multiply_adds, of(1).unwrap().multiply_adds);
+                assert!(largest.training_bytes > largest.inference_bytes);
+                assert!(matches!(of(most + 1), Err(Failure::Usage(_))));
+            }
+        }
+    }
+
+    #[test]
+    fn the_largest_networks_that_can_be_named_are_summarised_without_being_made() {
+        let giant = Arguments { channels: 1000, classes: 1_000_000, height: 20_000, width: 20_000 };
+        for architecture in ARCHITECTURES {
+            let network = cnn_models::skeleton(architecture.name, &giant).unwrap();
+            assert!(summarise(network.as_ref(), giant, 1).unwrap().multiply_adds > 1 << 30);
+        }
     }
 }

@@ -8,6 +8,9 @@ use crate::failure::{Failure, Outcome};
 /// Longest configuration file that is read.
 const MOST_BYTES: u64 = 1 << 20;
 
+/// What numbers that count something are.
+const WHOLE: &str = "a whole number, 0 or more";
+
 /// Words this alike, of 1 for equal, are taken for each other.
 const ALIKE: f64 = 0.6;
 
@@ -33,8 +36,16 @@ fn explain(path: &Path, text: &str, error: &toml::de::Error) -> String {
     format!("{place}: {}", with_hint(error.message()))
 }
 
-/// A message of the parser, and the word that was probably meant where it is about an unknown one.
+/// A message of the parser without the names of types, and the word that was probably meant where it is about an
+/// unknown one.
 pub(super) fn with_hint(message: &str) -> String {
+    let mut message = message.to_owned();
+    for (of_rust, plain) in [("usize", WHOLE), ("u64", WHOLE), ("f64", "a number")] {
+        if let Some(start) = message.strip_suffix(&format!("expected {of_rust}")) {
+            message = format!("{start}expected {plain}");
+        }
+    }
+    let message = message.as_str();
     match unknown_word(message).and_then(|(word, known)| nearest(word, &known)) {
         Some(meant) => format!("{message}; did you mean `{meant}`?"),
         None => message.to_string(),
@@ -78,6 +89,21 @@ mod tests {
         assert!(told.ends_with("did you mean `batch-size`?"), "{told}");
         let told = message("[trainnig]\nepochs = 3\n");
         assert!(told.starts_with("c.toml:1: ") && told.ends_with("did you mean `training`?"), "{told}");
+    }
+
+    #[test]
+    fn a_value_of_another_kind_is_told_without_the_name_of_a_type() {
+        for (text, told) in [
+            (
+                "[training]\nepochs = \"x\"\n",
+                "c.toml:2: invalid type: string \"x\", expected a whole number, 0 or more",
+            ),
+            ("[training]\nseed = -1\n", "expected a whole number, 0 or more"),
+            ("[training]\nlearning-rate = \"x\"\n", "expected a number"),
+        ] {
+            let met = message(text);
+            assert!(met.ends_with(told), "{met}");
+        }
     }
 
     #[test]

@@ -9,7 +9,8 @@ fn an_output_folder_that_exists_is_left_as_it_is() {
     small_mnist(here, 200, 20);
     std::fs::create_dir(here.join("mine")).unwrap();
     std::fs::write(here.join("mine/thesis.txt"), "years of work").unwrap();
-    cnn_in(here, "train --data idx:small --out mine").bad(1, &["mine", "exists"]);
+    cnn_in(here, "train --data idx:small --out mine")
+        .bad(1, &["mine", "exists", "choose another --out, or remove"]);
     assert_eq!(std::fs::read_to_string(here.join("mine/thesis.txt")).unwrap(), "years of work");
     assert_eq!(std::fs::read_dir(here.join("mine")).unwrap().count(), 1);
 }

@@ -177,8 +177,9 @@ impl Known {
     /// The first place that holds the data set.
     fn search(&self, places: &Places) -> Result<DataLocation> {
         let Some(usual) = self.folders.first() else {
-            let problem = format!("{0} is a form of files, not one data set; write `{0}:DIR`", self.name);
-            return Err(Error::argument("data set", problem, "a name with a place"));
+            let expected =
+                format!("a folder with it, since it is a form of files; write `{}:DIR`", self.name);
+            return Err(Error::argument("data set", self.name, expected));
         };
         let mut looked = Vec::new();
         for (called, place) in &places.places {
@@ -207,19 +208,9 @@ impl Form {
     }
 }
 
-/// Whether two words are one or two typing errors apart (Levenshtein's distance, by rows).
+/// Whether two words are one or two typing errors apart, case aside.
 fn is_close(known: &str, met: &str) -> bool {
-    let met: Vec<char> = met.to_lowercase().chars().take(64).collect();
-    let mut row: Vec<usize> = (0..=met.len()).collect();
-    for (line, letter) in known.chars().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], line + 1);
-        for column in 0..met.len() {
-            let replaced = diagonal + usize::from(met[column] != letter);
-            diagonal = row[column + 1];
-            row[column + 1] = replaced.min(diagonal + 1).min(row[column] + 1);
-        }
-    }
-    row[met.len()] <= 2
+    strsim::levenshtein(known, &met.to_lowercase()) <= 2
 }
 
 #[cfg(test)]

@@ -170,7 +170,7 @@ impl Conv2dBuilder {
         check_fits(&shape, in_channels, &options)?;
         // Within bounds, because the shape of the weight is.
         let taps = kernel.vertical * kernel.horizontal;
-        let fans = Fans { fan_in: in_channels / groups * taps, fan_out: out_channels / groups * taps };
+        let fans = Fans { fan_in: in_channels / groups * taps, fan_out: out_channels * taps };
         let weight = initializer.tensor(&shape, fans, key.fold_str("weight"))?;
         if weight.shape() != shape {
             return Err(Error::argument(

@@ -139,7 +139,11 @@ impl<P> Pool2dBuilder<P> {
         self
     }
 
-    fn check(&self, layer: &'static str) -> Result<()> {
+    fn check(
+        &self,
+        layer: &'static str,
+        infer: impl FnOnce(Spec, &Pool2dOptions) -> cnn_tensor::Result<Spec>,
+    ) -> Result<()> {
         let Pool2dOptions { kernel, dilation, .. } = self.options;
         let extent = |axis: usize| {
             let taps = kernel[axis].checked_sub(1);
@@ -150,7 +154,7 @@ impl<P> Pool2dBuilder<P> {
             })
         };
         let image = Spec::new(Shape::new(&[1, extent(0)?, extent(1)?, 1])?, DType::F32);
-        pool2d::infer(image, &self.options)?;
+        infer(image, &self.options)?;
         Ok(())
     }
 }
@@ -168,7 +172,7 @@ impl Pool2dBuilder<MaxPool2d> {
     /// # Errors
     /// For a size of zero, and padding as large as the window.
     pub fn build(self) -> Result<MaxPool2d> {
-        self.check("MaxPool2d")?;
+        self.check("MaxPool2d", pool2d::max_infer)?;
         Ok(MaxPool2d { options: self.options })
     }
 }
@@ -186,7 +190,7 @@ impl Pool2dBuilder<AvgPool2d> {
     /// # Errors
     /// For a size of zero, and padding as large as the window.
     pub fn build(self) -> Result<AvgPool2d> {
-        self.check("AvgPool2d")?;
+        self.check("AvgPool2d", pool2d::average_infer)?;
         Ok(AvgPool2d { options: self.options })
     }
 }

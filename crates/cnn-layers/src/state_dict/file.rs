@@ -1,12 +1,15 @@
 //! The safetensors format: eight bytes with the header's length, the header in JSON, the tensors' bytes.
 //!
-//! Reading goes through the `safetensors` crate, which checks the header against the file. Writing does not: that
-//! crate keeps metadata in a hash map, so that its files differ from run to run.
+//! Reading goes through the `safetensors` crate, which checks the header against the file, after a first look at the
+//! header's length and form. Writing does not: that crate keeps metadata in a hash map, so that its files differ from run to run.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
-use cnn_tensor::{DType, Tensor};
+use cnn_tensor::{DType, MAX_RANK, Tensor};
 use safetensors::{Dtype, SafeTensors};
+use serde::de::{Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, json};
 
 use super::StateDict;
@@ -50,7 +53,7 @@ impl StateDict {
     /// [`Error::File`] for bytes that are not such a file; [`Error::FileType`] for an element type that does not
     /// exist here; out of memory.
     pub fn from_safetensors(bytes: &[u8]) -> Result<Self> {
-        check_offsets(bytes)?;
+        check_header(bytes)?;
         let broken = |error: safetensors::SafeTensorError| Error::File { problem: error.to_string() };
         let (_, header) = SafeTensors::read_metadata(bytes).map_err(broken)?;
         let metadata =
@@ -66,8 +69,12 @@ impl StateDict {
     }
 }
 
-/// Refuses a tensor that ends beyond the file: near the largest number, the `safetensors` crate's own sum overflows.
-fn check_offsets(bytes: &[u8]) -> Result<()> {
+/// Most bytes of a header, as in the format's reference implementation.
+const MAX_HEADER: usize = 100_000_000;
+
+/// What the `safetensors` crate leaves unchecked, or checks too late: it collects whatever values an entry has before
+/// it looks at them, and near the largest number its sum of an offset overflows.
+fn check_header(bytes: &[u8]) -> Result<()> {
     let problem = |problem: String| Error::File { problem };
     let (length, rest) = bytes
         .split_first_chunk::<8>()
@@ -77,18 +84,93 @@ fn check_offsets(bytes: &[u8]) -> Result<()> {
         usize::try_from(length).ok().and_then(|length| rest.split_at_checked(length)).ok_or_else(|| {
             problem(format!("its header of {length} bytes is longer than the file of {}", bytes.len()))
         })?;
-    let header: Map<String, Value> = serde_json::from_slice(header)
-        .map_err(|error| problem(format!("its header is not JSON: {error}")))?;
-    for (key, entry) in &header {
-        let end = entry.get("data_offsets").and_then(|offsets| offsets.get(1)).and_then(Value::as_u64);
-        if let Some(end) = end.filter(|&end| end > data.len() as u64) {
-            return Err(problem(format!(
-                "tensor {key} ends at byte {end} of the {} after the header; the file may be cut off",
-                data.len()
-            )));
-        }
+    if header.len() > MAX_HEADER {
+        return Err(problem(format!("its header has {length} bytes, expected at most {MAX_HEADER}")));
     }
-    Ok(())
+    let Header { last } = serde_json::from_slice(header)
+        .map_err(|error| problem(format!("its header is not one of tensors: {error}")))?;
+    match last {
+        Some((key, end)) if end > data.len() as u64 => Err(problem(format!(
+            "tensor {key} ends at byte {end} of the {} after the header; the file may be cut off",
+            data.len()
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// A header in which each entry has the fields of a tensor and no others. Of all entries only the one that ends last
+/// is held.
+struct Header {
+    last: Option<(String, u64)>,
+}
+
+impl<'de> Deserialize<'de> for Header {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        deserializer.deserialize_map(HeaderVisitor)
+    }
+}
+
+struct HeaderVisitor;
+
+impl<'de> Visitor<'de> for HeaderVisitor {
+    type Value = Header;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a map from names to tensors")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<Header, A::Error> {
+        let mut last: Option<(String, u64)> = None;
+        while let Some(key) = map.next_key::<String>()? {
+            if key == "__metadata__" {
+                map.next_value::<IgnoredAny>()?;
+                continue;
+            }
+            let (_, end) = map.next_value::<Entry>()?.data_offsets;
+            if last.as_ref().is_none_or(|&(_, furthest)| end > furthest) {
+                last = Some((key, end));
+            }
+        }
+        Ok(Header { last })
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Entry {
+    #[serde(rename = "dtype")]
+    _dtype: String,
+    #[serde(rename = "shape")]
+    _shape: Dimensions,
+    data_offsets: (u64, u64),
+}
+
+/// As many dimensions as a tensor can have, or fewer; not held.
+struct Dimensions;
+
+impl<'de> Deserialize<'de> for Dimensions {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        deserializer.deserialize_seq(Self)
+    }
+}
+
+impl<'de> Visitor<'de> for Dimensions {
+    type Value = Self;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "up to {MAX_RANK} dimensions")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut sizes: A) -> std::result::Result<Self, A::Error> {
+        let mut rank = 0;
+        while sizes.next_element::<u64>()?.is_some() {
+            rank += 1;
+            if rank > MAX_RANK {
+                return Err(A::Error::invalid_length(rank, &self));
+            }
+        }
+        Ok(self)
+    }
 }
 
 /// What the format calls an element type.

@@ -13,12 +13,16 @@ pub(crate) struct Run {
     pub(crate) pixels: usize,
 }
 
-/// Whether sums start from zero or from what the target holds.
+/// Pixels that a caller should put into one block: each block is summed on its own and then added to the target, so
+/// that the sum over a whole batch stays exact to the last digits.
+pub(crate) const BLOCK_PIXELS: usize = 512;
+
+/// Whether sums replace what the target holds or are added to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Begin {
-    /// From zero.
+    /// They replace it.
     Fresh,
-    /// From the target.
+    /// They are added.
     Continue,
 }
 
@@ -42,7 +46,7 @@ pub(crate) struct OuterBlock<'a> {
     pub(crate) target: &'a mut [f32],
     /// Distance between the rows of the target.
     pub(crate) target_pitch: usize,
-    /// What the sums start from.
+    /// What becomes of what the target holds.
     pub(crate) begin: Begin,
 }
 
@@ -77,8 +81,13 @@ impl OuterBlock<'_> {
         let last_row = self.rows.iter().copied().max().unwrap_or(0);
         for run in self.runs {
             assert!(run.pixels > 0, "a run has pixels");
-            assert!(run.input + (run.pixels - 1) * self.input_pitch + last_row < self.input.len());
-            assert!(run.grad + (run.pixels - 1) * self.grad_pitch + self.columns <= self.grad.len());
+            let end = |start: usize, pitch: usize, more: usize| {
+                (run.pixels - 1).checked_mul(pitch)?.checked_add(start)?.checked_add(more)
+            };
+            let (input, grad) =
+                (end(run.input, self.input_pitch, last_row), end(run.grad, self.grad_pitch, self.columns));
+            assert!(input.is_some_and(|last| last < self.input.len()));
+            assert!(grad.is_some_and(|end| end <= self.grad.len()));
         }
         let rows = self.rows.len();
         assert!(rows == 0 || (rows - 1) * self.target_pitch + self.columns <= self.target.len());
@@ -107,6 +116,7 @@ unsafe fn sized<I: Isa, const V: usize>(
         };
     }
     choose!(1, 2, 3, 4, 5, 6, 7, 8);
+    unreachable!("no tile of {rows} rows is compiled for {}", I::NAME);
 }
 
 /// One register tile: rows `first .. first + M`, `columns <= V * LANES` columns from `column` on.
@@ -124,14 +134,6 @@ unsafe fn accumulate<I: Isa, const M: usize, const V: usize>(
     let lanes = |vector: usize| (columns - vector * I::LANES).min(I::LANES);
     let last_lanes = lanes(V - 1);
     let mut sums = [[isa.splat(0.0); V]; M];
-    if block.begin == Begin::Continue {
-        for (row, sums) in sums.iter_mut().enumerate() {
-            let target = &block.target[(first + row) * block.target_pitch + column..];
-            for (vector, sum) in sums.iter_mut().enumerate() {
-                *sum = isa.load_partial(&target[vector * I::LANES..][..lanes(vector)]);
-            }
-        }
-    }
     let rows: &[usize; M] = block.rows[first..first + M].try_into().unwrap_or_else(|_| unreachable!());
     for run in block.runs {
         let input = block.input.as_ptr().wrapping_add(run.input);
@@ -164,7 +166,12 @@ unsafe fn accumulate<I: Isa, const M: usize, const V: usize>(
     for (row, sums) in sums.iter().enumerate() {
         let target = &mut block.target[(first + row) * block.target_pitch + column..];
         for (vector, &sum) in sums.iter().enumerate() {
-            isa.store_partial(sum, &mut target[vector * I::LANES..][..lanes(vector)]);
+            let target = &mut target[vector * I::LANES..][..lanes(vector)];
+            let sum = match block.begin {
+                Begin::Fresh => sum,
+                Begin::Continue => isa.add(isa.load_partial(target), sum),
+            };
+            isa.store_partial(sum, target);
         }
     }
 }

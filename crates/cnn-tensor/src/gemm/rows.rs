@@ -4,28 +4,24 @@ use std::ops::Range;
 
 use crate::ops::activation::Activation;
 use crate::simd::{Isa, Kernel};
-use crate::{Error, Result};
+use crate::{DType, Error, Result, Tensor};
 
 /// Table entry of a segment that lies in the padding.
-const PADDING: u32 = u32::MAX;
+const PADDING: i32 = -1;
 
 /// Where the rows of every tile begin in the input and in the output. Checked when it is built, so that the kernel
-/// may trust it.
+/// may trust it. Its memory comes from the pool, like a tensor's.
 pub(crate) struct RowTable {
-    tile_rows: usize,
-    rows: usize,
-    segments: usize,
-    /// Numbers that may be read from each offset on.
-    reach: usize,
-    input_len: usize,
-    /// `[tile][segment][row]`; rows after the last repeat it.
-    inputs: Vec<u32>,
-    /// One for each row.
-    outputs: Vec<u32>,
+    size: RowTableSize,
+    inputs: Tensor,
+    outputs: Tensor,
 }
 
 /// The sizes of a [`RowTable`].
+#[derive(Clone, Copy)]
 pub(crate) struct RowTableSize {
+    /// Name of the operation, for errors.
+    pub(crate) op: &'static str,
     /// Rows of the register tile.
     pub(crate) tile_rows: usize,
     /// Rows in all.
@@ -42,50 +38,70 @@ impl RowTable {
     /// Builds the table from `input(row, segment)`, `None` for padding, and `output(row)`.
     ///
     /// # Errors
-    /// [`Error::Shape`] where an offset does not fit 32 bits: one image of more than four thousand million numbers.
+    /// [`Error::Shape`] where an offset does not fit 31 bits; [`Error::OutOfMemory`].
     pub(crate) fn new(
-        size: &RowTableSize,
+        size: RowTableSize,
         input: impl Fn(usize, usize) -> Option<usize>,
         output: impl Fn(usize) -> usize,
     ) -> Result<Self> {
-        let RowTableSize { tile_rows, rows, segments, reach, input_len } = *size;
+        let RowTableSize { op, tile_rows, rows, segments, reach, input_len } = size;
         let narrow = |offset: usize| {
-            u32::try_from(offset)
-                .ok()
-                .filter(|&offset| offset != PADDING)
-                .ok_or_else(|| Error::shape("convolution", "one image has more than 2^32 - 1 numbers"))
+            let problem = || Error::shape(op, "one image (or row) has more than 2^31 numbers");
+            i32::try_from(offset).map_err(|_| problem())
         };
-        let mut inputs = Vec::with_capacity(rows.div_ceil(tile_rows) * segments * tile_rows);
-        for first in (0..rows).step_by(tile_rows) {
-            for segment in 0..segments {
-                for row in first..first + tile_rows {
-                    inputs.push(match input(row.min(rows - 1), segment) {
-                        None => PADDING,
-                        Some(offset) => {
-                            assert!(offset + reach <= input_len, "row table reads outside its input");
-                            narrow(offset)?
-                        }
-                    });
+        let mut inputs = Tensor::stale(&[rows.div_ceil(tile_rows), segments, tile_rows], DType::I32)?;
+        for (index, entry) in inputs.as_mut_slice::<i32>()?.iter_mut().enumerate() {
+            let (tile, segment) = (index / (segments * tile_rows), index / tile_rows % segments);
+            // Rows after the last repeat it.
+            let row = (tile * tile_rows + index % tile_rows).min(rows - 1);
+            *entry = match input(row, segment) {
+                None => PADDING,
+                Some(offset) => {
+                    assert!(offset + reach <= input_len, "row table reads outside its input");
+                    narrow(offset)?
                 }
-            }
+            };
         }
-        let outputs = (0..rows).map(|row| narrow(output(row))).collect::<Result<_>>()?;
-        Ok(Self { tile_rows, rows, segments, reach, input_len, inputs, outputs })
+        let mut outputs = Tensor::stale(&[rows], DType::I32)?;
+        for (row, entry) in outputs.as_mut_slice::<i32>()?.iter_mut().enumerate() {
+            *entry = narrow(output(row))?;
+        }
+        Ok(Self { size, inputs, outputs })
     }
 
-    /// Number of tiles.
-    pub(crate) fn tiles(&self) -> usize {
-        self.rows.div_ceil(self.tile_rows)
-    }
-
-    /// The rows that some tiles cover.
-    pub(crate) fn rows_of(&self, tiles: Range<usize>) -> Range<usize> {
-        tiles.start * self.tile_rows..(tiles.end * self.tile_rows).min(self.rows)
+    /// The table as the kernel reads it.
+    ///
+    /// # Errors
+    /// None in practice: the entries are `I32`.
+    pub(crate) fn rows(&self) -> Result<Rows<'_>> {
+        Ok(Rows { size: self.size, inputs: self.inputs.as_slice()?, outputs: self.outputs.as_slice()? })
     }
 
     /// Segments of each row.
     pub(crate) fn segments(&self) -> usize {
-        self.segments
+        self.size.segments
+    }
+}
+
+/// A [`RowTable`], borrowed.
+#[derive(Clone, Copy)]
+pub(crate) struct Rows<'a> {
+    size: RowTableSize,
+    /// `[tile][segment][row]`.
+    inputs: &'a [i32],
+    /// One for each row.
+    outputs: &'a [i32],
+}
+
+impl Rows<'_> {
+    /// Number of tiles.
+    pub(crate) fn tiles(&self) -> usize {
+        self.size.rows.div_ceil(self.size.tile_rows)
+    }
+
+    /// The rows that some tiles cover.
+    pub(crate) fn of_tiles(&self, tiles: Range<usize>) -> Range<usize> {
+        tiles.start * self.size.tile_rows..(tiles.end * self.size.tile_rows).min(self.size.rows)
     }
 }
 
@@ -114,7 +130,7 @@ pub(crate) enum Start<'a> {
 /// Some tiles of rows times all columns of some panels.
 pub(crate) struct RowBlock<'a> {
     /// Where rows are.
-    pub(crate) table: &'a RowTable,
+    pub(crate) table: Rows<'a>,
     /// Which tiles.
     pub(crate) tiles: Range<usize>,
     /// What the table's input offsets point into.
@@ -151,7 +167,7 @@ impl Kernel for RowBlock<'_> {
         for panel in 0..self.columns.div_ceil(width) {
             let columns = (self.columns - panel * width).min(width);
             for tile in self.tiles.clone() {
-                let rows = self.table.rows_of(tile..tile + 1).len();
+                let rows = self.table.of_tiles(tile..tile + 1).len();
                 if columns > I::LANES {
                     // SAFETY: `check` has shown that the table, the panels and the output are inside their slices for
                     // every tile and panel of this block; `rows` and `columns` are those of this tile and panel.
@@ -167,31 +183,32 @@ impl Kernel for RowBlock<'_> {
 
 impl RowBlock<'_> {
     fn check<I: Isa>(&self) {
-        let table = self.table;
-        assert!(table.tile_rows == I::ROWS && self.tiles.end <= table.tiles());
-        assert!(self.input.len() == table.input_len && self.input_shift + self.depth <= table.reach);
+        let RowTableSize { tile_rows, segments, reach, input_len, .. } = self.table.size;
+        assert!(tile_rows == I::ROWS && self.tiles.end <= self.table.tiles());
+        let read = self.input_shift.checked_add(self.depth);
+        assert!(self.input.len() == input_len && read.is_some_and(|read| read <= reach));
         assert!(self.zeros.len() >= self.depth && self.columns > 0);
-        let outputs = &table.outputs[table.rows_of(self.tiles.clone())];
-        let end = |&offset: &u32| {
-            let start = (offset as usize).checked_sub(self.output_base);
-            start.map(|start| start + self.output_shift + self.columns)
+        let outputs = &self.table.outputs[self.table.of_tiles(self.tiles.clone())];
+        let end = |&offset: &i32| {
+            let start = usize::try_from(offset).ok()?.checked_sub(self.output_base)?;
+            start.checked_add(self.output_shift)?.checked_add(self.columns)
         };
         assert!(outputs.iter().all(|offset| end(offset).is_some_and(|end| end <= self.output.len())));
-        let last_panel = (self.columns - 1) / (2 * I::LANES);
-        let last_columns = (self.columns - last_panel * 2 * I::LANES).next_multiple_of(I::LANES);
-        let depth = table.segments * self.depth;
-        let last_row = depth.saturating_sub(1) * self.panels.pitch;
-        assert!(
-            depth == 0
-                || last_panel * self.panels.panel_step + last_row + last_columns <= self.panels.data.len()
-        );
-        if last_panel > 0 {
-            let width = 2 * I::LANES;
-            assert!(
-                depth == 0
-                    || (last_panel - 1) * self.panels.panel_step + last_row + width <= self.panels.data.len()
-            );
-        }
+        // Each panel's last row is read in whole vectors: two for every panel but the last.
+        let width = 2 * I::LANES;
+        let last_panel = (self.columns - 1) / width;
+        let last_row = (segments * self.depth).checked_sub(1);
+        let panel_end = |panel: usize, columns: usize| {
+            let Some(row) = last_row else { return Some(0) };
+            let start = panel.checked_mul(self.panels.panel_step)?;
+            start.checked_add(row.checked_mul(self.panels.pitch)?)?.checked_add(columns)
+        };
+        let inside = |end: Option<usize>| end.is_some_and(|end| end <= self.panels.data.len());
+        assert!(inside(panel_end(
+            last_panel,
+            (self.columns - last_panel * width).next_multiple_of(I::LANES)
+        )));
+        assert!(last_panel == 0 || inside(panel_end(last_panel - 1, width)));
         if let Start::Bias(bias) = self.start {
             assert!(bias.len() >= self.columns);
         }
@@ -233,6 +250,7 @@ unsafe fn sized<I: Isa, const V: usize>(
         };
     }
     choose!(1, 2, 4, 6, 8, 10, 12, 14);
+    unreachable!("no tile of {rows} rows is compiled for {}", I::NAME);
 }
 
 /// One register tile: `M` rows by `V` vectors, of which `rows` and `columns` are stored.
@@ -249,7 +267,7 @@ unsafe fn multiply<I: Isa, const M: usize, const V: usize>(
     panel: usize,
     columns: usize,
 ) {
-    let (segments, depth, pitch) = (block.table.segments, block.depth, block.panels.pitch);
+    let (segments, depth, pitch) = (block.table.size.segments, block.depth, block.panels.pitch);
     let width = 2 * I::LANES;
     let mut weights = block.panels.data.as_ptr().wrapping_add(panel * block.panels.panel_step);
     let lanes: [usize; V] = std::array::from_fn(|vector| (columns - vector * I::LANES).min(I::LANES));
@@ -271,19 +289,8 @@ unsafe fn multiply<I: Isa, const M: usize, const V: usize>(
                 }
             }
         }
-        Start::Output => {
-            each_row!(M, ROW, {
-                if let Some(&offset) = outputs.get(ROW) {
-                    let source = target.wrapping_add(offset as usize - base);
-                    for vector in 0..V {
-                        // SAFETY: `check` has shown that the row's columns lie inside the output.
-                        sums[ROW][vector] = unsafe {
-                            isa.load_partial_at(source.wrapping_add(vector * I::LANES), lanes[vector])
-                        };
-                    }
-                }
-            });
-        }
+        // A later part of the depth is summed on its own and then added: long sums stay exact to the last digits.
+        Start::Output => {}
     }
 
     let offsets = &block.table.inputs[tile * segments * I::ROWS..][..segments * I::ROWS];
@@ -317,12 +324,15 @@ unsafe fn multiply<I: Isa, const M: usize, const V: usize>(
         if let Some(&offset) = outputs.get(ROW) {
             let target = target.wrapping_add(offset as usize - base);
             for vector in 0..V {
-                let sum = match block.activation {
-                    Activation::Identity => sums[ROW][vector],
-                    Activation::Relu => isa.relu(sums[ROW][vector]),
-                };
-                // SAFETY: `check` has shown that the row's columns lie inside the output.
-                unsafe { isa.store_partial_at(sum, target.wrapping_add(vector * I::LANES), lanes[vector]) };
+                let target = target.wrapping_add(vector * I::LANES);
+                let mut sum = sums[ROW][vector];
+                if let Start::Output = block.start {
+                    // SAFETY: `check` has shown that the row's columns lie inside the output.
+                    sum = isa.add(unsafe { isa.load_partial_at(target, lanes[vector]) }, sum);
+                }
+                let sum = block.activation.vector(isa, sum);
+                // SAFETY: as above.
+                unsafe { isa.store_partial_at(sum, target, lanes[vector]) };
             }
         }
     });

@@ -2,7 +2,9 @@
 //!
 //! Only functions whose derivative can be read off the output are here, so that the input need not be kept.
 
-use crate::{Result, Tensor};
+use super::unary::{Relu, Unary};
+use crate::simd::Isa;
+use crate::{Float, Result, Tensor};
 
 /// What is applied to each element of an output before it is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -23,6 +25,33 @@ impl Activation {
             Activation::Relu => "relu",
         }
     }
+
+    /// The function of one number.
+    #[inline(always)]
+    pub(crate) fn value<F: Float>(self, x: F) -> F {
+        match self {
+            Activation::Identity => x,
+            Activation::Relu => Relu.value(x),
+        }
+    }
+
+    /// The gradient before the function, from the gradient after it and the function's output.
+    #[inline(always)]
+    pub(crate) fn gradient<F: Float>(self, output: F, grad: F) -> F {
+        match self {
+            Activation::Identity => grad,
+            Activation::Relu => Relu.gradient(output, grad),
+        }
+    }
+
+    /// The function of each lane; the bits of [`Activation::value`].
+    #[inline(always)]
+    pub(crate) fn vector<I: Isa>(self, isa: I, x: I::F32) -> I::F32 {
+        match self {
+            Activation::Identity => x,
+            Activation::Relu => isa.relu(x),
+        }
+    }
 }
 
 /// Gradient before the activation, from the gradient after it and the activation's output.
@@ -32,13 +61,17 @@ impl Activation {
 pub fn backward(activation: Activation, output: &Tensor, grad: Tensor) -> Result<Tensor> {
     match activation {
         Activation::Identity => Ok(grad),
-        Activation::Relu => super::unary::relu_backward(output, grad),
+        Activation::Relu => super::unary::backward(&Relu, output, grad),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::simd::{Kernel, map_in_place};
+    use crate::testing::on_each_level;
+
+    const ALL: [Activation; 2] = [Activation::Identity, Activation::Relu];
 
     #[test]
     fn the_gradient_passes_where_the_output_is_positive() {
@@ -47,5 +80,46 @@ mod tests {
         let through = |activation| backward(activation, &output, grad()).unwrap().to_vec::<f32>().unwrap();
         assert_eq!(through(Activation::Relu), [0.0, 6.0, 0.0, -8.0]);
         assert_eq!(through(Activation::Identity), [5.0, 6.0, -7.0, -8.0]);
+    }
+
+    #[test]
+    fn one_number_and_a_vector_of_numbers_give_the_same_bits() {
+        struct Vectors<'a>(Activation, &'a mut [f32]);
+        impl Kernel for Vectors<'_> {
+            type Output = ();
+
+            #[inline(always)]
+            fn run<I: Isa>(self, isa: I) {
+                map_in_place(isa, self.1, |x| self.0.vector(isa, x));
+            }
+        }
+        let values =
+            [-1.5, -0.0, 0.0, 2.5, f32::NAN, -f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 1e-40, -1e-40];
+        let bits = |values: &[f32]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
+        for activation in ALL {
+            let expected = values.map(|x| activation.value(x));
+            on_each_level(|level| {
+                // All vectors full, and all but the last.
+                for len in 1..=values.len() {
+                    let mut got = values[..len].to_vec();
+                    level.run(Vectors(activation, &mut got));
+                    assert_eq!(bits(&got), bits(&expected[..len]), "{activation:?} on {level}");
+                }
+            });
+        }
+        assert_eq!(bits(&values.map(|x| Activation::Relu.value(x))[1..5]), bits(&values[1..5]));
+    }
+
+    #[test]
+    fn the_gradient_of_one_number_is_that_of_tensors() {
+        let outputs = [0.0f32, -0.0, 2.0, f32::NAN, f32::INFINITY];
+        let grads = [1.0f32, f32::INFINITY, f32::NAN, -3.0, -0.0];
+        for activation in ALL {
+            let [output, grad] = [outputs, grads].map(|values| Tensor::from_slice(&[5], &values).unwrap());
+            let back = backward(activation, &output, grad).unwrap();
+            for (index, &back) in back.as_slice::<f32>().unwrap().iter().enumerate() {
+                assert_eq!(activation.gradient(outputs[index], grads[index]).to_bits(), back.to_bits());
+            }
+        }
     }
 }

@@ -43,14 +43,13 @@ impl Cut {
         Self { channels, group, block, piece, pieces: len.div_ceil(piece) }
     }
 
-    /// Values of the channels, repeated over a group.
+    /// Values of the channels, repeated over a group; nothing where there are no channels.
     #[inline(always)]
     pub(crate) fn repeat(&self, values: &[f32]) -> Vec<f32> {
-        let mut group = Vec::with_capacity(self.group);
-        while group.len() < self.group {
-            group.extend_from_slice(values);
+        match values.len() {
+            0 => Vec::new(),
+            channels => values.repeat(self.group / channels),
         }
-        group
     }
 
     /// Adds the columns of a group to the channels they belong to.
@@ -76,6 +75,15 @@ mod tests {
             assert!(channels >= GROUP || cut.group.is_multiple_of(16), "{cut:?}");
             assert!(cut.block.is_multiple_of(cut.group) && cut.piece.is_multiple_of(cut.block), "{cut:?}");
         }
+    }
+
+    #[test]
+    fn values_are_repeated_over_a_whole_group_and_none_are_nothing() {
+        let cut = Cut::new(10, 3);
+        let group = cut.repeat(&[1.0, 2.0, 3.0]);
+        assert_eq!(group.len(), cut.group);
+        assert!(group.chunks(3).all(|row| row == [1.0, 2.0, 3.0]));
+        assert_eq!(Cut::new(10, 0).repeat(&[]), []);
     }
 
     #[test]

@@ -40,6 +40,15 @@ pub(crate) fn per_channel(op: &'static str, x: &Tensor, name: &str, values: &Ten
     dtype(op, values, x.dtype())
 }
 
+/// The tensor must have this element type and this shape.
+pub(crate) fn exactly(tensor: &Tensor, op: &'static str, dtype: DType, shape: &[usize]) -> Result<()> {
+    self::dtype(op, tensor, dtype)?;
+    if tensor.shape() == shape {
+        return Ok(());
+    }
+    Err(Error::shape(op, format!("shape is {:?}, expected {shape:?}", tensor.shape())))
+}
+
 /// The error for an element type that has no arithmetic.
 pub(crate) fn not_compute(op: &'static str, met: DType) -> Error {
     Error::dtype(op, met, "f32 or f64")

@@ -1,7 +1,8 @@
 //! Operations on tensors: one file or folder for each, forward and backward together.
 //!
 //! A folder holds `mod` (checks, allocation, choice of algorithm), `reference` (plain loops over `f32` or `f64`:
-//! the definition, the oracle of the tests and the path of `f64`), the fast `f32` algorithms, and `tests`.
+//! the definition, the oracle of the tests and, but for the dense product, the path of `f64`), the fast `f32`
+//! algorithms, and `tests`.
 
 pub mod activation;
 pub mod batch_norm;

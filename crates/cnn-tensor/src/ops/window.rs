@@ -74,8 +74,7 @@ impl Window {
             }
         }
         let padded = input.checked_add(self.before).and_then(|size| size.checked_add(self.after));
-        let extent = (self.kernel - 1).checked_mul(self.dilation).and_then(|extent| extent.checked_add(1));
-        let (Some(padded), Some(extent)) = (padded, extent) else {
+        let (Some(padded), Some(extent)) = (padded, self.extent()) else {
             return Err(Error::shape(op, format!("sizes overflow: {self:?} over {input} elements")));
         };
         if padded > isize::MAX as usize / 4 || extent > padded {
@@ -97,14 +96,20 @@ impl Window {
         })
     }
 
+    /// Elements from the first tap to the last: `dilation * (kernel - 1) + 1`; `None` where that overflows or there
+    /// is no tap.
+    pub fn extent(&self) -> Option<usize> {
+        self.kernel.checked_sub(1)?.checked_mul(self.dilation)?.checked_add(1)
+    }
+
     /// The element that tap `tap` of window `index` reads, or `None` in the padding of an axis of `input` elements.
     #[inline]
-    pub fn position(&self, index: usize, tap: usize, input: usize) -> Option<usize> {
+    pub(crate) fn position(&self, index: usize, tap: usize, input: usize) -> Option<usize> {
         (index * self.stride + tap * self.dilation).checked_sub(self.before).filter(|&at| at < input)
     }
 
     /// The range of windows (of `output`) at which `tap` reads inside an axis of `input` elements.
-    pub fn inside(&self, tap: usize, input: usize, output: usize) -> std::ops::Range<usize> {
+    pub(crate) fn inside(&self, tap: usize, input: usize, output: usize) -> std::ops::Range<usize> {
         let shift = tap * self.dilation;
         let start = self.before.saturating_sub(shift).div_ceil(self.stride);
         let end = (input + self.before).saturating_sub(shift).div_ceil(self.stride).min(output);

@@ -25,7 +25,13 @@ pub(crate) trait Kernel {
 }
 
 /// A token for an instruction set, with its operations on vectors of `f32`.
-pub(crate) trait Isa: Copy + Send + Sync + 'static {
+///
+/// # Safety
+/// Callers make pointers valid for what is promised here. So `LANES` is a power of two of at most 16 and the
+/// number of lanes of [`Isa::F32`]; `load_at` and `store_at` touch `LANES` numbers and nothing else,
+/// `load_partial_at` and `store_partial_at` the first `lanes` and nothing else; and a value of the type
+/// exists only on a processor that has the instructions of every method.
+pub(crate) unsafe trait Isa: Copy + Send + Sync + 'static {
     /// A vector of [`Isa::LANES`] numbers.
     type F32: Copy;
 

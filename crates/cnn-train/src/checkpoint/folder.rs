@@ -1,7 +1,8 @@
 //! The folder of checkpoints: the last one, and the one before it until the last is safely on the disk.
 //!
 //! Saving writes and syncs a temporary file, renames `last` to `last.prev`, renames the temporary file to `last`
-//! and syncs the folder. At every instant in between, one of the two names is a whole checkpoint.
+//! and syncs the folder. A `last` that cannot be read is not renamed, so that it does not take the place of a
+//! good one. Once one of the two names was a whole checkpoint, one is at every instant after.
 
 use std::path::{Path, PathBuf};
 
@@ -50,7 +51,7 @@ impl CheckpointFolder {
         })
     }
 
-    /// Saves a checkpoint as the last, and keeps the one that was the last as the one before.
+    /// Saves a checkpoint as the last, and keeps the one that was the last as the one before, unless it is damaged.
     ///
     /// # Errors
     /// [`Error::Io`]: a full disk, a folder that is absent or may not be written. The checkpoints that existed
@@ -63,14 +64,50 @@ impl CheckpointFolder {
         swapped.inspect_err(|_| drop(std::fs::remove_file(&temporary)))
     }
 
-    /// Renames the last checkpoint to the one before, where there is one.
+    /// Renames the last checkpoint to the one before, where there is one that can be read.
     fn keep_last(&self) -> Result<()> {
         let last = self.last();
-        match std::fs::rename(&last, self.previous()) {
-            Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
-                Err(Error::io("rename", &last, source))
-            }
-            _ => Ok(()),
+        if Checkpoint::read(&last).is_err() {
+            return Ok(());
         }
+        std::fs::rename(&last, self.previous()).map_err(|source| Error::io("rename", &last, source))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checkpoint::tests::checkpoint;
+
+    fn epoch(path: PathBuf) -> usize {
+        Checkpoint::read(&path).unwrap().position.epoch
+    }
+
+    #[test]
+    fn a_damaged_last_checkpoint_never_takes_the_place_of_the_good_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let checkpoints = CheckpointFolder::new(folder.path());
+        for epoch in 0..2 {
+            checkpoints.save(&checkpoint(epoch)).unwrap();
+        }
+        std::fs::write(checkpoints.last(), b"damaged").unwrap();
+        assert_eq!(epoch(checkpoints.latest().unwrap()), 0);
+        // As after a kill between the two renames.
+        checkpoints.keep_last().unwrap();
+        assert_eq!(epoch(checkpoints.latest().unwrap()), 0);
+        checkpoints.save(&checkpoint(1)).unwrap();
+        assert_eq!((epoch(checkpoints.last()), epoch(checkpoints.previous())), (1, 0));
+        checkpoints.save(&checkpoint(2)).unwrap();
+        assert_eq!((epoch(checkpoints.last()), epoch(checkpoints.previous())), (2, 1));
+    }
+
+    #[test]
+    fn the_last_checkpoint_is_kept_between_the_two_renames() {
+        let folder = tempfile::tempdir().unwrap();
+        let checkpoints = CheckpointFolder::new(folder.path());
+        checkpoints.keep_last().unwrap();
+        checkpoints.save(&checkpoint(3)).unwrap();
+        checkpoints.keep_last().unwrap();
+        assert_eq!(epoch(checkpoints.latest().unwrap()), 3);
     }
 }

@@ -4,11 +4,12 @@
 //! model.<key>              parameters and buffers, under the keys of the state dict
 //! best.<key>               the weights of the best epoch, where they are to be kept
 //! optimizer.<key>.<name>   the optimiser's state
-//! metadata "checkpoint"    JSON: position, seed, history
+//! metadata "checkpoint"    JSON: version, position, recipe, history
 //! ```
 //! Learning rates, shuffling and augmentation are functions of the seed and the position, so they need no state.
 
 mod folder;
+mod recipe;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -18,6 +19,7 @@ use cnn_tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
 pub use folder::CheckpointFolder;
+pub use recipe::Recipe;
 
 use crate::history::History;
 use crate::optim::OptimizerState;
@@ -34,6 +36,8 @@ const VERSION: u32 = 1;
 pub struct Checkpoint {
     /// Where the run stands.
     pub position: Position,
+    /// What it was made with; a run that was made with something else does not go on from here.
+    pub recipe: Recipe,
     /// What it has measured.
     pub history: History,
     /// The network as it is.
@@ -49,19 +53,22 @@ pub struct Checkpoint {
 pub struct Position {
     /// Epochs done.
     pub epoch: usize,
-    /// Batches of an epoch.
-    pub batches: usize,
     /// Steps taken: epochs done times batches of an epoch.
     pub step: u64,
-    /// Seed of the run.
-    pub seed: u64,
 }
 
 #[derive(Serialize, Deserialize)]
 struct Metadata {
     version: u32,
     position: Position,
+    recipe: Recipe,
     history: History,
+}
+
+/// The part of the metadata that every version has.
+#[derive(Deserialize)]
+struct Version {
+    version: u32,
 }
 
 impl Checkpoint {
@@ -89,7 +96,8 @@ impl Checkpoint {
                 file.insert(format!("optimizer.{key}.{name}"), tensor.clone());
             }
         }
-        let metadata = Metadata { version: VERSION, position: self.position, history: self.history.clone() };
+        let Self { position, recipe, history, .. } = self.clone();
+        let metadata = Metadata { version: VERSION, position, recipe, history };
         let json = serde_json::to_string(&metadata).map_err(Error::History)?;
         Ok(file.to_safetensors(&BTreeMap::from([(METADATA.to_owned(), json)]))?)
     }
@@ -98,17 +106,19 @@ impl Checkpoint {
         let file = StateDict::from_safetensors(bytes).map_err(|error| error.to_string())?;
         let json = file.metadata().get(METADATA);
         let json = json.ok_or("it is a safetensors file, but not a checkpoint of a run")?;
-        let metadata: Metadata =
-            serde_json::from_str(json).map_err(|error| format!("its metadata cannot be read: {error}"))?;
-        if metadata.version != VERSION {
+        let unreadable = |error: serde_json::Error| format!("its metadata cannot be read: {error}");
+        let Version { version } = serde_json::from_str(json).map_err(unreadable)?;
+        if version != VERSION {
             return Err(format!(
-                "it is of version {}, this program reads version {VERSION}",
-                metadata.version
+                "it is of version {version}, this program reads version {VERSION}: resume it with the program that \
+                 wrote it, or begin a new run"
             ));
         }
-        let Position { epoch, batches, step, .. } = metadata.position;
+        let metadata: Metadata = serde_json::from_str(json).map_err(unreadable)?;
+        let Position { epoch, step } = metadata.position;
         let epochs = metadata.history.epochs.len();
-        if epochs != epoch || epoch.checked_mul(batches).map(|steps| steps as u64) != Some(step) {
+        let steps = epoch.checked_mul(metadata.recipe.batches).map(|steps| steps as u64);
+        if epochs != epoch || epoch > metadata.recipe.options.epochs || steps != Some(step) {
             return Err(format!(
                 "it contradicts itself: epoch {epoch}, step {step}, {epochs} epochs of history"
             ));
@@ -125,28 +135,17 @@ impl Checkpoint {
             }
         }
         let best = (!best.is_empty()).then_some(best);
-        Ok(Self { position: metadata.position, history: metadata.history, model, best, optimizer })
+        let Metadata { position, recipe, history, .. } = metadata;
+        Ok(Self { position, recipe, history, model, best, optimizer })
     }
 
-    pub(crate) fn expect_seed(&self, path: &Path, seed: u64) -> Result<()> {
-        if self.position.seed == seed {
+    /// Whether a run of this recipe may go on from here.
+    pub(crate) fn expect(&self, path: &Path, recipe: &Recipe) -> Result<()> {
+        let differences = self.recipe.differences(recipe);
+        if differences.is_empty() {
             return Ok(());
         }
-        let met = self.position.seed;
-        Err(Error::checkpoint(
-            path,
-            format!("it is of a run with seed {met}, this run has seed {seed}; use seed {met}"),
-        ))
-    }
-
-    pub(crate) fn expect_batches(&self, path: &Path, batches: usize) -> Result<()> {
-        if self.position.batches == batches {
-            return Ok(());
-        }
-        let met = self.position.batches;
-        let problem = format!(
-            "it is of a run with {met} batches an epoch, this run has {batches}; use the same data and batch size"
-        );
+        let problem = format!("it is of a run with {differences}; resume with the same, or begin a new run");
         Err(Error::checkpoint(path, problem))
     }
 }
@@ -170,4 +169,58 @@ pub(crate) struct Loaded {
 /// share with them.
 pub(crate) fn snapshot(model: &dyn Layer) -> Result<StateDict> {
     Ok(StateDict::from_safetensors(&cnn_layers::save(model, &BTreeMap::new())?)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::history::tests::record;
+    use crate::trainer::TrainerOptions;
+
+    /// A checkpoint after so many epochs of a run on nothing.
+    pub(super) fn checkpoint(epoch: usize) -> Checkpoint {
+        let recipe = Recipe {
+            options: TrainerOptions { epochs: 4, learning_rate: 0.1 + 0.2, ..TrainerOptions::default() },
+            optimizer: "none".into(),
+            schedule: "none".into(),
+            images: 20,
+            batches: 5,
+            validation_images: 0,
+        };
+        Checkpoint {
+            position: Position { epoch, step: 5 * epoch as u64 },
+            recipe,
+            history: History {
+                epochs: (1..=epoch).map(|epoch| record(epoch, None)).collect(),
+                ..History::default()
+            },
+            model: StateDict::default(),
+            best: None,
+            optimizer: OptimizerState::default(),
+        }
+    }
+
+    #[test]
+    fn a_recipe_survives_the_file_to_the_last_bit() {
+        let written = checkpoint(2);
+        let read = Checkpoint::from_bytes(&written.to_bytes().unwrap()).unwrap();
+        assert_eq!(
+            (read.recipe, read.position, read.history),
+            (written.recipe, written.position, written.history)
+        );
+    }
+
+    #[test]
+    fn another_version_is_told_before_anything_else_of_it_is_read() {
+        for version in [1, 3] {
+            let json = format!("{{\"version\": {version}, \"what\": 0}}");
+            let metadata = BTreeMap::from([(METADATA.to_owned(), json)]);
+            let bytes = StateDict::default().to_safetensors(&metadata).unwrap();
+            let problem = Checkpoint::from_bytes(&bytes).unwrap_err();
+            assert!(
+                problem.contains(&format!("of version {version}, this program reads version 2")),
+                "{problem}"
+            );
+        }
+    }
 }

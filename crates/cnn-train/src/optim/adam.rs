@@ -1,10 +1,9 @@
 //! Adam (Kingma and Ba, 2015) and AdamW (Loshchilov and Hutter, 2019), as `torch.optim` has them.
 
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 
 use cnn_autograd::Step;
-use cnn_layers::Layer;
+use cnn_layers::{Layer, check_unique_paths};
 use cnn_tensor::Tensor;
 use cnn_tensor::ops::update::{self, Decay};
 use serde::{Deserialize, Serialize};
@@ -96,6 +95,10 @@ macro_rules! optimizer {
                 self.0.step(model, step, learning_rate)
             }
 
+            fn describe(&self) -> String {
+                format!("{} with {:?}", stringify!($type), self.0.options)
+            }
+
             fn state(&self) -> Result<OptimizerState> {
                 self.0.state()
             }
@@ -148,24 +151,27 @@ impl Moving {
     fn step(&mut self, model: &mut dyn Layer, step: Step, learning_rate: f64) -> Result<()> {
         let (AdamOptions { beta1, beta2, epsilon, weight_decay, decay_on }, decay) =
             (self.options, self.decay);
-        let moments = &mut self.moments;
+        let all = &mut self.moments;
+        if all.is_empty() {
+            // State is kept by path, so two parameters of one path would share it.
+            check_unique_paths(model)?;
+        }
         update_parameters(model, step, |path, parameter, gradient| {
-            let moments = match moments.entry(path.to_owned()) {
-                Entry::Occupied(moments) => moments.into_mut(),
-                Entry::Vacant(none) => none.insert(Moments::new(parameter)?),
+            let mut fresh = None;
+            let moments = match all.get_mut(path) {
+                Some(moments) => moments,
+                None => fresh.insert(Moments::new(parameter)?),
             };
-            moments.steps += 1;
+            let steps = moments.steps + 1;
             let weight_decay = decay_on.of(weight_decay, parameter.shape());
-            let options = update::Adam {
-                lr: learning_rate,
-                beta1,
-                beta2,
-                epsilon,
-                weight_decay,
-                decay,
-                step: moments.steps,
-            };
-            Ok(update::adam(parameter, &gradient, &mut moments.first, &mut moments.second, &options)?)
+            let options =
+                update::Adam { lr: learning_rate, beta1, beta2, epsilon, weight_decay, decay, step: steps };
+            update::adam(parameter, &gradient, &mut moments.first, &mut moments.second, &options)?;
+            moments.steps = steps;
+            if let Some(fresh) = fresh {
+                all.insert(path.to_owned(), fresh);
+            }
+            Ok(())
         })
     }
 

@@ -30,10 +30,17 @@ use crate::Result;
 pub trait Optimizer: Debug + Send {
     /// Moves every trainable parameter that has a gradient, and folds the step's batch statistics.
     ///
+    /// A parameter whose update fails stays as it was, and so does what the optimiser keeps for it; those before
+    /// it in the model have moved.
+    ///
     /// # Errors
     /// [`Error::Optimizer`](crate::Error::Optimizer) where a gradient belongs to no parameter of the model, or
-    /// the state does not fit it.
+    /// the state does not fit it; [`Error::Layers`](crate::Error::Layers) where two parameters have one path.
     fn step(&mut self, model: &mut dyn Layer, step: Step, learning_rate: f64) -> Result<()>;
+
+    /// Its name and options in words, without its state: two optimisers with the same words and the same state
+    /// take the same step. A checkpoint holds it, and a run with other words does not resume from there.
+    fn describe(&self) -> String;
 
     /// Everything that the next step depends on.
     ///
@@ -113,6 +120,10 @@ impl Default for AnyOptimizer {
 impl Optimizer for Box<dyn Optimizer> {
     fn step(&mut self, model: &mut dyn Layer, step: Step, learning_rate: f64) -> Result<()> {
         (**self).step(model, step, learning_rate)
+    }
+
+    fn describe(&self) -> String {
+        (**self).describe()
     }
 
     fn state(&self) -> Result<OptimizerState> {

@@ -1,10 +1,9 @@
 //! Stochastic gradient descent with momentum, Nesterov's included, as `torch.optim.SGD`.
 
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 
 use cnn_autograd::Step;
-use cnn_layers::Layer;
+use cnn_layers::{Layer, check_unique_paths};
 use cnn_tensor::Tensor;
 use cnn_tensor::ops::update::{self, Nesterov, Velocity};
 use serde::{Deserialize, Serialize};
@@ -65,6 +64,10 @@ impl Optimizer for Sgd {
     fn step(&mut self, model: &mut dyn Layer, step: Step, learning_rate: f64) -> Result<()> {
         let SgdOptions { momentum, dampening, nesterov, weight_decay, decay_on } = self.options;
         let velocities = &mut self.velocity;
+        if velocities.is_empty() {
+            // State is kept by path, so two parameters of one path would share it.
+            check_unique_paths(model)?;
+        }
         update_parameters(model, step, |path, parameter, gradient| {
             let options = update::Sgd {
                 lr: learning_rate,
@@ -76,14 +79,18 @@ impl Optimizer for Sgd {
             if momentum == 0.0 {
                 return Ok(update::sgd(parameter, &gradient, Velocity::Absent, &options)?);
             }
-            let velocity = match velocities.entry(path.to_owned()) {
-                Entry::Occupied(velocity) => Velocity::Later(velocity.into_mut()),
-                Entry::Vacant(none) => {
-                    Velocity::First(none.insert(Tensor::stale(parameter.shape(), parameter.dtype())?))
-                }
-            };
-            Ok(update::sgd(parameter, &gradient, velocity, &options)?)
+            if let Some(velocity) = velocities.get_mut(path) {
+                return Ok(update::sgd(parameter, &gradient, Velocity::Later(velocity), &options)?);
+            }
+            let mut velocity = Tensor::stale(parameter.shape(), parameter.dtype())?;
+            update::sgd(parameter, &gradient, Velocity::First(&mut velocity), &options)?;
+            velocities.insert(path.to_owned(), velocity);
+            Ok(())
         })
+    }
+
+    fn describe(&self) -> String {
+        format!("{:?}", self.options)
     }
 
     fn state(&self) -> Result<OptimizerState> {

@@ -250,6 +250,76 @@ fn the_step_of_another_model_is_refused() {
     assert_eq!(toy.values(), START);
 }
 
+/// The state as numbers, by parameter and name.
+fn numbers(optimizer: &dyn Optimizer) -> Vec<(String, String, Vec<f64>)> {
+    let mut all = Vec::new();
+    for (path, tensors) in optimizer.state().unwrap().parameters {
+        for (name, tensor) in tensors {
+            let values = tensor.to_vec::<f64>().or_else(|_| {
+                Ok::<_, cnn_tensor::Error>(tensor.to_vec::<i64>()?.into_iter().map(|n| n as f64).collect())
+            });
+            all.push((path.clone(), name, values.unwrap()));
+        }
+    }
+    all
+}
+
+#[test]
+fn a_step_that_fails_leaves_no_trace_in_the_state() {
+    let make: [fn() -> Box<dyn Optimizer>; 2] = [
+        || sgd(SgdOptions { momentum: 0.9, ..SgdOptions::default() }),
+        || Box::new(Adam::new(TUNED).unwrap()),
+    ];
+    for make in make {
+        // At the first step there is nothing before, at the second there is a state of the same shape.
+        for steps_before in [0, 1] {
+            let (mut toy, mut optimizer) = (Toy::new(), make());
+            for _ in 0..steps_before {
+                let step = toy.step();
+                optimizer.step(&mut toy, step, 0.1).unwrap();
+            }
+            let before = numbers(&*optimizer);
+            let step = toy.step();
+            // The first parameter has another shape than its gradient.
+            *toy.weight.value_mut() = Tensor::zeros(&[4], DType::F64).unwrap();
+            let text = optimizer.step(&mut toy, step, 0.1).unwrap_err().to_string();
+            assert!(text.contains("weight"), "{text}");
+            assert_eq!(numbers(&*optimizer), before, "after {steps_before} steps");
+        }
+    }
+}
+
+#[test]
+fn two_parameters_of_one_path_are_refused_before_they_share_a_state() {
+    #[derive(Debug, Layer)]
+    struct Twice {
+        first: Toy,
+        #[layer(rename = "first")]
+        second: Toy,
+    }
+    for mut optimizer in
+        [sgd(SgdOptions { momentum: 0.9, ..SgdOptions::default() }), Box::new(Adam::new(TUNED).unwrap())]
+    {
+        let mut twice = Twice { first: Toy::new(), second: Toy::new() };
+        let step = twice.second.step();
+        let text = optimizer.step(&mut twice, step, 0.1).unwrap_err().to_string();
+        assert!(text.contains("first.weight"), "{text}");
+        assert_eq!(twice.second.values(), START);
+    }
+}
+
+#[test]
+fn an_optimiser_is_described_by_its_options_and_not_by_its_state() {
+    let mut momentum = sgd(SgdOptions { momentum: 0.9, ..SgdOptions::default() });
+    let before = momentum.describe();
+    after(&mut *momentum, 1, 0.1);
+    assert_eq!(momentum.describe(), before);
+    assert!(before.contains("momentum: 0.9"), "{before}");
+    let (adam, adamw) =
+        (AdamOptions::default(), AdamWOptions { weight_decay: 0.0, ..AdamWOptions::default() });
+    assert_ne!(Adam::new(adam).unwrap().describe(), AdamW::new(adamw).unwrap().describe());
+}
+
 #[test]
 fn options_out_of_range_are_refused_by_name() {
     let name = |result: Result<Box<dyn Optimizer>>| match result {

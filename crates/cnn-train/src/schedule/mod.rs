@@ -45,6 +45,12 @@ pub trait Schedule: Debug + Send + Sync {
     /// The rate of one step, where `base` is the learning rate that the user named.
     fn rate(&self, base: f64, at: Progress) -> f64;
 
+    /// Its name and arguments in words: two schedules with the same words give the same rates. A checkpoint holds
+    /// it, and a run with other words does not resume from there.
+    fn describe(&self) -> String {
+        format!("{self:?}")
+    }
+
     /// Whether the schedule's own arguments make sense.
     ///
     /// # Errors
@@ -96,6 +102,10 @@ impl Default for AnySchedule {
 impl Schedule for AnySchedule {
     fn rate(&self, base: f64, at: Progress) -> f64 {
         self.inner().rate(base, at)
+    }
+
+    fn describe(&self) -> String {
+        self.inner().describe()
     }
 
     fn check(&self) -> Result<()> {

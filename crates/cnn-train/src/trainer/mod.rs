@@ -10,7 +10,7 @@ mod step;
 use std::path::Path;
 
 use cnn_data::Loader;
-use cnn_layers::Forward;
+use cnn_layers::{Forward, check_unique_paths};
 use serde::{Deserialize, Serialize};
 
 pub use step::{StepOptions, StepOutcome, train_step};
@@ -146,20 +146,23 @@ impl<'a> Trainer<'a> {
         self
     }
 
-    /// Writes a checkpoint into this folder before the first epoch and after every one.
+    /// Writes a checkpoint into this folder before the first epoch and after every one. The steps of an epoch that
+    /// was stopped in its middle are in none: the run is resumed from that epoch's start.
     #[must_use]
     pub fn checkpoints(mut self, folder: CheckpointFolder) -> Self {
         self.checkpoints = Some(folder);
         self
     }
 
-    /// Goes on from a checkpoint. The run then ends with the same bits as one that was never interrupted.
+    /// Goes on from a checkpoint, at the epoch after those that it holds. The run then ends with the same bits as
+    /// one that was never interrupted, provided that it is made as the first one was. [`Trainer::fit`] refuses a
+    /// [`Recipe`](crate::Recipe) that differs, also in the number of epochs, by which schedules go; that the images,
+    /// their order and augmentation, and what the layers compute are the same is for the caller to see to.
     ///
     /// # Errors
-    /// [`Error::Io`], [`Error::Checkpoint`] where the file is damaged or of a run with another seed.
+    /// [`Error::Io`], [`Error::Checkpoint`] where the file is damaged.
     pub fn resume_from(mut self, path: &Path) -> Result<Self> {
         let checkpoint = Checkpoint::read(path)?;
-        checkpoint.expect_seed(path, self.options.seed)?;
         self.resume = Some(Loaded { path: path.to_owned(), checkpoint });
         Ok(self)
     }
@@ -170,10 +173,12 @@ impl<'a> Trainer<'a> {
     /// # Errors
     /// [`Error::Argument`] for a loader without batches, a schedule's argument, or [`Keep::Best`] without
     /// validation; [`Error::NotFinite`]; [`Error::Checkpoint`] where a new run would replace the checkpoints of
-    /// another, or the one to resume from does not fit; errors of the loader, of the layers, of callbacks, and
+    /// another, or the one to resume from is of a run that was made otherwise; [`Error::Layers`] where two
+    /// parameters have one path; errors of the loader, of the layers, of callbacks, and
     /// of writing checkpoints. The model then has the weights it had reached.
     pub fn fit(self, model: &mut dyn Forward, train: &Loader) -> Result<History> {
         self.schedule.check()?;
+        check_unique_paths(model)?;
         if train.batches_per_epoch() == 0 {
             // The loader knows best what is wrong with it.
             train.epoch(0)?;

@@ -9,9 +9,9 @@ use cnn_tensor::ops;
 
 use super::{Keep, StepOptions, Trainer, train_step};
 use crate::callback::{BatchEvent, EpochEvent, Flow, StartEvent};
-use crate::checkpoint::{Checkpoint, Loaded, Position, snapshot};
+use crate::checkpoint::{Checkpoint, Loaded, Position, Recipe, snapshot};
 use crate::error::{LastGood, NotFinite};
-use crate::evaluate::evaluate;
+use crate::evaluate::{Summary, measure};
 use crate::history::{Ending, EpochRecord, History, Validation};
 use crate::metrics::{Accuracy, Mean};
 use crate::schedule::Progress;
@@ -29,6 +29,7 @@ pub(super) struct Run<'a> {
 /// How an epoch's training ended.
 enum Epoch {
     Finished(EpochRecord),
+    /// In its middle; it is not in the history, and a resumed run begins it again.
     Stopped,
 }
 
@@ -76,7 +77,7 @@ impl<'a> Run<'a> {
             let labels = batch.labels.clone();
             let at = Progress {
                 step: (epoch * batches + index) as u64,
-                steps: (epochs * batches) as u64,
+                steps: epochs.saturating_mul(batches) as u64,
                 steps_per_epoch: batches as u64,
             };
             learning_rate = self.learning_rate(at)?;
@@ -133,8 +134,7 @@ impl<'a> Run<'a> {
 
     fn validate(&self, record: &EpochRecord, model: &dyn Forward) -> Result<Option<Validation>> {
         let Some(loader) = self.trainer.validation else { return Ok(None) };
-        let evaluation = evaluate(model, loader)?;
-        let loss = evaluation.loss;
+        let Summary { loss, accuracy, .. } = measure(model, loader)?;
         if !loss.is_finite() {
             return Err(self.not_finite(
                 record.epoch,
@@ -142,7 +142,7 @@ impl<'a> Run<'a> {
                 record.learning_rate,
             ));
         }
-        Ok(Some(Validation { loss, accuracy: evaluation.accuracy() }))
+        Ok(Some(Validation { loss, accuracy }))
     }
 
     /// Enters the epoch into the history, keeps and saves what is to be kept, and tells the callbacks.
@@ -186,8 +186,8 @@ impl<'a> Run<'a> {
     }
 
     fn not_finite(&self, epoch: usize, what: NotFinite, learning_rate: f64) -> Error {
-        let last = self.trainer.checkpoints.as_ref().map(|folder| folder.last());
-        let kept = last.filter(|path| path.exists()).map_or(LastGood::Nowhere, LastGood::Checkpoint);
+        let latest = self.trainer.checkpoints.as_ref().and_then(|folder| folder.latest().ok());
+        let kept = latest.map_or(LastGood::Nowhere, LastGood::Checkpoint);
         Error::NotFinite { epoch, what, learning_rate, kept }
     }
 
@@ -206,12 +206,8 @@ impl<'a> Run<'a> {
         let Some(folder) = &self.trainer.checkpoints else { return Ok(()) };
         let (epoch, batches) = (self.history.epochs.len(), self.train.batches_per_epoch());
         let checkpoint = Checkpoint {
-            position: Position {
-                epoch,
-                batches,
-                step: (epoch * batches) as u64,
-                seed: self.trainer.options.seed,
-            },
+            position: Position { epoch, step: (epoch * batches) as u64 },
+            recipe: self.recipe(),
             history: self.history.clone(),
             model: snapshot(model)?,
             best: self.best.clone(),
@@ -222,17 +218,24 @@ impl<'a> Run<'a> {
 
     fn restore(&mut self, loaded: Loaded, model: &mut dyn Forward) -> Result<()> {
         let Loaded { path, checkpoint } = loaded;
-        checkpoint.expect_batches(&path, self.train.batches_per_epoch())?;
-        let keeps_best = self.trainer.options.keep == Keep::Best;
-        if keeps_best && checkpoint.best.is_none() && checkpoint.history.best().is_some() {
-            let problem =
-                "it is of a run that kept its last weights, not its best; go on with `keep` as it was";
-            return Err(Error::checkpoint(&path, problem));
-        }
+        checkpoint.expect(&path, &self.recipe())?;
         checkpoint.model.load_into(model, Strictness::Strict)?;
         self.trainer.optimizer.set_state(checkpoint.optimizer)?;
         self.history = History { ending: Ending::Completed, ..checkpoint.history };
-        self.best = checkpoint.best.filter(|_| keeps_best);
+        self.best = checkpoint.best;
         Ok(())
+    }
+
+    /// What this run is made with.
+    fn recipe(&self) -> Recipe {
+        let Trainer { options, optimizer, schedule, validation, .. } = &self.trainer;
+        Recipe {
+            options: options.clone(),
+            optimizer: optimizer.describe(),
+            schedule: schedule.describe(),
+            images: self.train.dataset().len(),
+            batches: self.train.batches_per_epoch(),
+            validation_images: validation.map_or(0, |loader| loader.dataset().len()),
+        }
     }
 }

@@ -2,13 +2,14 @@
 
 use std::path::Path;
 
-use crate::common::{Net, training, validation};
+use crate::common::{Net, preprocessing, samples, training, validation};
 use crate::file;
+use cnn_data::{Loader, Sequential, Shuffled};
 use cnn_train::optim::{AdamW, AdamWOptions, DecayOn, Optimizer, Sgd, SgdOptions};
-use cnn_train::schedule::OneCycle;
+use cnn_train::schedule::{Constant, OneCycle};
 use cnn_train::{
-    Callback, CallbackError, Checkpoint, CheckpointFolder, Ending, EpochEvent, Error, Flow, History, Keep,
-    Trainer, TrainerOptions, weights_sha256,
+    BatchEvent, Callback, CallbackError, Checkpoint, CheckpointFolder, Ending, EpochEvent, Error, Flow,
+    History, Keep, Trainer, TrainerOptions, weights_sha256,
 };
 
 /// Ends the run after an epoch, as a kill would.
@@ -98,7 +99,7 @@ fn a_checkpoint_says_where_the_run_stands_and_the_one_before_is_kept() {
     let folder = tempfile::tempdir().unwrap();
     let checkpoints = checkpoint_of_two_epochs(folder.path());
     let last = Checkpoint::read(&checkpoints.last()).unwrap();
-    assert_eq!((last.position.epoch, last.position.seed, last.history.epochs.len()), (2, 7, 2));
+    assert_eq!((last.position.epoch, last.recipe.options.seed, last.history.epochs.len()), (2, 7, 2));
     assert_eq!(Checkpoint::read(&checkpoints.previous()).unwrap().position.epoch, 1);
     assert_eq!(checkpoints.latest().unwrap(), checkpoints.last());
 }
@@ -116,27 +117,91 @@ fn where_the_last_checkpoint_is_damaged_or_absent_the_one_before_is_the_latest()
     assert!(matches!(checkpoints.latest(), Err(Error::Checkpoint { .. })));
 }
 
+/// What a run that resumes from this checkpoint says.
+fn refusal(last: &Path, trainer: Trainer<'_>, train: &Loader) -> String {
+    let trainer = trainer.resume_from(last).unwrap();
+    trainer.fit(&mut Net::new(1), train).unwrap_err().to_string()
+}
+
 #[test]
-fn a_checkpoint_of_another_run_is_refused_with_the_reason() {
+fn a_checkpoint_of_another_run_is_refused_with_each_difference_by_name() {
     let folder = tempfile::tempdir().unwrap();
     let last = checkpoint_of_two_epochs(folder.path()).last();
     let (train, validation) = (training(), validation());
-    let message = |trainer: cnn_train::Result<Trainer<'_>>, train: &cnn_data::Loader| {
-        let fitted = trainer.and_then(|trainer| trainer.fit(&mut Net::new(1), train));
-        fitted.unwrap_err().to_string()
+    let asked = options(Keep::Last);
+    let with = |options: TrainerOptions| {
+        let trainer = Trainer::new(options).unwrap().optimizer(sgd()).schedule(OneCycle::default());
+        trainer.validate_on(&validation)
     };
-    let other_seed = TrainerOptions { seed: 8, ..options(Keep::Last) };
-    let text = message(Trainer::new(other_seed).unwrap().resume_from(&last), &train);
-    assert!(text.contains("seed 7") && text.contains("seed 8"), "{text}");
+    let same = || with(options(Keep::Last));
+    let fewer = Loader::new(samples(74, 1), Shuffled::new(1), preprocessing()).batch_size(16);
+    let small_validation = Loader::new(samples(29, 2), Sequential, preprocessing());
+    let undamped = Sgd::new(SgdOptions { momentum: 0.8, nesterov: true, ..SgdOptions::default() }).unwrap();
+    for (trainer, train, told) in [
+        (with(TrainerOptions { seed: 8, ..asked.clone() }), &train, "seed 7 (now 8)"),
+        (with(TrainerOptions { epochs: 5, ..asked.clone() }), &train, "epochs 4 (now 5)"),
+        (
+            with(TrainerOptions { learning_rate: 0.03, ..asked.clone() }),
+            &train,
+            "learning rate 0.02 (now 0.03)",
+        ),
+        (
+            with(TrainerOptions { label_smoothing: 0.0, ..asked.clone() }),
+            &train,
+            "label smoothing 0.1 (now 0)",
+        ),
+        (with(options(Keep::Best)), &train, "keep last (now best)"),
+        (same().optimizer(adamw()), &train, "(now AdamW with"),
+        (same().optimizer(undamped), &train, "momentum: 0.8"),
+        (same().schedule(Constant {}), &train, "(now Constant)"),
+        (same().schedule(OneCycle { pct_start: 0.5, ..OneCycle::default() }), &train, "0.5"),
+        (same(), &training().batch_size(25), "batches an epoch 5 (now 3)"),
+        (same(), &fewer, "training images 75 (now 74)"),
+        (same().validate_on(&small_validation), &train, "validation images 30 (now 29)"),
+    ] {
+        let text = refusal(&last, trainer, train);
+        assert!(text.contains("last.safetensors: it is of a run with ") && text.contains(told), "{text}");
+    }
+    let text = refusal(&last, with(TrainerOptions { seed: 8, epochs: 5, ..asked }), &train);
+    assert!(text.contains("seed 7 (now 8), epochs 4 (now 5); resume with the same"), "{text}");
+}
 
-    let text = message(trainer(sgd, Keep::Last, &validation).resume_from(&last), &training().batch_size(25));
-    assert!(text.contains("5 batches") && text.contains("3"), "{text}");
+/// Ends the run in the middle of its second epoch.
+struct StopInTheSecond;
 
-    let text = message(trainer(sgd, Keep::Best, &validation).resume_from(&last), &train);
-    assert!(text.contains("kept its last weights"), "{text}");
+impl Callback for StopInTheSecond {
+    fn on_batch(&mut self, event: &BatchEvent) -> Result<Flow, CallbackError> {
+        Ok(if (event.epoch, event.batch) == (2, 3) { Flow::Stop } else { Flow::Continue })
+    }
+}
 
-    let text = message(trainer(adamw, Keep::Last, &validation).resume_from(&last), &train);
-    assert!(text.contains("optimiser"), "{text}");
+#[test]
+fn a_run_stopped_in_the_middle_of_an_epoch_is_resumed_from_its_start() {
+    let (train, validation) = (training(), validation());
+    let mut whole = Net::new(1);
+    trainer(sgd, Keep::Last, &validation).fit(&mut whole, &train).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let checkpoints = CheckpointFolder::new(folder.path());
+    let stopped =
+        trainer(sgd, Keep::Last, &validation).checkpoints(checkpoints.clone()).callback(StopInTheSecond);
+    assert_eq!(stopped.fit(&mut Net::new(1), &train).unwrap().epochs.len(), 1);
+    let mut resumed = Net::new(99);
+    let trainer = trainer(sgd, Keep::Last, &validation).resume_from(&checkpoints.last()).unwrap();
+    assert_eq!(trainer.fit(&mut resumed, &train).unwrap().epochs.len(), 4);
+    assert_eq!(file(&resumed), file(&whole));
+}
+
+#[test]
+fn a_run_that_goes_on_from_the_one_before_a_damaged_checkpoint_never_loses_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let checkpoints = checkpoint_of_two_epochs(folder.path());
+    std::fs::write(checkpoints.last(), b"damaged").unwrap();
+    let (train, validation) = (training(), validation());
+    let resumed = trainer(sgd, Keep::Last, &validation).resume_from(&checkpoints.latest().unwrap()).unwrap();
+    let resumed = resumed.checkpoints(checkpoints.clone()).callback(StopAfter(2));
+    resumed.fit(&mut Net::new(99), &train).unwrap();
+    let epoch = |path: &Path| Checkpoint::read(path).unwrap().position.epoch;
+    assert_eq!((epoch(&checkpoints.last()), epoch(&checkpoints.previous())), (2, 1));
 }
 
 #[test]

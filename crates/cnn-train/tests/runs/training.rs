@@ -4,6 +4,7 @@
 use crate::common::{Net, preprocessing, samples, training, validation};
 use crate::file;
 use cnn_data::{Dataset, LastBatch, Loader, Sequential};
+use cnn_layers::{Ctx, Forward, Layer, Var};
 use cnn_tensor::parallel;
 use cnn_train::optim::{Sgd, SgdOptions};
 use cnn_train::schedule::{Progress, Schedule};
@@ -167,6 +168,25 @@ fn an_error_of_a_callback_ends_the_run_and_reaches_the_caller() {
     }
     let error = trainer(1).callback(Full).fit(&mut Net::new(1), &training()).unwrap_err();
     assert_eq!(error.to_string(), "callback: the disk is full");
+}
+
+#[test]
+fn a_network_with_two_parameters_of_one_path_is_refused_before_the_first_batch() {
+    #[derive(Layer)]
+    struct Twice {
+        net: Net,
+        #[layer(rename = "net")]
+        other: Net,
+    }
+    impl Forward for Twice {
+        fn forward(&self, x: Var, cx: &mut Ctx) -> cnn_layers::Result<Var> {
+            self.other.forward(self.net.call(x, cx)?, cx)
+        }
+    }
+    let mut count = Count { batches: 0, stop_after: 0 };
+    let mut twice = Twice { net: Net::new(1), other: Net::new(2) };
+    let text = trainer(1).callback(&mut count).fit(&mut twice, &training()).unwrap_err().to_string();
+    assert!(text.contains("net.conv.weight") && count.batches == 0, "{text}");
 }
 
 #[test]

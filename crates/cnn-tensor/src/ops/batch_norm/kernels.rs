@@ -79,10 +79,7 @@ impl Kernel for Normalise<'_> {
             if let Some(residual) = residual {
                 group.iter_mut().zip(&residual[range]).for_each(|(y, residual)| *y += residual);
             }
-            match act {
-                Activation::Identity => (),
-                Activation::Relu => group.iter_mut().for_each(|y| *y = if *y < 0.0 { 0.0 } else { *y }),
-            }
+            group.iter_mut().for_each(|y| *y = act.value(*y));
         }
     }
 }
@@ -108,13 +105,8 @@ impl Gradient<'_> {
         if let Source::Other(grad) = self.grad {
             group.copy_from_slice(&grad[range.clone()]);
         }
-        match self.act {
-            Activation::Identity => (),
-            Activation::Relu => {
-                for (grad, &output) in group.iter_mut().zip(&self.output[range]) {
-                    *grad = if output <= 0.0 { 0.0 } else { *grad };
-                }
-            }
+        for (grad, &output) in group.iter_mut().zip(&self.output[range]) {
+            *grad = self.act.gradient(output, *grad);
         }
     }
 }

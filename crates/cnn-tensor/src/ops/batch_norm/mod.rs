@@ -51,14 +51,8 @@ pub fn forward_train(
     act: Activation,
 ) -> Result<TrainForward> {
     check_input(x, affine, residual)?;
-    let channels = affine.weight.len();
-    let values = x.len() / channels.max(1);
-    if values < 2 {
-        let problem =
-            format!("input {:?} has {values} values per channel, training needs 2 or more", x.shape());
-        return Err(Error::shape(OP, problem));
-    }
-    let per_channel = || Tensor::stale(&[channels], x.dtype());
+    check_count(x)?;
+    let per_channel = || Tensor::stale(affine.weight.shape(), x.dtype());
     let mut forward = TrainForward {
         output: Tensor::stale(x.shape(), x.dtype())?,
         mean: per_channel()?,
@@ -85,6 +79,7 @@ pub fn backward_train(
     check::same_spec(OP, ("gradient", &grad), ("input", saved.x))?;
     check::same_spec(OP, ("gradient", &grad), ("output", saved.output))?;
     check_rank(saved.x)?;
+    check_count(saved.x)?;
     for (name, values) in
         [("weight", saved.weight), ("mean", saved.mean), ("inverse deviation", saved.inverse_deviation)]
     {
@@ -143,6 +138,16 @@ fn check_rank(x: &Tensor) -> Result<()> {
         return Ok(());
     }
     Err(Error::shape(OP, format!("input {:?}, expected [batch, .., channels]", x.shape())))
+}
+
+/// Statistics of a batch need two values for each channel.
+fn check_count(x: &Tensor) -> Result<()> {
+    let values = x.shape()[..x.rank() - 1].iter().fold(1usize, |values, &size| values.saturating_mul(size));
+    if values >= 2 {
+        return Ok(());
+    }
+    let problem = format!("input {:?} has {values} values per channel, training needs 2 or more", x.shape());
+    Err(Error::shape(OP, problem))
 }
 
 fn check_input(x: &Tensor, affine: Affine<'_>, residual: Option<&Tensor>) -> Result<()> {

@@ -101,7 +101,9 @@ fn sum_gradients<F: Float>(
     statistics: [&[F]; 2],
 ) -> Result<[Vec<F>; 2]> {
     let grad = result.input.as_mut_slice::<F>()?;
-    through_activation(grad, output.as_slice()?, act);
+    for (grad, &output) in grad.iter_mut().zip(output.as_slice()?) {
+        *grad = act.gradient(output, *grad);
+    }
     if let Some(residual) = &mut result.residual {
         residual.as_mut_slice::<F>()?.copy_from_slice(grad);
     }
@@ -151,28 +153,7 @@ fn normalise<F: Float>(x: &mut [F], map: &Channels<'_, F>, residual: Option<&[F]
         let sum = (*x - map.mean[c]) * map.inverse[c] * map.weight[c]
             + map.bias[c]
             + residual.map_or(F::ZERO, |residual| residual[index]);
-        *x = match act {
-            Activation::Identity => sum,
-            Activation::Relu => {
-                if sum < F::ZERO {
-                    F::ZERO
-                } else {
-                    sum
-                }
-            }
-        };
-    }
-}
-
-/// Takes the gradient back through the activation.
-fn through_activation<F: Float>(grad: &mut [F], output: &[F], act: Activation) {
-    match act {
-        Activation::Identity => (),
-        Activation::Relu => {
-            for (grad, &output) in grad.iter_mut().zip(output) {
-                *grad = if output <= F::ZERO { F::ZERO } else { *grad };
-            }
-        }
+        *x = act.value(sum);
     }
 }
 

@@ -202,6 +202,43 @@ fn shapes_and_counts_that_do_not_fit_are_errors() {
 }
 
 #[test]
+fn the_gradient_of_training_needs_two_values_per_channel_as_training_does() {
+    let channel = f32s(&[3], &[1.0; 3]);
+    for rows in [0, 1] {
+        let x = f32s(&[rows, 3], &vec![1.0; 3 * rows]);
+        for dtype in [DType::F32, DType::F64] {
+            let (x, channel) = (x.to_dtype(dtype).unwrap(), channel.to_dtype(dtype).unwrap());
+            let (mean, inverse_deviation) = (&channel, &channel);
+            let saved = TrainSaved { x: &x, output: &x, weight: &channel, mean, inverse_deviation };
+            let error =
+                backward_train(saved, Activation::Relu, ResidualGradient::Absent, x.clone()).unwrap_err();
+            let expected = format!("[{rows}, 3] has {rows} values per channel");
+            assert!(error.to_string().contains(&expected), "{error}");
+        }
+    }
+}
+
+#[test]
+fn no_channels_are_normalised_to_nothing() {
+    for shape in [&[2, 0][..], &[3, 4, 4, 0]] {
+        let inputs = Inputs::new(shape, 1);
+        for inputs in [inputs.wide(), inputs] {
+            on_each_level(|_| {
+                for wanted in [ResidualGradient::Absent, ResidualGradient::Wanted] {
+                    let (forward, back) = inputs.train(wanted, Activation::Relu, None);
+                    let (output, eval_back) = inputs.eval(wanted, Activation::Relu, None);
+                    let values = [forward.output, output, back.input, eval_back.input];
+                    assert!(values.iter().chain(&back.residual).all(|x| x.shape() == shape));
+                    let statistics = [forward.mean, forward.inverse_deviation, forward.unbiased_variance];
+                    let gradients = [back.weight, back.bias, eval_back.weight, eval_back.bias];
+                    assert!(statistics.iter().chain(&gradients).all(|x| x.shape() == [0]));
+                }
+            });
+        }
+    }
+}
+
+#[test]
 fn evaluation_of_an_image_does_not_depend_on_its_batch_mates() {
     let inputs = Inputs::new(&[6, 5, 5, 7], 1);
     let all = inputs.eval(ResidualGradient::Absent, Activation::Relu, None).0;

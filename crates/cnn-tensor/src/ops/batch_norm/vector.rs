@@ -132,17 +132,14 @@ impl Half {
     ) -> Result<Backward> {
         let Self { weight, bias, grad, residual, .. } = self;
         let output = output.as_slice::<f32>()?;
-        let input = match (&residual, act) {
-            (Some(residual), Activation::Relu) => {
-                let grad_before = residual.as_slice()?;
-                map(grad, |_, input| {
-                    work(
-                        Gradient { grad: Source::Other(grad_before), output, act: Activation::Identity },
-                        input,
-                    )
-                })?
+        let input = match &residual {
+            // What the residual has was already taken back through the activation.
+            Some(residual) => {
+                let before = Source::Other(residual.as_slice()?);
+                let before = Gradient { grad: before, output, act: Activation::Identity };
+                map(grad, |_, input| work(before, input))?
             }
-            _ => map(grad, |grad, input| work(Gradient { grad, output, act }, input))?,
+            None => map(grad, |grad, input| work(Gradient { grad, output, act }, input))?,
         };
         Ok(Backward { input, weight, bias, residual })
     }

@@ -1,6 +1,7 @@
 //! Depthwise convolution: one input and one output channel in each group, vectors over channels.
 
 use super::Geometry;
+use crate::gemm::outer::BLOCK_PIXELS;
 use crate::ops::activation::Activation;
 use crate::simd::{self, Isa, Kernel};
 use crate::{DType, Result, Tensor, parallel};
@@ -54,15 +55,17 @@ pub(super) fn grad_weight(geometry: &Geometry, x: &[f32], grad: &[f32], target: 
         target.fill(0.0);
         return Ok(());
     }
-    let mut private = Tensor::zeros(&[slices, target.len()], DType::F32)?;
-    let sums = private.as_mut_slice::<f32>()?.chunks_exact_mut(target.len()).enumerate();
+    // For each slice its sums, and the sums of the block of rows at hand.
+    let mut private = Tensor::zeros(&[slices, 2, target.len()], DType::F32)?;
+    let sums = private.as_mut_slice::<f32>()?.chunks_exact_mut(2 * target.len()).enumerate();
     let work = grad.len() * geometry.taps();
     parallel::for_each(sums, work, |(slice, sums)| {
         let images = slice * geometry.batch / slices..(slice + 1) * geometry.batch / slices;
-        level.run(WeightSlice { geometry, x, grad, images, sums });
+        let (sums, block) = sums.split_at_mut(sums.len() / 2);
+        level.run(WeightSlice { geometry, x, grad, images, sums, block });
     })?;
     target.fill(0.0);
-    for slice in private.as_slice::<f32>()?.chunks_exact(target.len()) {
+    for slice in private.as_slice::<f32>()?.chunks_exact(target.len()).step_by(2) {
         for (sum, value) in target.iter_mut().zip(slice) {
             *sum += value;
         }
@@ -124,8 +127,8 @@ impl Kernel for OutputRow<'_> {
                     multiply_add(isa, pixel, source, weight);
                 }
             }
-            if self.activation == Activation::Relu {
-                simd::map_in_place(isa, pixel, |value| isa.relu(value));
+            if self.activation != Activation::Identity {
+                simd::map_in_place(isa, pixel, |value| self.activation.vector(isa, value));
             }
         }
     }
@@ -178,6 +181,8 @@ struct WeightSlice<'a> {
     grad: &'a [f32],
     images: std::ops::Range<usize>,
     sums: &'a mut [f32],
+    /// Zeros, as many: each block of rows is summed on its own and then added, so that long sums stay exact.
+    block: &'a mut [f32],
 }
 
 impl Kernel for WeightSlice<'_> {
@@ -186,8 +191,11 @@ impl Kernel for WeightSlice<'_> {
     #[inline(always)]
     fn run<I: Isa>(self, isa: I) {
         let Geometry { in_h, in_w, in_c: channels, out_h, out_w, vertical, horizontal, .. } = *self.geometry;
-        for image in self.images {
-            for out_y in 0..out_h {
+        let rows_in_block = (BLOCK_PIXELS / out_w).max(1);
+        for (image, first) in
+            self.images.flat_map(|image| (0..out_h).step_by(rows_in_block).map(move |first| (image, first)))
+        {
+            for out_y in first..(first + rows_in_block).min(out_h) {
                 for tap_y in 0..vertical.kernel {
                     let Some(y) = vertical.position(out_y, tap_y, in_h) else { continue };
                     for out_x in 0..out_w {
@@ -197,11 +205,14 @@ impl Kernel for WeightSlice<'_> {
                             let Some(x) = horizontal.position(out_x, tap_x, in_w) else { continue };
                             let source = &self.x[((image * in_h + y) * in_w + x) * channels..][..channels];
                             let sums =
-                                &mut self.sums[(tap_y * horizontal.kernel + tap_x) * channels..][..channels];
+                                &mut self.block[(tap_y * horizontal.kernel + tap_x) * channels..][..channels];
                             multiply_add(isa, sums, source, grad);
                         }
                     }
                 }
+            }
+            for (sum, block) in self.sums.iter_mut().zip(&mut *self.block) {
+                *sum += std::mem::take(block);
             }
         }
     }

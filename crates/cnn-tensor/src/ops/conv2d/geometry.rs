@@ -26,25 +26,25 @@ impl Default for Conv2dOptions {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Geometry {
     /// Images.
-    pub batch: usize,
+    pub(crate) batch: usize,
     /// Rows of the input.
-    pub in_h: usize,
+    pub(crate) in_h: usize,
     /// Columns of the input.
-    pub in_w: usize,
+    pub(crate) in_w: usize,
     /// Channels of the input.
-    pub in_c: usize,
+    pub(crate) in_c: usize,
     /// Rows of the output.
-    pub out_h: usize,
+    pub(crate) out_h: usize,
     /// Columns of the output.
-    pub out_w: usize,
+    pub(crate) out_w: usize,
     /// Channels of the output.
-    pub out_c: usize,
+    pub(crate) out_c: usize,
     /// Groups of channels.
-    pub groups: usize,
+    pub(crate) groups: usize,
     /// The window over rows.
-    pub vertical: Window,
+    pub(crate) vertical: Window,
     /// The window over columns.
-    pub horizontal: Window,
+    pub(crate) horizontal: Window,
 }
 
 /// Which family of kernels computes a convolution.
@@ -106,9 +106,10 @@ impl Geometry {
                 format!("{groups} groups do not divide the {out_c} output channels of {weight:?}"),
             ));
         }
-        let window = |kernel, axis: usize, before, after| Window {
+        let window = |kernel, axis: usize, before: usize, after: usize| Window {
             kernel,
-            stride: options.stride[axis],
+            // A stride beyond the padded input takes no second step, so it may as well be no larger.
+            stride: options.stride[axis].min(input[axis + 1].saturating_add(before).saturating_add(after)),
             dilation: options.dilation[axis],
             before,
             after,

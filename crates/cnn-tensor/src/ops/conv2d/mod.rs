@@ -6,6 +6,7 @@
 
 mod depthwise;
 mod geometry;
+mod padding;
 pub mod reference;
 mod rows;
 #[cfg(test)]
@@ -15,6 +16,7 @@ mod weights;
 pub use geometry::{Conv2dOptions, Geometry};
 
 use super::activation::Activation;
+use super::check;
 use crate::{DType, Error, Result, Spec, Tensor};
 
 /// Shape and type of the output.
@@ -61,7 +63,7 @@ pub fn forward(
     let output = infer(x.spec(), weight.spec(), options)?;
     let geometry = Geometry::new(x.shape(), weight.shape(), options)?;
     if let Some(bias) = bias {
-        expect(bias, "conv2d bias", x.dtype(), &[geometry.out_c])?;
+        check::exactly(bias, "conv2d bias", x.dtype(), &[geometry.out_c])?;
     }
     if x.dtype() == DType::F64 {
         return reference::forward::<f64>(&geometry, x, weight, bias, activation);
@@ -92,7 +94,7 @@ pub fn grad_input(
 ) -> Result<Tensor> {
     let geometry = Geometry::new(input_shape, weight.shape(), options)?;
     grad_output.expect_compute("conv2d gradient of the input")?;
-    expect(grad_output, "conv2d gradient of the input", weight.dtype(), &geometry.output_shape())?;
+    check::exactly(grad_output, "conv2d gradient of the input", weight.dtype(), &geometry.output_shape())?;
     if weight.dtype() == DType::F64 {
         return reference::grad_input::<f64>(&geometry, grad_output, weight);
     }
@@ -121,7 +123,7 @@ pub fn grad_weight(
 ) -> Result<Tensor> {
     let geometry = Geometry::new(x.shape(), weight_shape, options)?;
     grad_output.expect_compute("conv2d gradient of the weight")?;
-    expect(grad_output, "conv2d gradient of the weight", x.dtype(), &geometry.output_shape())?;
+    check::exactly(grad_output, "conv2d gradient of the weight", x.dtype(), &geometry.output_shape())?;
     if x.dtype() == DType::F64 {
         return reference::grad_weight::<f64>(&geometry, x, grad_output);
     }
@@ -133,14 +135,4 @@ pub fn grad_weight(
         geometry::Algorithm::Rows => weights::grad_weight(&geometry, x, grad, target)?,
     }
     Ok(result)
-}
-
-fn expect(tensor: &Tensor, op: &'static str, dtype: DType, shape: &[usize]) -> Result<()> {
-    if tensor.dtype() != dtype {
-        return Err(Error::dtype(op, tensor.dtype(), dtype.name()));
-    }
-    if tensor.shape() != shape {
-        return Err(Error::shape(op, format!("shape is {:?}, expected {shape:?}", tensor.shape())));
-    }
-    Ok(())
 }

@@ -50,10 +50,7 @@ pub(crate) fn forward<F: Float>(
     }
     let (x, weight) = (x.as_slice::<F>()?, weight.as_slice::<F>()?);
     products(geometry, |i, w, o| y[o] += x[i] * weight[w]);
-    if activation == Activation::Relu {
-        // Written so that NaN stays NaN.
-        y.iter_mut().filter(|value| **value <= F::ZERO).for_each(|value| *value = F::ZERO);
-    }
+    y.iter_mut().for_each(|value| *value = activation.value(*value));
     Ok(output)
 }
 

@@ -10,7 +10,8 @@
 use std::ops::Range;
 
 use super::Geometry;
-use crate::gemm::rows::{Panels, RowBlock, RowTable, RowTableSize, Start};
+use super::padding::pad;
+use crate::gemm::rows::{Panels, RowBlock, RowTable, RowTableSize, Rows, Start};
 use crate::gemm::{PackedColumns, Tile, pack};
 use crate::ops::activation::Activation;
 use crate::ops::window::Window;
@@ -227,7 +228,9 @@ impl Convolution {
             _ => None,
         };
         if let Some(phase) = single {
-            let (padded, size) = self.pad(input, phase)?;
+            let [in_h, in_w, _] = self.input;
+            let (padded, size) =
+                pad(input, self.input, phase.vertical.padding(in_h), phase.horizontal.padding(in_w))?;
             let plan = self.plan_segments(phase, size, weight, tile)?;
             let image_len = size.iter().product();
             return self.execute(level, &[plan], padded.as_slice()?, image_len, finish, target);
@@ -244,6 +247,7 @@ impl Convolution {
         let taps: Vec<(usize, usize)> =
             (0..vertical.taps.len()).flat_map(|v| (0..horizontal.taps.len()).map(move |h| (v, h))).collect();
         let size = RowTableSize {
+            op: "conv2d",
             tile_rows: tile.rows,
             rows: vertical.outputs * horizontal.outputs,
             segments: taps.len(),
@@ -251,7 +255,7 @@ impl Convolution {
             input_len: in_h * in_w * in_c,
         };
         let table = RowTable::new(
-            &size,
+            size,
             |row, segment| {
                 let (v, h) = taps[segment];
                 let y = vertical.inside(row / horizontal.outputs, v, in_h)?;
@@ -276,6 +280,7 @@ impl Convolution {
         let span = horizontal.taps.len();
         let depth = span * in_c;
         let size = RowTableSize {
+            op: "conv2d",
             tile_rows: tile.rows,
             rows: vertical.outputs * horizontal.outputs,
             segments: if span == 0 { 0 } else { vertical.taps.len() },
@@ -283,7 +288,7 @@ impl Convolution {
             input_len: height * width * in_c,
         };
         let table = RowTable::new(
-            &size,
+            size,
             |row, segment| {
                 let y = vertical.position(row / horizontal.outputs, segment) + signed(top);
                 let x = horizontal.position(row % horizontal.outputs, 0) + signed(left);
@@ -330,31 +335,6 @@ impl Convolution {
         (y * self.output[1] + x) * self.output[2]
     }
 
-    /// The input with zeros around each image, and the size of an image.
-    fn pad(&self, input: &[f32], phase: &Phase) -> Result<(Tensor, [usize; 3])> {
-        let [in_h, in_w, in_c] = self.input;
-        let (vertical, horizontal) = (phase.vertical.padding(in_h), phase.horizontal.padding(in_w));
-        let (height, width) =
-            (in_h + vertical.start + vertical.end, in_w + horizontal.start + horizontal.end);
-        let mut padded = Tensor::stale(&[self.batch, height, width, in_c], DType::F32)?;
-        let images = padded.as_mut_slice::<f32>()?.chunks_exact_mut(height * width * in_c);
-        let sources = input.chunks_exact(in_h * in_w * in_c);
-        parallel::for_each(images.zip(sources), input.len(), |(image, source)| {
-            let (inner, row_len) = (in_w * in_c, width * in_c);
-            let left = horizontal.start * in_c;
-            let (above, rest) = image.split_at_mut(vertical.start * row_len);
-            let (rows, below) = rest.split_at_mut(in_h * row_len);
-            above.fill(0.0);
-            below.fill(0.0);
-            for (row, source) in rows.chunks_exact_mut(row_len).zip(source.chunks_exact(inner)) {
-                row[..left].fill(0.0);
-                row[left..left + inner].copy_from_slice(source);
-                row[left + inner..].fill(0.0);
-            }
-        })?;
-        Ok((padded, [height, width, in_c]))
-    }
-
     fn execute(
         &self,
         level: Level,
@@ -369,18 +349,15 @@ impl Convolution {
         let longest = plans.iter().map(|plan| plan.depth).max().unwrap_or(0);
         let zeros = Tensor::zeros(&[longest], DType::F32)?;
         let zeros = zeros.as_slice()?;
-        let panels: Vec<Vec<Panels<'_>>> = plans
-            .iter()
-            .map(|plan| plan.weights.iter().map(PackedColumns::panels).collect())
-            .collect::<Result<_>>()?;
+        let ready = plans.iter().map(Plan::ready).collect::<Result<Vec<_>>>()?;
         let mut pieces = Vec::new();
         for (image, output) in input.chunks_exact(image_len).zip(target.chunks_exact_mut(output_len)) {
-            match plans {
+            match &ready[..] {
                 // Without phases the output of a range of tiles is contiguous.
                 [plan] => {
                     let mut rest = output;
                     for tiles in plan.pieces() {
-                        let rows = plan.table.rows_of(tiles.clone());
+                        let rows = plan.rows.of_tiles(tiles.clone());
                         let (output, after) = rest.split_at_mut(rows.len() * self.output[2]);
                         rest = after;
                         pieces.push(Piece {
@@ -397,11 +374,11 @@ impl Convolution {
         let products: usize = plans.iter().map(|plan| plan.table.segments() * plan.depth).max().unwrap_or(0);
         let outputs: usize = pieces.iter().map(|piece| piece.output.len()).sum();
         parallel::for_each(pieces.into_iter(), outputs.saturating_mul(products), |piece| {
-            for (plan, panels) in plans.iter().zip(&panels) {
-                for (group, &panels) in panels.iter().enumerate() {
+            for plan in &ready {
+                for (group, &panels) in plan.panels.iter().enumerate() {
                     level.run(RowBlock {
-                        table: &plan.table,
-                        tiles: piece.tiles.clone().unwrap_or(0..plan.table.tiles()),
+                        table: plan.rows,
+                        tiles: piece.tiles.clone().unwrap_or(0..plan.rows.tiles()),
                         input: piece.image,
                         input_shift: group * plan.depth,
                         depth: plan.depth,
@@ -421,11 +398,27 @@ impl Convolution {
 }
 
 impl Plan {
+    fn ready(&self) -> Result<Ready<'_>> {
+        let panels = self.weights.iter().map(PackedColumns::panels).collect::<Result<_>>()?;
+        Ok(Ready { rows: self.table.rows()?, panels, segments: self.table.segments(), depth: self.depth })
+    }
+}
+
+/// A [`Plan`], borrowed by the pieces of work.
+struct Ready<'a> {
+    rows: Rows<'a>,
+    /// Packed weights of each group.
+    panels: Vec<Panels<'a>>,
+    segments: usize,
+    depth: usize,
+}
+
+impl Ready<'_> {
     /// The ranges of tiles that are handed out.
     fn pieces(&self) -> impl Iterator<Item = Range<usize>> + use<> {
-        let tiles = self.table.tiles();
-        let row_len = (self.table.segments() * self.depth).max(1);
-        let rows = self.table.rows_of(0..1).len().max(1);
+        let tiles = self.rows.tiles();
+        let row_len = (self.segments * self.depth).max(1);
+        let rows = self.rows.of_tiles(0..1).len().max(1);
         let size = (PIECE / (row_len * rows)).max(PIECE_TILES);
         (0..tiles).step_by(size).map(move |first| first..(first + size).min(tiles))
     }

@@ -7,7 +7,9 @@
 use std::ops::Range;
 
 use super::Geometry;
-use crate::gemm::outer::{Begin, OuterBlock, Run};
+use super::padding::pad;
+use crate::gemm::outer::{BLOCK_PIXELS, Begin, OuterBlock, Run};
+use crate::ops::window::Window;
 use crate::simd;
 use crate::{DType, Result, Tensor, parallel};
 
@@ -31,7 +33,7 @@ pub(super) fn grad_weight(geometry: &Geometry, x: &[f32], grad: &[f32], target: 
         return Ok(());
     }
     if geometry.groups == 1 && geometry.in_c < FEW_CHANNELS && has_padding(geometry) {
-        let (padded, unpadded) = pad(geometry, x)?;
+        let (padded, unpadded) = pad_all(geometry, x)?;
         return sum_slices(&unpadded, padded.as_slice()?, grad, target);
     }
     sum_slices(geometry, x, grad, target)
@@ -71,7 +73,7 @@ fn sum_slices(geometry: &Geometry, x: &[f32], grad: &[f32], target: &mut [f32]) 
                     let column = group * geometry.group_out_c();
                     level.run(OuterBlock {
                         input: &x[group * geometry.group_in_c()..],
-                        input_pitch: geometry.horizontal.stride * geometry.in_c,
+                        input_pitch: geometry.horizontal.stride.min(geometry.in_w) * geometry.in_c,
                         rows: &part.rows,
                         grad: &grad[column..],
                         grad_pitch: geometry.out_c,
@@ -134,8 +136,10 @@ fn parts(geometry: &Geometry, slices: usize) -> Vec<Part> {
 /// remains, so that the sums are written.
 fn bands(geometry: &Geometry, part: &Part) -> Vec<Vec<Run>> {
     let Geometry { in_w, in_c, in_h, out_h, out_w, out_c, vertical, horizontal, .. } = *geometry;
-    let row_numbers = out_w * out_c + vertical.stride * in_w * in_c;
-    let rows_in_band = (BAND / row_numbers).max(1);
+    // A stride beyond the input never takes a second step inside it.
+    let (stride_h, pitch) = (vertical.stride.min(in_h), horizontal.stride.min(in_w) * in_c);
+    let row_numbers = out_w * out_c + stride_h * in_w * in_c;
+    let rows_in_band = (BAND / row_numbers).min(BLOCK_PIXELS / out_w).max(1);
     let columns: Range<usize> = horizontal.inside(part.tap[1], in_w, out_w);
     let inside = vertical.inside(part.tap[0], in_h, out_h);
     let mut bands = Vec::new();
@@ -156,7 +160,7 @@ fn bands(geometry: &Geometry, part: &Part) -> Vec<Vec<Run>> {
             match runs.last_mut() {
                 // Rows that continue each other on both sides are one run.
                 Some(last)
-                    if last.input + last.pixels * horizontal.stride * in_c == run.input
+                    if last.input + last.pixels * pitch == run.input
                         && last.grad + last.pixels * out_c == run.grad =>
                 {
                     last.pixels += run.pixels;
@@ -191,31 +195,27 @@ fn add_slices(private: &[f32], target: &mut [f32]) -> Result<()> {
 }
 
 fn has_padding(geometry: &Geometry) -> bool {
-    let whole = |window: &crate::ops::window::Window, input, output: usize| {
+    let whole = |window: &Window, input, output: usize| {
         (0..window.kernel).all(|tap| window.inside(tap, input, output) == (0..output))
     };
     !(whole(&geometry.vertical, geometry.in_h, geometry.out_h)
         && whole(&geometry.horizontal, geometry.in_w, geometry.out_w))
 }
 
-/// The input with its padding around it, and the geometry that then needs none.
-fn pad(geometry: &Geometry, x: &[f32]) -> Result<(Tensor, Geometry)> {
-    let Geometry { batch, in_h, in_w, in_c, vertical, horizontal, .. } = *geometry;
-    let (height, width) =
-        (in_h + vertical.before + vertical.after, in_w + horizontal.before + horizontal.after);
-    let mut padded = Tensor::zeros(&[batch, height, width, in_c], DType::F32)?;
-    let images = padded.as_mut_slice::<f32>()?.chunks_exact_mut(height * width * in_c);
-    parallel::for_each(images.zip(x.chunks_exact(in_h * in_w * in_c)), x.len(), |(image, source)| {
-        for (row, source) in source.chunks_exact(in_w * in_c).enumerate() {
-            let start = ((row + vertical.before) * width + horizontal.before) * in_c;
-            image[start..start + source.len()].copy_from_slice(source);
-        }
-    })?;
+/// The input with its padding around it, as far as windows reach, and the geometry that then needs none.
+fn pad_all(geometry: &Geometry, x: &[f32]) -> Result<(Tensor, Geometry)> {
+    let Geometry { in_h, in_w, in_c, out_h, out_w, vertical, horizontal, .. } = *geometry;
+    let reach = |window: &Window, input: usize, outputs: usize| {
+        let end = (outputs - 1) * window.stride + (window.kernel - 1) * window.dilation + 1;
+        window.before..end.saturating_sub(window.before + input)
+    };
+    let (rows, columns) = (reach(&vertical, in_h, out_h), reach(&horizontal, in_w, out_w));
+    let (padded, [height, width, _]) = pad(x, [in_h, in_w, in_c], rows, columns)?;
     let unpadded = Geometry {
         in_h: height,
         in_w: width,
-        vertical: crate::ops::window::Window { before: 0, after: 0, ..vertical },
-        horizontal: crate::ops::window::Window { before: 0, after: 0, ..horizontal },
+        vertical: Window { before: 0, after: 0, ..vertical },
+        horizontal: Window { before: 0, after: 0, ..horizontal },
         ..*geometry
     };
     Ok((padded, unpadded))

@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use super::Geometry;
-use crate::gemm::outer::{Begin, OuterBlock, Run};
-use crate::gemm::rows::{Panels, RowBlock, RowTable, RowTableSize, Start};
+use crate::gemm::outer::{BLOCK_PIXELS, Begin, OuterBlock, Run};
+use crate::gemm::rows::{Panels, RowBlock, RowTable, RowTableSize, Rows, Start};
 use crate::gemm::{Tile, pack};
 use crate::ops::activation::Activation;
 use crate::simd::{self, Level};
@@ -70,24 +70,33 @@ pub(super) fn grad_weight(geometry: &Geometry, x: &[f32], grad: &[f32], target: 
     // Sixteen pieces share evenly between a few threads; eight rows fill the widest register tile.
     let rows_in_piece = in_features.div_ceil(16).next_multiple_of(8);
     let offsets: Vec<usize> = (0..rows_in_piece.min(in_features)).collect();
-    let runs = [Run { input: 0, grad: 0, pixels: rows }];
+    let runs: Vec<Run> = (0..rows)
+        .step_by(BLOCK_PIXELS)
+        .map(|first| Run {
+            input: first * in_features,
+            grad: first * out_features,
+            pixels: (rows - first).min(BLOCK_PIXELS),
+        })
+        .collect();
     let pieces = target.chunks_mut(rows_in_piece * out_features).enumerate();
     parallel::for_each(
         pieces,
         rows.saturating_mul(in_features).saturating_mul(out_features),
         |(piece, target)| {
-            level.run(OuterBlock {
-                input: &x[piece * rows_in_piece..],
-                input_pitch: in_features,
-                rows: &offsets[..target.len() / out_features],
-                grad,
-                grad_pitch: out_features,
-                columns: out_features,
-                runs: &runs,
-                target,
-                target_pitch: out_features,
-                begin: Begin::Fresh,
-            });
+            for (block, run) in runs.chunks(1).enumerate() {
+                level.run(OuterBlock {
+                    input: &x[piece * rows_in_piece..],
+                    input_pitch: in_features,
+                    rows: &offsets[..target.len() / out_features],
+                    grad,
+                    grad_pitch: out_features,
+                    columns: out_features,
+                    runs: run,
+                    target: &mut *target,
+                    target_pitch: out_features,
+                    begin: if block == 0 { Begin::Fresh } else { Begin::Continue },
+                });
+            }
         },
     )
 }
@@ -118,7 +127,8 @@ impl Product<'_> {
         let groups: Vec<Range<usize>> =
             (0..self.rows).step_by(ROWS).map(|first| first..(first + ROWS).min(self.rows)).collect();
         let tables = [self.table(ROWS.min(self.rows))?, self.table(groups.last().map_or(0, Range::len))?];
-        let table = |group: &Range<usize>| if group.len() == ROWS { &tables[0] } else { &tables[1] };
+        let (whole, last) = (tables[0].rows()?, tables[1].rows()?);
+        let table = |group: &Range<usize>| if group.len() == ROWS { whole } else { last };
 
         let mut blocks = Tensor::stale(&[self.rows * panel_count * width], DType::F32)?;
         let mut rest = blocks.as_mut_slice::<f32>()?;
@@ -152,7 +162,7 @@ impl Product<'_> {
     /// All rows of a group by one panel, the depth in parts.
     fn multiply(
         &self,
-        table: &RowTable,
+        table: Rows<'_>,
         left: &[f32],
         panels: Panels<'_>,
         panel: usize,
@@ -161,8 +171,7 @@ impl Product<'_> {
     ) {
         let first = panel * self.tile.columns;
         let columns = (self.columns - first).min(self.tile.columns);
-        // A depth of zero still writes its bias.
-        for part in (0..self.depth.max(1)).step_by(DEPTH) {
+        for part in (0..self.depth).step_by(DEPTH) {
             let depth = (self.depth - part).min(DEPTH);
             let start = match (part, self.bias) {
                 (0, None) => Start::Zero,
@@ -193,12 +202,13 @@ impl Product<'_> {
 
     fn table(&self, rows: usize) -> Result<RowTable> {
         let size = RowTableSize {
+            op: "dense",
             tile_rows: self.tile.rows,
             rows,
             segments: 1,
             reach: self.depth,
             input_len: rows * self.depth,
         };
-        RowTable::new(&size, |row, _| Some(row * self.depth), |row| row * self.tile.columns)
+        RowTable::new(size, |row, _| Some(row * self.depth), |row| row * self.tile.columns)
     }
 }

@@ -2,12 +2,15 @@
 //!
 //! A dense layer is a 1x1 convolution of images of one pixel, so it runs on the convolution's kernels.
 
+mod double;
 mod fast;
-pub mod reference;
+#[cfg(test)]
+mod reference;
 #[cfg(test)]
 mod tests;
 
 use super::activation::Activation;
+use super::check;
 use crate::{DType, Error, Result, Shape, Spec, Tensor};
 
 /// Sizes of one dense product: `rows` vectors of `in_features` become vectors of `out_features`.
@@ -48,12 +51,21 @@ pub fn forward(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, activation: A
     let output = infer(x.spec(), weight.spec())?;
     let geometry = geometry(x.shape(), weight.shape())?;
     if let Some(bias) = bias {
-        expect(bias, "dense bias", x.dtype(), &[geometry.out_features])?;
+        check::exactly(bias, "dense bias", x.dtype(), &[geometry.out_features])?;
     }
+    let mut result = Tensor::stale(&output.shape, x.dtype())?;
     if x.dtype() == DType::F64 {
-        return reference::forward::<f64>(&geometry, x, weight, bias, activation)?.reshape(&output.shape);
+        let bias = bias.map(Tensor::as_slice).transpose()?;
+        double::forward(
+            &geometry,
+            x.as_slice()?,
+            weight.as_slice()?,
+            bias,
+            activation,
+            result.as_mut_slice()?,
+        );
+        return Ok(result);
     }
-    let mut result = Tensor::stale(&output.shape, DType::F32)?;
     let bias = bias.map(Tensor::as_slice).transpose()?;
     fast::forward(&geometry, x.as_slice()?, weight.as_slice()?, bias, activation, result.as_mut_slice()?)?;
     Ok(result)
@@ -82,10 +94,11 @@ pub fn grad_input(grad_output: &Tensor, weight: &Tensor) -> Result<Tensor> {
     let rows = dims.iter().product();
     dims.push(in_features);
     let geometry = Geometry { rows, in_features, out_features };
+    let mut result = Tensor::stale(&dims, weight.dtype())?;
     if weight.dtype() == DType::F64 {
-        return reference::grad_input::<f64>(&geometry, grad_output, weight)?.reshape(&dims);
+        double::grad_input(&geometry, grad_output.as_slice()?, weight.as_slice()?, result.as_mut_slice()?);
+        return Ok(result);
     }
-    let mut result = Tensor::stale(&dims, DType::F32)?;
     fast::grad_input(&geometry, grad_output.as_slice()?, weight.as_slice()?, result.as_mut_slice()?)?;
     Ok(result)
 }
@@ -109,10 +122,11 @@ pub fn grad_weight(x: &Tensor, grad_output: &Tensor) -> Result<Tensor> {
         ));
     }
     let geometry = Geometry { rows: x_rows.iter().product(), in_features, out_features };
+    let mut result = Tensor::stale(&[in_features, out_features], x.dtype())?;
     if x.dtype() == DType::F64 {
-        return reference::grad_weight::<f64>(&geometry, x, grad_output);
+        double::grad_weight(&geometry, x.as_slice()?, grad_output.as_slice()?, result.as_mut_slice()?);
+        return Ok(result);
     }
-    let mut result = Tensor::stale(&[in_features, out_features], DType::F32)?;
     fast::grad_weight(&geometry, x.as_slice()?, grad_output.as_slice()?, result.as_mut_slice()?)?;
     Ok(result)
 }
@@ -137,14 +151,4 @@ fn geometry(x: &[usize], weight: &[usize]) -> Result<Geometry> {
         ));
     }
     Ok(Geometry { rows: rows.iter().product(), in_features, out_features })
-}
-
-fn expect(tensor: &Tensor, op: &'static str, dtype: DType, shape: &[usize]) -> Result<()> {
-    if tensor.dtype() != dtype {
-        return Err(Error::dtype(op, tensor.dtype(), dtype.name()));
-    }
-    if tensor.shape() != shape {
-        return Err(Error::shape(op, format!("shape is {:?}, expected {shape:?}", tensor.shape())));
-    }
-    Ok(())
 }

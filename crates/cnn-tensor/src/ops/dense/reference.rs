@@ -1,4 +1,4 @@
-//! The dense product as its definition reads: the oracle, and the path of `f64`.
+//! The dense product as its definition reads: the oracle of the tests.
 
 use super::Geometry;
 use crate::ops::activation::Activation;
@@ -23,9 +23,7 @@ pub(crate) fn forward<F: Float>(
             for c in 0..in_features {
                 sum += x[row * in_features + c] * weight[c * out_features + k];
             }
-            // Written so that NaN stays NaN.
-            let cut = activation == Activation::Relu && sum <= F::ZERO;
-            y[row * out_features + k] = if cut { F::ZERO } else { sum };
+            y[row * out_features + k] = activation.value(sum);
         }
     }
     Ok(output)

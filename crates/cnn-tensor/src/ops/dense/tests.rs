@@ -20,11 +20,23 @@ fn check(rows: usize, in_features: usize, out_features: usize) {
     let (bias, grad) = (random(&[out_features], 3), random(&[rows, out_features], 4));
     let [x64, weight64, bias64, grad64] =
         [&x, &weight, &bias, &grad].map(|t| t.to_dtype(DType::F64).unwrap());
+    let geometry = Geometry { rows, in_features, out_features };
     let expected = [
+        reference::forward::<f64>(&geometry, &x64, &weight64, Some(&bias64), Activation::Relu).unwrap(),
+        reference::grad_input::<f64>(&geometry, &grad64, &weight64).unwrap(),
+        reference::grad_weight::<f64>(&geometry, &x64, &grad64).unwrap(),
+    ];
+    let double = [
         forward(&x64, &weight64, Some(&bias64), Activation::Relu).unwrap(),
         grad_input(&grad64, &weight64).unwrap(),
         grad_weight(&x64, &grad64).unwrap(),
     ];
+    for ((got, expected), products) in double.iter().zip(&expected).zip([in_features + 1, out_features, rows])
+    {
+        for (got, expected) in got.to_f64_vec().unwrap().iter().zip(expected.to_f64_vec().unwrap()) {
+            assert!((got - expected).abs() <= 1e-14 * products as f64, "f64: {got} is not {expected}");
+        }
+    }
     for level in Level::available() {
         simd::with_level(level, || {
             let got = [

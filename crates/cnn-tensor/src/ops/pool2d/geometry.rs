@@ -6,7 +6,7 @@ use super::{PaddingCounts, Pool2dOptions};
 use crate::ops::window::Window;
 use crate::{DType, Element, Error, Result, Shape, Spec, Tensor};
 
-/// Positions in a window are carried as single-precision floats, which hold all whole numbers up to here with
+/// Positions of maxima are carried as single-precision floats, which hold all whole numbers up to here with
 /// room for [`whole_bits`].
 const MOST_TAPS: usize = 1 << 23;
 
@@ -25,6 +25,24 @@ pub(super) struct Geometry {
 }
 
 impl Geometry {
+    /// Of max-pooling, which tells the positions in a window apart.
+    pub(super) fn max(op: &'static str, input: &[usize], options: &Pool2dOptions) -> Result<Self> {
+        let kernel = options.kernel;
+        if kernel[0].checked_mul(kernel[1]).is_none_or(|taps| taps > MOST_TAPS) {
+            return Err(Error::argument(op, "kernel", format!("{kernel:?}"), "at most 2^23 taps"));
+        }
+        Self::new(op, input, options)
+    }
+
+    /// Of average pooling.
+    pub(super) fn average(op: &'static str, input: &[usize], options: &Pool2dOptions) -> Result<Self> {
+        if options.dilation != [1, 1] {
+            let met = format!("{:?}", options.dilation);
+            return Err(Error::argument(op, "dilation", met, "1: averages have none"));
+        }
+        Self::new(op, input, options)
+    }
+
     pub(super) fn new(op: &'static str, input: &[usize], options: &Pool2dOptions) -> Result<Self> {
         let &[batch, in_h, in_w, channels] = input else {
             return Err(Error::shape(
@@ -52,9 +70,6 @@ impl Geometry {
                 return Err(Error::argument(op, "padding", most, "less than the extent of the window"));
             }
         }
-        if kernel[0].checked_mul(kernel[1]).is_none_or(|taps| taps > MOST_TAPS) {
-            return Err(Error::argument(op, "kernel", format!("{kernel:?}"), "at most 2^23 taps"));
-        }
         let (out_h, out_w) = (rows.output_size(op, in_h)?, columns.output_size(op, in_w)?);
         Ok(Self { batch, in_h, in_w, channels, out_h, out_w, rows, columns, padding_counts })
     }
@@ -77,15 +92,17 @@ impl Geometry {
     }
 
     /// The number that the sum over the window at (`out_y`, `out_x`) is divided by.
-    pub(super) fn divisor(&self, out_y: usize, out_x: usize) -> usize {
-        match self.padding_counts {
+    pub(super) fn divisor(&self, out_y: usize, out_x: usize) -> f64 {
+        let [rows, columns] = match self.padding_counts {
             PaddingCounts::Included => {
-                padded_len(&self.rows, out_y, self.in_h) * padded_len(&self.columns, out_x, self.in_w)
+                [padded_len(&self.rows, out_y, self.in_h), padded_len(&self.columns, out_x, self.in_w)]
             }
             PaddingCounts::Excluded => {
-                taps(&self.rows, out_y, self.in_h).len() * taps(&self.columns, out_x, self.in_w).len()
+                [taps(&self.rows, out_y, self.in_h).len(), taps(&self.columns, out_x, self.in_w).len()]
             }
-        }
+        };
+        // Sizes that differ much from the image's are mostly padding; their product need not be a `usize`.
+        rows as f64 * columns as f64
     }
 }
 
@@ -135,7 +152,8 @@ pub(super) trait Index: Element {
     fn from_tap(tap: usize) -> Self;
     /// From a whole number in a vector's lane.
     fn from_lane(tap: f32) -> Self;
-    fn to_tap(self) -> usize;
+    /// `None` for what is no position in any window.
+    fn to_tap(self) -> Option<usize>;
 }
 
 impl Index for u8 {
@@ -150,8 +168,8 @@ impl Index for u8 {
     }
 
     #[inline(always)]
-    fn to_tap(self) -> usize {
-        usize::from(self)
+    fn to_tap(self) -> Option<usize> {
+        Some(usize::from(self))
     }
 }
 
@@ -167,8 +185,8 @@ impl Index for i32 {
     }
 
     #[inline(always)]
-    fn to_tap(self) -> usize {
-        self as usize
+    fn to_tap(self) -> Option<usize> {
+        usize::try_from(self).ok()
     }
 }
 

@@ -13,7 +13,7 @@ mod vector;
 
 use crate::ops::check;
 use crate::ops::window::{Padding2d, Rounding};
-use crate::{DType, Error, Result, Spec, Tensor};
+use crate::{DType, Result, Spec, Tensor};
 
 use geometry::{Geometry, Index};
 
@@ -68,16 +68,32 @@ pub struct MaxPooled {
     pub indices: Tensor,
 }
 
-/// Shape of the pooled image.
+/// Shape of the pooled image; [`max_infer`] and [`average_infer`] add what only one of them asks.
 ///
 /// # Shapes
 /// `[batch, in_h, in_w, channels]` to `[batch, out_h, out_w, channels]`.
 ///
 /// # Errors
-/// [`Error::Shape`] where `x` is not an image or the window does not fit; [`Error::Argument`] for a size of
-/// zero or padding as large as the window.
+/// [`Error::Shape`](crate::Error::Shape) where `x` is not an image or the window does not fit;
+/// [`Error::Argument`](crate::Error::Argument) for a size of zero or padding as large as the window.
 pub fn infer(x: Spec, options: &Pool2dOptions) -> Result<Spec> {
     Geometry::new("pool2d", &x.shape, options)?.output_spec(x.dtype)
+}
+
+/// As [`infer`], for [`max_forward`], which also bounds the window.
+///
+/// # Errors
+/// As [`infer`]; [`Error::Argument`](crate::Error::Argument) for a window of more than 2^23 taps.
+pub fn max_infer(x: Spec, options: &Pool2dOptions) -> Result<Spec> {
+    Geometry::max("max_pool2d", &x.shape, options)?.output_spec(x.dtype)
+}
+
+/// As [`infer`], for [`average_forward`], whose windows have no gaps.
+///
+/// # Errors
+/// As [`infer`]; [`Error::Argument`](crate::Error::Argument) for a dilation other than 1.
+pub fn average_infer(x: Spec, options: &Pool2dOptions) -> Result<Spec> {
+    Geometry::average("average_pool2d", &x.shape, options)?.output_spec(x.dtype)
 }
 
 /// Type in which [`max_forward`] keeps the positions of the maxima.
@@ -99,10 +115,10 @@ pub fn index_dtype(options: &Pool2dOptions) -> DType {
 /// ```
 ///
 /// # Errors
-/// As [`infer`]; [`Error::DType`] unless `F32` or `F64`.
+/// As [`max_infer`]; [`Error::DType`](crate::Error::DType) unless `F32` or `F64`.
 pub fn max_forward(x: &Tensor, options: &Pool2dOptions) -> Result<MaxPooled> {
     const OP: &str = "max_pool2d";
-    let geometry = Geometry::new(OP, x.shape(), options)?;
+    let geometry = Geometry::max(OP, x.shape(), options)?;
     let mut output = Tensor::stale(&geometry.output_shape(), x.dtype())?;
     let mut indices = Tensor::stale(&geometry.output_shape(), index_dtype(options))?;
     match (x.dtype(), indices.dtype()) {
@@ -116,10 +132,11 @@ pub fn max_forward(x: &Tensor, options: &Pool2dOptions) -> Result<MaxPooled> {
 }
 
 /// The gradient of [`max_forward`] with respect to its input: each output's gradient goes to where its
-/// maximum was.
+/// maximum was. An index that is no position in its window, or one in the padding, sends its gradient nowhere.
 ///
 /// # Errors
-/// As [`infer`]; [`Error::Shape`] where indices or gradient do not have the shape of the output.
+/// As [`max_infer`]; [`Error::Shape`](crate::Error::Shape) where indices or gradient do not have the shape of
+/// the output.
 pub fn max_backward(
     indices: &Tensor,
     grad_output: &Tensor,
@@ -127,7 +144,7 @@ pub fn max_backward(
     options: &Pool2dOptions,
 ) -> Result<Tensor> {
     const OP: &str = "max_pool2d";
-    let geometry = Geometry::new(OP, input_shape, options)?;
+    let geometry = Geometry::max(OP, input_shape, options)?;
     geometry.expect_output(OP, "gradient", grad_output)?;
     geometry.expect_output(OP, "indices", indices)?;
     check::dtype(OP, indices, index_dtype(options))?;
@@ -145,10 +162,10 @@ pub fn max_backward(
 /// The mean of each window; [`PaddingCounts`] says what padding means for the divisor.
 ///
 /// # Errors
-/// As [`infer`]; [`Error::Argument`] for a dilation other than 1; [`Error::DType`] unless `F32` or `F64`.
+/// As [`average_infer`]; [`Error::DType`](crate::Error::DType) unless `F32` or `F64`.
 pub fn average_forward(x: &Tensor, options: &Pool2dOptions) -> Result<Tensor> {
     const OP: &str = "average_pool2d";
-    let geometry = average_geometry(OP, x.shape(), options)?;
+    let geometry = Geometry::average(OP, x.shape(), options)?;
     let mut output = Tensor::stale(&geometry.output_shape(), x.dtype())?;
     match x.dtype() {
         DType::F32 => vector::average(&geometry, x.as_slice()?, output.as_mut_slice()?)?,
@@ -161,14 +178,15 @@ pub fn average_forward(x: &Tensor, options: &Pool2dOptions) -> Result<Tensor> {
 /// The gradient of [`average_forward`] with respect to its input.
 ///
 /// # Errors
-/// As [`average_forward`]; [`Error::Shape`] where the gradient does not have the shape of the output.
+/// As [`average_forward`]; [`Error::Shape`](crate::Error::Shape) where the gradient does not have the shape of
+/// the output.
 pub fn average_backward(
     grad_output: &Tensor,
     input_shape: &[usize],
     options: &Pool2dOptions,
 ) -> Result<Tensor> {
     const OP: &str = "average_pool2d";
-    let geometry = average_geometry(OP, input_shape, options)?;
+    let geometry = Geometry::average(OP, input_shape, options)?;
     geometry.expect_output(OP, "gradient", grad_output)?;
     let mut grad_input = Tensor::stale(input_shape, grad_output.dtype())?;
     match grad_output.dtype() {
@@ -185,18 +203,6 @@ pub fn average_backward(
         met => return Err(check::not_compute(OP, met)),
     }
     Ok(grad_input)
-}
-
-fn average_geometry(op: &'static str, input: &[usize], options: &Pool2dOptions) -> Result<Geometry> {
-    if options.dilation != [1, 1] {
-        return Err(Error::argument(
-            op,
-            "dilation",
-            format!("{:?}", options.dilation),
-            "1: averages have none",
-        ));
-    }
-    Geometry::new(op, input, options)
 }
 
 fn max<I: Index>(g: &Geometry, x: &Tensor, output: &mut Tensor, indices: &mut Tensor) -> Result<()> {

@@ -27,7 +27,8 @@ pub(super) fn max_backward<F: Float, I: Index>(
 ) {
     grad_input.fill(F::ZERO);
     for_each_output(g, |at, [n, out_y, out_x, c]| {
-        let tap = indices[at].to_tap();
+        let window = g.rows.kernel * g.columns.kernel;
+        let Some(tap) = indices[at].to_tap().filter(|&tap| tap < window) else { return };
         let y = g.rows.position(out_y, tap / g.columns.kernel, g.in_h);
         let x = g.columns.position(out_x, tap % g.columns.kernel, g.in_w);
         if let (Some(y), Some(x)) = (y, x) {
@@ -42,14 +43,14 @@ pub(super) fn average<F: Float>(g: &Geometry, x: &[F], output: &mut [F]) {
         for_each_tap(g, out_y, out_x, |_, y, x_at| {
             sum += x[((n * g.in_h + y) * g.in_w + x_at) * g.channels + c];
         });
-        output[at] = sum / F::from_f64(g.divisor(out_y, out_x) as f64);
+        output[at] = sum / F::from_f64(g.divisor(out_y, out_x));
     });
 }
 
 pub(super) fn average_backward<F: Float>(g: &Geometry, grad_output: &[F], grad_input: &mut [F]) {
     grad_input.fill(F::ZERO);
     for_each_output(g, |at, [n, out_y, out_x, c]| {
-        let share = grad_output[at] / F::from_f64(g.divisor(out_y, out_x) as f64);
+        let share = grad_output[at] / F::from_f64(g.divisor(out_y, out_x));
         for_each_tap(g, out_y, out_x, |_, y, x| {
             grad_input[((n * g.in_h + y) * g.in_w + x) * g.channels + c] += share;
         });

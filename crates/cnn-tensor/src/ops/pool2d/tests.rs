@@ -4,8 +4,8 @@ use proptest::prelude::*;
 
 use super::geometry::Geometry;
 use super::{
-    MaxPooled, PaddingCounts, Pool2dOptions, average_backward, average_forward, infer, max_backward,
-    max_forward, reference,
+    MaxPooled, PaddingCounts, Pool2dOptions, average_backward, average_forward, average_infer, infer,
+    max_backward, max_forward, max_infer, reference,
 };
 use crate::ops::window::{Padding2d, Rounding};
 use crate::testing::{assert_close, assert_threads_change_nothing, normal, on_each_level, poison, same_bits};
@@ -217,6 +217,7 @@ fn what_does_not_fit_is_an_error() {
     assert!(matches!(infer(x.spec(), &Pool2dOptions { stride: [0, 1], ..two }), Err(Error::Argument { .. })));
     assert!(matches!(infer(x.spec(), &Pool2dOptions::new([0, 1])), Err(Error::Argument { .. })));
     let dilated = Pool2dOptions { dilation: [2, 1], ..two };
+    assert!(matches!(average_infer(x.spec(), &dilated), Err(Error::Argument { name: "dilation", .. })));
     assert!(matches!(average_forward(&x, &dilated), Err(Error::Argument { name: "dilation", .. })));
     let indices = max_forward(&x, &two).unwrap().indices;
     let error = max_backward(&indices, &x, x.shape(), &two).unwrap_err().to_string();
@@ -239,6 +240,53 @@ fn an_index_outside_its_window_sends_no_gradient_outside_the_image() {
         );
         assert_eq!(back.unwrap().to_f64_vec().unwrap(), [0.0; 16]);
     }
+}
+
+#[test]
+fn a_wide_index_that_is_no_position_in_its_window_is_ignored() {
+    // Windows of 3 x 100 taps, two rows apart; tap 300 would be in the image, below the first window.
+    let (shape, options) = ([1, 5, 100, 1], Pool2dOptions { stride: [2, 1], ..Pool2dOptions::new([3, 100]) });
+    let grad = Tensor::from_slice(&[1, 2, 1, 1], &[10.0f32, 100.0]).unwrap();
+    for outside in [-1, i32::MIN, i32::MAX, 300] {
+        let indices = Tensor::from_slice(&[1, 2, 1, 1], &[outside, 101]).unwrap();
+        on_each_level(|level| {
+            for dtype in [DType::F32, DType::F64] {
+                let back = max_backward(&indices, &grad.to_dtype(dtype).unwrap(), &shape, &options).unwrap();
+                let mut expected = [0.0; 500];
+                expected[301] = 100.0;
+                assert_eq!(back.to_f64_vec().unwrap(), expected, "{outside} in {dtype} on {level}");
+            }
+        });
+    }
+}
+
+#[test]
+fn only_max_pooling_bounds_the_taps_of_a_window() {
+    // More than 2^23 taps, of which only the last reads inside the image.
+    let kernel = [2897, 2897];
+    let padding = Padding2d { top: 2896, left: 2896, ..Padding2d::default() };
+    let options = Pool2dOptions { padding, ..Pool2dOptions::new(kernel) };
+    let x = Tensor::full(&[1, 1, 1, 1], 2897.0 * 2897.0, DType::F32).unwrap();
+    assert!(matches!(max_forward(&x, &options), Err(Error::Argument { name: "kernel", .. })));
+    assert!(matches!(max_infer(x.spec(), &options), Err(Error::Argument { name: "kernel", .. })));
+    assert!(matches!(max_backward(&x, &x, x.shape(), &options), Err(Error::Argument { name: "kernel", .. })));
+    assert_eq!(infer(x.spec(), &options).unwrap(), x.spec());
+    assert_eq!(average_infer(x.spec(), &options).unwrap(), x.spec());
+    for dtype in [DType::F32, DType::F64] {
+        let mean = average_forward(&x.to_dtype(dtype).unwrap(), &options).unwrap();
+        assert_eq!(mean.to_f64_vec().unwrap(), [1.0]);
+        let back = average_backward(&mean, x.shape(), &options).unwrap().to_f64_vec().unwrap()[0];
+        assert!((back * 2897.0 * 2897.0 - 1.0).abs() < 1e-6, "{back}");
+    }
+}
+
+#[test]
+fn a_window_whose_taps_no_integer_counts_has_a_divisor() {
+    let size = 1 << 33;
+    let padding = Padding2d { top: size - 1, left: size - 1, ..Padding2d::default() };
+    let options = Pool2dOptions { padding, ..Pool2dOptions::new([size, size]) };
+    let x = Tensor::full(&[1, 1, 1, 1], (2.0f64).powi(66), DType::F32).unwrap();
+    on_each_level(|_| assert_eq!(average_forward(&x, &options).unwrap().item().unwrap(), 1.0));
 }
 
 #[test]

@@ -21,7 +21,9 @@ impl Avx2 {
     }
 }
 
-impl Isa for Avx2 {
+// SAFETY: a vector of 256 bits has LANES = 8 numbers; loads and stores touch them all or those under the
+// mask; only `detect` makes a token.
+unsafe impl Isa for Avx2 {
     type F32 = __m256;
 
     const NAME: &'static str = "avx2";

@@ -16,7 +16,9 @@ impl Avx512 {
     }
 }
 
-impl Isa for Avx512 {
+// SAFETY: a vector of 512 bits has LANES = 16 numbers; loads and stores touch them all or those under the
+// mask; only `detect` makes a token.
+unsafe impl Isa for Avx512 {
     type F32 = __m512;
 
     const NAME: &'static str = "avx512";
