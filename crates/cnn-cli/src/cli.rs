@@ -51,19 +51,19 @@ pub(crate) struct TrainArgs {
     pub(crate) set: Vec<String>,
     #[command(flatten)]
     pub(crate) data: OptionalData,
-    /// The architecture
+    /// The architecture [default: lenet5]
     #[arg(long, value_name = "NAME", value_parser = architectures())]
     pub(crate) model: Option<String>,
-    /// How many times each training image is seen
+    /// How many times each training image is seen [default: 5]
     #[arg(long, value_name = "N", value_parser = positive)]
     pub(crate) epochs: Option<usize>,
-    /// Images in one step of training
+    /// Images in one step of training [default: 64]
     #[arg(long, value_name = "N", value_parser = positive)]
     pub(crate) batch_size: Option<usize>,
-    /// The learning rate; a schedule starts from it or rises to it
+    /// The learning rate; a schedule starts from it or rises to it [default: 0.001]
     #[arg(long, value_name = "RATE", value_parser = rate, allow_negative_numbers = true)]
     pub(crate) lr: Option<f64>,
-    /// Where every random number comes from: the same seed gives the same weights
+    /// Where every random number comes from: the same seed gives the same weights [default: 1]
     #[arg(long, value_name = "N")]
     pub(crate) seed: Option<u64>,
     /// The folder of this run, which must not exist [default: RUNS/DATE-TIME-MODEL-DATA]
@@ -78,7 +78,7 @@ pub(crate) struct TrainArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct EvalArgs {
-    /// A trained network: the best.safetensors of a run
+    /// A trained network: the folder of a run, or its best.safetensors
     pub(crate) model: PathBuf,
     #[command(flatten)]
     pub(crate) data: RequiredData,
@@ -97,7 +97,7 @@ pub(crate) struct EvalArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct PredictArgs {
-    /// A trained network: the best.safetensors of a run
+    /// A trained network: the folder of a run, or its best.safetensors
     pub(crate) model: PathBuf,
     /// PNG or JPEG files
     #[arg(required = true, value_name = "IMAGE")]

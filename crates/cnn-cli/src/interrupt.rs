@@ -1,5 +1,6 @@
 //! Ctrl-C: the first asks the run to finish its batch and keep what it has, the second ends the process at once.
 
+use crate::output::tell;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use cnn_train::{BatchEvent, Callback, CallbackError, Flow};
@@ -12,7 +13,7 @@ pub(crate) fn listen() {
         if ASKED.swap(true, Ordering::Relaxed) {
             std::process::exit(130);
         }
-        eprintln!("\nstopping after this batch; press Ctrl-C again to stop at once");
+        tell!("\nstopping after this batch; press Ctrl-C again to stop at once");
     };
     let _ = ctrlc::set_handler(handler);
 }

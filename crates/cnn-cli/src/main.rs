@@ -5,12 +5,6 @@
 //! file for each verb. Results go to standard output, progress and errors to standard error.
 
 #![forbid(unsafe_code)]
-#![expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "talking to a person is what this program is for"
-)]
-
 mod cli;
 mod clock;
 mod commands;
@@ -18,6 +12,7 @@ mod config;
 mod failure;
 mod interrupt;
 mod model;
+mod output;
 mod progress;
 mod report;
 mod source;
@@ -26,6 +21,8 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+use output::tell;
+
 fn main() -> ExitCode {
     // Wrong usage ends here, with clap's message, its suggestion and exit code 2.
     let arguments = cli::Cli::parse();
@@ -33,7 +30,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             if let Some(message) = failure.message() {
-                eprintln!("error: {message}");
+                tell!("error: {message}");
             }
             ExitCode::from(failure.exit_code())
         }

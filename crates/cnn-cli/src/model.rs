@@ -15,8 +15,9 @@ pub(crate) struct Trained {
     pub(crate) preprocessing: Preprocessing,
 }
 
-/// Reads the file of a trained network.
+/// Reads the file of a trained network; of the folder of a run, its `best.safetensors`.
 pub(crate) fn load(path: &Path) -> Outcome<Trained> {
+    let path = &if path.is_dir() { path.join("best.safetensors") } else { path.to_path_buf() };
     let file = ModelFile::read(path)?;
     let in_file = |error: cnn_models::Error| Failure::failed(format!("{}: {error}", path.display()));
     let network = file.network().map_err(in_file)?;

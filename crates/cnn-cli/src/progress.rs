@@ -2,6 +2,7 @@
 //!
 //! Everything goes to standard error, so that standard output holds the results alone.
 
+use crate::output::tell;
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
@@ -77,7 +78,7 @@ impl Callback for Progress {
                     event.batch,
                     event.batches
                 );
-                eprintln!("{place}  {}  {}", figures(event), left.map_or_else(String::new, still));
+                tell!("{place}  {}  {}", figures(event), left.map_or_else(String::new, still));
             }
             None => {}
         }
@@ -95,7 +96,7 @@ impl Callback for Progress {
                     bar.finish_and_clear();
                 }
             }
-            None => eprintln!("{line}"),
+            None => tell!("{line}"),
         }
         Ok(Flow::Continue)
     }

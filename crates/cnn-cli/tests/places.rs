@@ -136,3 +136,51 @@ fn a_colour_photograph_of_any_size_is_predicted_by_a_network_of_grey_digits() {
     assert!((sum - 1.0).abs() < 1e-5, "{answers}");
     assert_eq!(answers[0]["top"].as_array().unwrap().len(), 10);
 }
+
+#[test]
+fn the_folder_of_one_class_is_refused_and_its_parent_is_named_as_the_remedy() {
+    let folder = tempfile::tempdir().unwrap();
+    pictures(&folder.path().join("photos"), 6);
+    std::fs::remove_dir_all(folder.path().join("photos/striped")).unwrap();
+    cnn_in(folder.path(), "train --data photos --epochs 1 --out a")
+        .bad(1, &["1 class only", "one folder for each class"]);
+    assert!(!folder.path().join("a").exists());
+}
+
+#[test]
+fn what_windows_leaves_in_a_folder_is_no_picture_and_no_error_and_a_run_is_named_by_its_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    pictures(&here.join("photos"), 20);
+    std::fs::write(here.join("photos/plain/Thumbs.db"), b"not a picture").unwrap();
+    cnn_in(here, "train --data photos --model mnist-cnn --set input.size=[24,24] --epochs 1 --out a").good();
+    let result = read_json(&here.join("a/result.json"));
+    assert_eq!(result["best_epoch"], 1);
+    assert!(result["validation"]["accuracy"].is_number(), "{result}");
+    assert_eq!(
+        cnn_in(here, "predict a photos/plain/0.png --format json").good().json().as_array().unwrap().len(),
+        1
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn a_reader_that_leaves_early_ends_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    pictures(&here.join("photos"), 20);
+    let mut run = Command::new(env!("CARGO_BIN_EXE_cnn"))
+        .args(
+            "train --data photos --model mnist-cnn --set input.size=[24,24] --epochs 1 --out a"
+                .split_whitespace(),
+        )
+        .current_dir(here)
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    // Nobody reads what the run prints.
+    drop((run.stdout.take(), run.stderr.take()));
+    assert_eq!(run.wait().unwrap().code(), Some(0));
+    assert!(here.join("a/best.safetensors").is_file());
+}

@@ -52,7 +52,9 @@ pub enum HoldOut {
 /// Divides a data set into what is kept and what is held out, each class by the same share (stratified).
 ///
 /// The number held out is exact: classes whose share is no whole number of samples are rounded down, and those
-/// with the largest remainder get one more, the lower index first. The order of the samples stays.
+/// with the largest remainder get one more, the lower index first. Where that leaves nothing of a class that has two
+/// samples or more, it gets one of the class with the most, so that a rare class is measured too. The order of the
+/// samples stays.
 ///
 /// ```
 /// use cnn_data::{Dataset, HoldOut, Image, InMemory, Sample, Size, Target, hold_out};
@@ -115,6 +117,16 @@ fn shares(classes: &[Vec<usize>], wanted: usize, len: usize) -> Vec<usize> {
     for class in order.into_iter().take(missing) {
         counts[class] += 1;
     }
+    for class in 0..classes.len() {
+        let richest = (0..classes.len()).rev().max_by_key(|&other| counts[other]);
+        if let Some(richest) = richest.filter(|&other| counts[other] > 1)
+            && counts[class] == 0
+            && classes[class].len() > 1
+        {
+            counts[richest] -= 1;
+            counts[class] += 1;
+        }
+    }
     counts
 }
 
@@ -131,6 +143,13 @@ mod tests {
 
     fn counts(subset: &impl Dataset) -> Vec<usize> {
         by_class(subset).unwrap().iter().map(Vec::len).collect()
+    }
+
+    #[test]
+    fn a_rare_class_is_held_out_too_where_it_has_two_samples() {
+        let all = dataset(&[80, 4, 1]);
+        let (kept, held_out) = hold_out(&all, HoldOut::Count(8), 1).unwrap();
+        assert_eq!((counts(&held_out), counts(&kept)), (vec![7, 1], vec![73, 3, 1]));
     }
 
     #[test]

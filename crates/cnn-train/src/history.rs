@@ -51,10 +51,16 @@ pub enum Ending {
 }
 
 impl History {
-    /// The epoch of highest validation accuracy, the first of several; `None` without validation.
+    /// The epoch of highest validation accuracy, of several the one of lowest validation loss, of several the first;
+    /// `None` without validation.
     pub fn best(&self) -> Option<&EpochRecord> {
-        let validated = self.epochs.iter().filter_map(|record| Some((record, record.validation?.accuracy)));
-        validated.reduce(|best, next| if next.1 > best.1 { next } else { best }).map(|(record, _)| record)
+        let validated = self.epochs.iter().filter_map(|record| Some((record, record.validation?)));
+        let better = |next: &Validation, best: &Validation| {
+            next.accuracy > best.accuracy || (next.accuracy == best.accuracy && next.loss < best.loss)
+        };
+        validated
+            .reduce(|best, next| if better(&next.1, &best.1) { next } else { best })
+            .map(|(record, _)| record)
     }
 
     /// The last finished epoch.
@@ -82,6 +88,13 @@ pub(crate) mod tests {
             seconds: 2.0,
             images_per_second: 100.0,
         }
+    }
+
+    #[test]
+    fn of_equally_accurate_epochs_the_one_of_lower_loss_is_the_best() {
+        let mut epochs: Vec<_> = (1..=3).map(|epoch| record(epoch, Some(0.75))).collect();
+        epochs[1].validation = Some(Validation { loss: 0.125, accuracy: 0.75 });
+        assert_eq!(History { epochs, ..History::default() }.best().unwrap().epoch, 2);
     }
 
     #[test]

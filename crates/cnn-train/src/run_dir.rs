@@ -17,7 +17,7 @@ use crate::checkpoint::CheckpointFolder;
 use crate::evaluate::Summary;
 use crate::files::write_atomically;
 use crate::metrics_log::MetricsLog;
-use crate::{Error, Result};
+use crate::{Error, Result, Validation};
 
 /// A folder that holds one run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,6 +49,10 @@ pub struct RunInfo {
 pub struct RunResult {
     /// The final evaluation on the test images, where there are any.
     pub test: Option<Summary>,
+    /// The epoch of highest validation accuracy, counted from 1, where there are validation images.
+    pub best_epoch: Option<usize>,
+    /// Loss and accuracy on the validation images after that epoch.
+    pub validation: Option<Validation>,
     /// Time spent training, without validation and the final evaluation.
     pub train_seconds: f64,
     /// Epochs trained.
@@ -201,6 +205,8 @@ mod tests {
         let test = Summary { images: 4, correct: 3, accuracy: 0.75, loss: 0.5 };
         let result = RunResult {
             test: Some(test),
+            best_epoch: None,
+            validation: None,
             train_seconds: 1.5,
             epochs: 2,
             seed: 3,

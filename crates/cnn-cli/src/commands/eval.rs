@@ -7,6 +7,7 @@ use cnn_train::evaluate;
 use super::{figures, set_threads, with_workers};
 use crate::cli::EvalArgs;
 use crate::failure::{Failure, Outcome};
+use crate::output::say;
 use crate::report::confusion;
 use crate::{model, source};
 
@@ -35,10 +36,10 @@ pub(crate) fn run(arguments: &EvalArgs) -> Outcome {
     let loader = Loader::new(images, Sequential, trained.preprocessing).batch_size(arguments.batch_size);
     let evaluation = evaluate(trained.network.as_ref(), &with_workers(loader))?;
     if arguments.json {
-        println!("{}", serde_json::to_string(&evaluation.summary())?);
+        say!("{}", serde_json::to_string(&evaluation.summary())?)?;
     } else {
-        println!("{split} accuracy {}", figures(&evaluation.summary()));
-        println!("\n{}", confusion::text(&evaluation.confusion, &trained.about.classes));
+        say!("{split} accuracy {}", figures(&evaluation.summary()))?;
+        say!("\n{}", confusion::text(&evaluation.confusion, &trained.about.classes))?;
     }
     Ok(())
 }

@@ -14,6 +14,7 @@ use super::set_threads;
 use crate::cli::{Format, PredictArgs};
 use crate::failure::{Failure, Outcome};
 use crate::model::{self, Trained};
+use crate::output::{self, say, tell};
 
 /// The answer for one image. Scripts depend on the names of the fields.
 #[derive(Debug, Serialize)]
@@ -39,14 +40,14 @@ pub(crate) fn run(arguments: &PredictArgs) -> Outcome {
             Ok(answer) => answers.push(answer),
             Err(failure) => {
                 failed = true;
-                eprintln!("error: {}", failure.message().unwrap_or_default());
+                tell!("error: {}", failure.message().unwrap_or_default());
             }
         }
     }
     match arguments.format {
-        Format::Json => println!("{}", serde_json::to_string_pretty(&answers)?),
-        Format::Csv => print!("{}", csv(&answers)),
-        Format::Table => print!("{}", table(&answers)),
+        Format::Json => say!("{}", serde_json::to_string_pretty(&answers)?)?,
+        Format::Csv => output::text(format_args!("{}", csv(&answers)))?,
+        Format::Table => output::text(format_args!("{}", table(&answers)))?,
     }
     if failed { Err(Failure::Told) } else { Ok(()) }
 }

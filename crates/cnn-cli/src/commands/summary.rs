@@ -13,6 +13,7 @@ use serde::Serialize;
 use crate::cli::SummaryArgs;
 use crate::failure::{Failure, Outcome};
 use crate::model;
+use crate::output::{self, say};
 use crate::report::confusion::group;
 
 /// More than any machine has: a batch that could take so many bytes is a slip of the hand, and below it no figure
@@ -53,9 +54,9 @@ pub(crate) fn run(arguments: &SummaryArgs) -> Outcome {
     let (network, shape) = network(arguments)?;
     let summary = summarise(network.as_ref(), shape, arguments.batch_size)?;
     if arguments.json {
-        println!("{}", serde_json::to_string_pretty(&summary)?);
+        say!("{}", serde_json::to_string_pretty(&summary)?)?;
     } else {
-        print!("{}", table(&summary, arguments.batch_size));
+        output::text(format_args!("{}", table(&summary, arguments.batch_size)))?;
     }
     Ok(())
 }

@@ -2,7 +2,8 @@
 //!
 //! Either `root/class/*`, or `root/train/class/*` with `val` (`valid`, `validation`) and `test` beside it.
 //! Every file is looked at when the folder is opened, so that damaged ones are listed at once and not met in the
-//! middle of a night. Files and folders whose name starts with a dot are left out; anything else must be a picture.
+//! middle of a night. Files and folders whose name starts with a dot are left out, and what
+//! systems leave behind (`Thumbs.db`, `desktop.ini`); anything else must be a picture.
 
 use std::fs;
 use std::num::NonZero;
@@ -202,13 +203,17 @@ fn is_picture_name(path: &Path) -> bool {
     ["png", "jpg", "jpeg"].iter().any(|known| extension.eq_ignore_ascii_case(known))
 }
 
-/// What a folder holds, sorted by name, without names that start with a dot.
+/// Files that Windows writes into folders of pictures by itself.
+const LEFT_BY_SYSTEMS: [&str; 2] = ["Thumbs.db", "desktop.ini"];
+
+/// What a folder holds, sorted by name, without names that start with a dot and what systems leave behind.
 fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
     let failed = |source| Error::io(folder, source);
     let mut paths = Vec::new();
     for entry in fs::read_dir(folder).map_err(failed)? {
         let entry = entry.map_err(failed)?;
-        if !entry.file_name().as_encoded_bytes().starts_with(b".") {
+        let name = entry.file_name();
+        if !name.as_encoded_bytes().starts_with(b".") && !LEFT_BY_SYSTEMS.iter().any(|&left| name == left) {
             paths.push(entry.path());
         }
     }

@@ -12,6 +12,7 @@ use serde_json::json;
 use super::Plan;
 use crate::commands::{EVALUATION_BATCH, counted, figures, with_workers};
 use crate::failure::{Failure, Outcome};
+use crate::output::say;
 use crate::report::{self, confusion};
 use crate::{clock, model};
 
@@ -29,6 +30,8 @@ pub(super) fn finish(plan: &Plan, network: &dyn Forward, history: &History) -> O
     let mut files = vec![plan.run.best(), report::write_curves(run, &history.epochs)?];
     let mut result = RunResult {
         test: None,
+        validation: history.best().and_then(|record| record.validation),
+        best_epoch: history.best().map(|record| record.epoch),
         train_seconds: history.train_seconds(),
         epochs: history.epochs.len(),
         seed: training.seed,
@@ -38,27 +41,26 @@ pub(super) fn finish(plan: &Plan, network: &dyn Forward, history: &History) -> O
     plan.run.write_result(&result)?;
 
     let time = clock::length(Duration::from_secs_f64(result.train_seconds));
-    println!("trained {} in {time}", counted(result.epochs, "epoch"));
-    if history.ending == Ending::Stopped {
-        println!("stopped before the end; the test images were not read");
-        tell(plan, &files);
-        return Err(Failure::Interrupted);
-    }
+    say!("trained {} in {time}", counted(result.epochs, "epoch"))?;
     if let Some(record) = history.best().filter(|record| record.validation.is_some()) {
         let accuracy = record.validation.map_or(0.0, |validation| validation.accuracy);
-        println!("validation accuracy {:.2} % (epoch {})", accuracy * 100.0, record.epoch);
+        say!("validation accuracy {:.2} % (epoch {})", accuracy * 100.0, record.epoch)?;
+    }
+    if history.ending == Ending::Stopped {
+        say!("stopped before the end; the test images were not read")?;
+        places(plan, &files)?;
+        return Err(Failure::Interrupted);
     }
     if let Some((name, evaluation, images)) = last_look(plan, network)? {
         if name == Split::Test {
             result.test = Some(evaluation.summary());
             plan.run.write_result(&result)?;
         }
-        println!("{name} accuracy {}", figures(&evaluation.summary()));
-        println!("\n{}\n", confusion::text(&evaluation.confusion, plan.classes.names()));
+        say!("{name} accuracy {}", figures(&evaluation.summary()))?;
+        say!("\n{}\n", confusion::text(&evaluation.confusion, plan.classes.names()))?;
         files.extend(report::write_evaluation(run, &evaluation, images.dataset(), plan.classes.names())?);
     }
-    tell(plan, &files);
-    Ok(())
+    places(plan, &files)
 }
 
 /// The evaluation that the run reports: of the test images, else of the validation images, else none.
@@ -70,7 +72,7 @@ fn last_look(plan: &Plan, network: &dyn Forward) -> Outcome<Option<(Split, Evalu
         let loader = with_workers(loader);
         return Ok(Some((Split::Test, evaluate(network, &loader)?, loader)));
     }
-    println!("no test images in {}: the run has no test figures", plan.location.folder().display());
+    say!("no test images in {}: the run has no test figures", plan.location.folder().display())?;
     match &plan.validation {
         Some(loader) => Ok(Some((Split::Validation, evaluate(network, loader)?, loader.clone()))),
         None => Ok(None),
@@ -78,14 +80,14 @@ fn last_look(plan: &Plan, network: &dyn Forward) -> Outcome<Option<(Split, Evalu
 }
 
 /// Where everything is, and what to do with it.
-fn tell(plan: &Plan, files: &[PathBuf]) {
-    println!("in {}:", plan.run.path().display());
+fn places(plan: &Plan, files: &[PathBuf]) -> Outcome {
+    say!("in {}:", plan.run.path().display())?;
     for file in files.iter().map(PathBuf::as_path).chain([Path::new("result.json"), Path::new("metrics.csv")])
     {
-        println!("  {}", file.strip_prefix(plan.run.path()).unwrap_or(file).display());
+        say!("  {}", file.strip_prefix(plan.run.path()).unwrap_or(file).display())?;
     }
     let program = std::env::args().next().unwrap_or_else(|| "cnn".into());
     let example = files.iter().find(|file| file.ends_with(report::EXAMPLE));
     let image = example.map_or_else(|| "IMAGE".to_string(), |file| file.display().to_string());
-    println!("next: {program} predict {} {image}", plan.run.best().display());
+    say!("next: {program} predict {} {image}", plan.run.best().display())
 }

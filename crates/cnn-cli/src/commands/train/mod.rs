@@ -19,6 +19,7 @@ use super::{EVALUATION_BATCH, counted, set_threads, with_workers};
 use crate::cli::TrainArgs;
 use crate::config::Config;
 use crate::failure::{Failure, Outcome};
+use crate::output::tell;
 use crate::progress::Progress;
 use crate::report::confusion::group;
 use crate::{clock, interrupt, source};
@@ -78,13 +79,25 @@ fn plan(mut config: Config, threads: usize, arguments: &TrainArgs) -> Outcome<(P
     let classes =
         classes.ok_or_else(|| Failure::failed(format!("{}: no classes", location.folder().display())))?;
 
+    if classes.len() < 2 {
+        return Err(Failure::failed(format!(
+            "{}: {} only, so there is nothing to tell apart; name the folder that holds one folder for each class",
+            location.folder().display(),
+            counted(classes.len(), "class"),
+        )));
+    }
+
     let (train, validation): (Box<dyn Dataset>, Option<Box<dyn Dataset>>) =
         if location.splits()?.contains(&Split::Validation) {
             let options = FolderOptions { classes: Some(classes.clone()), ..FolderOptions::default() };
             (Box::new(images), Some(Box::new(location.open(Split::Validation, &options)?.dataset)))
         } else if let Some(amount) = config.hold_out() {
             // The same images are held out whatever the seed, so that runs with several seeds can be compared.
-            let (kept, held_out) = cnn_data::hold_out(images, amount, 0)?;
+            let (kept, held_out) = cnn_data::hold_out(images, amount, 0).map_err(|error| {
+                Failure::failed(format!(
+                    "data.validation: {error}; a share fits any number, --set data.validation=0.1 say"
+                ))
+            })?;
             (Box::new(kept), Some(Box::new(held_out)))
         } else {
             (Box::new(images), None)
@@ -165,7 +178,7 @@ fn announce(plan: &Plan) {
         Some(validation) => format!("{} validation images", group(validation.dataset().len() as u64)),
         None => "no validation images".into(),
     };
-    eprintln!(
+    tell!(
         "{} on {}: {} training images, {held_out}, {} classes, {size}x{channels}, {}",
         plan.config.model.name,
         plan.location.name(),
@@ -173,5 +186,5 @@ fn announce(plan: &Plan) {
         plan.classes.len(),
         counted(plan.threads, "thread"),
     );
-    eprintln!("run folder: {}", plan.run.path().display());
+    tell!("run folder: {}", plan.run.path().display());
 }
