@@ -217,7 +217,19 @@ mod tests {
         let text = fs::read_to_string(run.path().join("result.json")).unwrap();
         let value: serde_json::Value = serde_json::from_str(&text).unwrap();
         let keys: Vec<_> = value.as_object().unwrap().keys().map(String::as_str).collect();
-        assert_eq!(keys, ["epochs", "seed", "test", "threads", "train_seconds", "weights_sha256"]);
+        assert_eq!(
+            keys,
+            [
+                "best_epoch",
+                "epochs",
+                "seed",
+                "test",
+                "threads",
+                "train_seconds",
+                "validation",
+                "weights_sha256"
+            ]
+        );
         assert_eq!(
             value["test"],
             serde_json::json!({"images": 4, "correct": 3, "accuracy": 0.75, "loss": 0.5})
