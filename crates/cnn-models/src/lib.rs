@@ -14,6 +14,7 @@ mod lenet5;
 mod mnist_cnn;
 mod model_file;
 mod registry;
+mod resnet;
 
 pub use about::{About, FORMAT_VERSION, Task};
 pub use arguments::Arguments;
@@ -23,3 +24,4 @@ pub use lenet5::LeNet5;
 pub use mnist_cnn::MnistCnn;
 pub use model_file::ModelFile;
 pub use registry::{ARCHITECTURES, Architecture, build, skeleton};
+pub use resnet::ResNet;

@@ -4,7 +4,7 @@ use cnn_layers::init::{Fans, Initializer, TorchDefault};
 use cnn_layers::{Forward, Key};
 use cnn_tensor::{DType, Tensor};
 
-use crate::{Arguments, DigitNet, Error, LeNet5, MnistCnn, Result};
+use crate::{Arguments, DigitNet, Error, LeNet5, MnistCnn, ResNet, Result};
 
 /// An architecture that can be built by name.
 #[derive(Debug, Clone, Copy)]
@@ -52,6 +52,16 @@ pub const ARCHITECTURES: &[Architecture] = &[
         name: "mnist-cnn",
         about: "the network of PyTorch's MNIST example, without dropout",
         build: |arguments, init, key| Ok(Box::new(MnistCnn::with_initializer(arguments, init, key)?)),
+    },
+    Architecture {
+        name: "resnet18-cifar",
+        about: "ResNet-18 for small images: it begins at full size, with a 3x3 convolution",
+        build: |arguments, init, key| Ok(Box::new(ResNet::resnet18_cifar(arguments, init, key)?)),
+    },
+    Architecture {
+        name: "resnet20",
+        about: "the residual network of 20 layers for CIFAR-10, with projection shortcuts",
+        build: |arguments, init, key| Ok(Box::new(ResNet::resnet20(arguments, init, key)?)),
     },
 ];
 
@@ -108,12 +118,12 @@ mod tests {
     #[test]
     fn an_unknown_name_lists_the_known_ones_and_suggests_only_what_is_close() {
         for (name, suggestion) in
-            [("LeNet-5", Some("lenet5")), ("mnistcnn", Some("mnist-cnn")), ("resnet50", None)]
+            [("LeNet-5", Some("lenet5")), ("mnistcnn", Some("mnist-cnn")), ("densenet121", None)]
         {
             match build(name, &Arguments::MNIST, Key::new(0)).err().unwrap() {
                 Error::UnknownModel { suggestion: met, known, .. } => {
                     assert_eq!(met, suggestion, "{name}");
-                    assert_eq!(known, "digit-net, lenet5, mnist-cnn");
+                    assert_eq!(known, "digit-net, lenet5, mnist-cnn, resnet18-cifar, resnet20");
                 }
                 other => panic!("{other}"),
             }

@@ -1,21 +1,30 @@
 //! The architectures: sizes, keys, shapes, and how they refuse what they cannot be.
 
-use cnn_layers::{Ctx, Forward, Key, StateDict, named_parameters, parameter_count};
+use cnn_layers::{
+    Ctx, Forward, Key, Mode, StateDict, fold_statistics, for_each_parameter_mut, named_parameters,
+    parameter_count,
+};
 use cnn_models::{ARCHITECTURES, Architecture, Arguments, Error, build, skeleton};
+use cnn_tensor::ops::update::{Sgd, Velocity, sgd};
 use cnn_tensor::{DType, Tensor};
 
 const MNIST: Arguments = Arguments::MNIST;
+const CIFAR: Arguments = Arguments { channels: 3, classes: 10, height: 32, width: 32 };
 
 fn network(name: &str, arguments: &Arguments) -> Box<dyn Forward> {
     build(name, arguments, Key::new(1)).unwrap()
 }
 
-fn logits(network: &dyn Forward, arguments: &Arguments, images: usize) -> Tensor {
+fn images(arguments: &Arguments, images: usize) -> Tensor {
     let Arguments { channels, height, width, .. } = *arguments;
     let key = Key::new(5);
     let pixels: Vec<f32> = (0..images * height * width * channels).map(|i| key.uniform(i as u64)).collect();
+    Tensor::from_slice(&[images, height, width, channels], &pixels).unwrap()
+}
+
+fn logits(network: &dyn Forward, arguments: &Arguments, count: usize) -> Tensor {
     let mut cx = Ctx::inference();
-    let x = cx.input(Tensor::from_slice(&[images, height, width, channels], &pixels).unwrap());
+    let x = cx.input(images(arguments, count));
     network.call(x, &mut cx).unwrap().into_value()
 }
 
@@ -26,6 +35,21 @@ fn parameters_are_as_many_as_the_papers_and_pytorch_count() {
     assert_eq!(parameter_count(&*network("mnist-cnn", &MNIST)), 1_199_882);
     // Kernels 9 * (1*32 + 32*32 + 32*64 + 64*64 + 64*128), scales and shifts 2 * 320, dense 128 * 10 + 10.
     assert_eq!(parameter_count(&*network("digit-net", &MNIST)), 185_120 + 640 + 1_290);
+    // Each stage: kernels, projection, scales and shifts.
+    let first = 9 * 3 * 16 + 2 * 16;
+    let stage1 = 6 * 9 * 16 * 16 + 6 * 2 * 16;
+    let stage2 = 9 * 16 * 32 + 5 * 9 * 32 * 32 + 16 * 32 + 7 * 2 * 32;
+    let stage3 = 9 * 32 * 64 + 5 * 9 * 64 * 64 + 32 * 64 + 7 * 2 * 64;
+    let resnet20 = first + stage1 + stage2 + stage3 + 64 * 10 + 10;
+    assert_eq!(resnet20, 272_474);
+    assert_eq!(parameter_count(&*network("resnet20", &CIFAR)), resnet20);
+    let widening =
+        |width: usize| 9 * (width / 2 * width + 3 * width * width) + width / 2 * width + 5 * 2 * width;
+    let first = 9 * 3 * 64 + 2 * 64;
+    let stage1 = 4 * 9 * 64 * 64 + 4 * 2 * 64;
+    let resnet18 = first + stage1 + widening(128) + widening(256) + widening(512) + 512 * 10 + 10;
+    assert_eq!(resnet18, 11_173_962);
+    assert_eq!(parameter_count(&*network("resnet18-cifar", &CIFAR)), resnet18);
 }
 
 #[test]
@@ -51,6 +75,82 @@ fn keys_are_pytorchs() {
             "block1.conv.weight",
         ]
     );
+}
+
+#[test]
+fn keys_of_residual_networks_are_torchvisions() {
+    let norm = |name: String| {
+        ["weight", "bias", "running_mean", "running_var", "num_batches_tracked"]
+            .map(|part| format!("{name}.{part}"))
+    };
+    for (name, blocks) in [("resnet20", &[3, 3, 3][..]), ("resnet18-cifar", &[2, 2, 2, 2])] {
+        let mut expected = vec!["conv1.weight".to_owned(), "fc.weight".to_owned(), "fc.bias".to_owned()];
+        expected.extend(norm("bn1".to_owned()));
+        for (stage, &blocks) in blocks.iter().enumerate() {
+            for block in (0..blocks).map(|block| format!("layer{}.{block}", stage + 1)) {
+                expected.extend([format!("{block}.conv1.weight"), format!("{block}.conv2.weight")]);
+                expected.extend(norm(format!("{block}.bn1")));
+                expected.extend(norm(format!("{block}.bn2")));
+                if stage > 0 && block.ends_with(".0") {
+                    expected.push(format!("{block}.downsample.0.weight"));
+                    expected.extend(norm(format!("{block}.downsample.1")));
+                }
+            }
+        }
+        expected.sort();
+        let dict = StateDict::of(&*network(name, &CIFAR)).unwrap();
+        let mut met: Vec<_> = dict.iter().map(|(key, _)| key.to_owned()).collect();
+        met.sort();
+        assert_eq!(met, expected, "{name}");
+    }
+}
+
+#[test]
+fn each_stage_of_a_residual_network_but_the_first_halves_the_image() {
+    for (name, stages, multiply_adds) in [
+        ("resnet20", &[[32, 16], [16, 32], [8, 64]][..], 40_813_184),
+        ("resnet18-cifar", &[[32, 64], [16, 128], [8, 256], [4, 512]], 555_422_720),
+    ] {
+        let network = skeleton(name, &CIFAR).unwrap();
+        let mut cx = Ctx::trace(Mode::Train);
+        let x = cx.input(Tensor::shape_only(&[2, 32, 32, 3], DType::F32).unwrap());
+        let logits = network.call(x, &mut cx).unwrap();
+        let graph = cx.graph(&[&logits]).unwrap();
+        for (stage, &[side, width]) in stages.iter().enumerate() {
+            let of_stage = |path: &str| path.starts_with(&format!("layer{}.", stage + 1));
+            let nodes = graph.operations().map(|(node, _)| node).filter(|node| of_stage(&node.path));
+            let shapes: Vec<_> = nodes.map(|node| node.output.shape).collect();
+            assert!(shapes.len() >= 8, "{name}: stage {stage}");
+            assert!(shapes.iter().all(|&shape| shape == [2, side, side, width]), "{name}: {shapes:?}");
+        }
+        assert_eq!(graph.multiply_adds(), 2 * multiply_adds, "{name}");
+    }
+}
+
+#[test]
+fn steps_of_training_on_one_batch_lower_its_loss() {
+    for name in ["resnet20", "resnet18-cifar"] {
+        let arguments = Arguments { height: 8, width: 8, ..CIFAR };
+        let mut network = network(name, &arguments);
+        let images = images(&arguments, 4);
+        let labels = Tensor::from_slice(&[4], &[0i64, 1, 2, 3]).unwrap();
+        let mut losses = Vec::new();
+        for step in 0..4 {
+            let mut cx = Ctx::training(Key::new(step));
+            let x = cx.input(images.clone());
+            let loss = network.call(x, &mut cx).unwrap().cross_entropy(&labels, 0.0).unwrap();
+            losses.push(loss.value().item().unwrap());
+            let mut step = cx.backward(loss).unwrap();
+            for_each_parameter_mut(&mut *network, |path, parameter| {
+                let gradient = step.gradients.take(parameter.id());
+                let gradient = gradient.unwrap_or_else(|| panic!("{name}: {path} has no gradient"));
+                let options = Sgd { lr: 0.01, ..Sgd::default() };
+                sgd(parameter.value_mut(), &gradient, Velocity::Absent, &options).unwrap();
+            });
+            fold_statistics(&mut *network, &step.statistics).unwrap();
+        }
+        assert!(losses.is_sorted_by(|before, after| after < before), "{name}: {losses:?}");
+    }
 }
 
 #[test]
@@ -93,7 +193,7 @@ fn the_same_key_gives_the_same_weights_and_every_layer_its_own() {
         let network = network(name, &MNIST);
         let mut starts: Vec<u32> = named_parameters(&*network)
             .iter()
-            .filter(|(key, _)| !key.contains("bn"))
+            .filter(|(key, _)| !key.contains("bn") && !key.contains("downsample.1"))
             .map(|(_, parameter)| parameter.value().as_slice::<f32>().unwrap()[0].to_bits())
             .collect();
         let parameters = starts.len();
@@ -125,6 +225,7 @@ fn arguments_that_leave_nothing_are_refused_by_name() {
     assert_eq!(refused("lenet5", Arguments { height: 11, ..MNIST }), "height");
     assert_eq!(refused("mnist-cnn", Arguments { width: 5, ..MNIST }), "width");
     assert_eq!(refused("digit-net", Arguments { width: 6, ..MNIST }), "width");
+    assert_eq!(refused("resnet20", Arguments { width: 0, ..MNIST }), "width");
     for Architecture { name, .. } in ARCHITECTURES {
         assert_eq!(refused(name, Arguments { channels: 0, ..MNIST }), "channels");
         assert_eq!(refused(name, Arguments { classes: 0, ..MNIST }), "classes");
@@ -132,7 +233,9 @@ fn arguments_that_leave_nothing_are_refused_by_name() {
         assert_eq!(refused(name, Arguments { height: usize::MAX, ..MNIST }), "height");
     }
     // The smallest that each takes.
-    for (name, side) in [("lenet5", 12), ("mnist-cnn", 6), ("digit-net", 7)] {
+    for (name, side) in
+        [("lenet5", 12), ("mnist-cnn", 6), ("digit-net", 7), ("resnet20", 1), ("resnet18-cifar", 1)]
+    {
         let arguments = Arguments { height: side, width: side, ..MNIST };
         assert_eq!(logits(&*network(name, &arguments), &arguments, 1).shape(), [1, 10], "{name}");
     }

@@ -8,6 +8,7 @@
 mod dtype;
 mod error;
 mod gemm;
+pub mod limits;
 pub mod ops;
 pub mod parallel;
 pub mod pool;

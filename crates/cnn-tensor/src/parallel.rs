@@ -3,17 +3,29 @@
 //! What a piece is may depend on geometry only, never on the number of threads, so that the same pieces give
 //! the same bits whoever computes them. There is one level of parallelism: a region inside a region runs on
 //! the thread that it is in.
-//! Hands out items under a lock rather than pointers under a promise, so this module needs no `unsafe`.
+//!
+//! A region is a queue of items under a lock, which the caller and its helpers empty together. Pieces are small, so
+//! a helper that comes late, or not at all because another program has its processor, holds up the region by the
+//! one piece that it has in hand. Whether it comes is never waited for: [`gate`] says how a region ends, [`helpers`]
+//! how its threads wait for the next.
+//!
+//! Rayon provides the threads and no more. Its scopes wait for each job that they have started, also for one that a
+//! sleeping thread has yet to begin, which costs more than most layers of a small network take to compute.
 
 use std::cell::{Cell, RefCell};
 use std::env::VarError;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError, RwLock};
 
-use rayon::{ThreadPool, ThreadPoolBuilder};
+mod gate;
+mod helpers;
+
+use gate::Begin;
+use helpers::Helpers;
 
 use crate::{Error, Result};
 
-/// Work under this many operations (or bytes moved) is not worth waking a thread for.
+/// Work under this many operations (or numbers moved) stays on one thread: about a microsecond, which is what two
+/// threads that are awake take to begin and end together. Helpers that sleep are another matter: [`helpers`] knows.
 const SMALL: usize = 1 << 16;
 
 /// Most threads that may be asked for.
@@ -22,6 +34,7 @@ const MOST_THREADS: usize = 1024;
 thread_local! {
     static OVERRIDE: RefCell<Option<Team>> = const { RefCell::new(None) };
     static INSIDE: Cell<bool> = const { Cell::new(false) };
+    static BEGIN: Cell<Begin> = const { Cell::new(Begin::AtOnce) };
     static SPLITS: Cell<usize> = const { Cell::new(0) };
 }
 
@@ -40,7 +53,7 @@ static TEAM: LazyLock<RwLock<Result<Team>>> = LazyLock::new(|| {
 #[derive(Clone)]
 struct Team {
     threads: usize,
-    helpers: Option<Arc<ThreadPool>>,
+    helpers: Option<Arc<Helpers>>,
 }
 
 /// Number of threads that compute: `CNN_THREADS`, else one for each processor (at most 1024), until
@@ -80,13 +93,27 @@ pub fn with_threads<R>(threads: usize, work: impl FnOnce() -> R) -> Result<R> {
     Ok(work())
 }
 
-/// How many regions started from this thread were shared with other threads. Tests of equal bits assert that it grew.
+/// How many regions started from this thread were open to other threads. Tests of equal bits assert that it grew.
 pub fn splits() -> usize {
     SPLITS.get()
 }
 
+/// Runs `work` so that each of its regions begins when a helper has come: tests see items on several threads,
+/// however small they are.
+pub(crate) fn with_patience<R>(work: impl FnOnce() -> R) -> R {
+    struct Restore(Begin);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            BEGIN.set(self.0);
+        }
+    }
+    let _restore = Restore(BEGIN.replace(Begin::WithHelper));
+    work()
+}
+
 /// Calls `work` once for each item, on several threads where `cost` (operations or bytes, all items together)
-/// is worth it. Items must be independent of each other: which thread takes which is not fixed.
+/// is worth it. Items must be independent of each other: which thread takes which is not fixed. A panic of `work`
+/// reaches the caller when no thread works any more.
 pub(crate) fn for_each<I>(items: I, cost: usize, work: impl Fn(I::Item) + Sync) -> Result<()>
 where
     I: ExactSizeIterator + Send,
@@ -113,12 +140,7 @@ where
             }
         }
     };
-    helpers.in_place_scope(|scope| {
-        for _ in 0..extra {
-            scope.spawn(|_| drain());
-        }
-        drain();
-    });
+    helpers.share(extra, cost, BEGIN.get(), &drain);
     Ok(())
 }
 
@@ -159,15 +181,12 @@ fn team(threads: usize) -> Result<Team> {
     }
     let helpers = match threads {
         1 => None,
-        _ => Some(Arc::new(
-            ThreadPoolBuilder::new()
-                .num_threads(threads - 1)
-                .thread_name(|index| format!("cnn-{}", index + 1))
-                .build()
-                .map_err(|error| {
-                    Error::argument("parallel", "threads", format!("{threads} ({error})"), EXPECTED)
-                })?,
-        )),
+        _ => {
+            let helpers = Helpers::start(threads - 1);
+            Some(Arc::new(helpers.map_err(|error| {
+                Error::argument("parallel", "threads", format!("{threads} ({error})"), EXPECTED)
+            })?))
+        }
     };
     let team = Team { threads, helpers };
     if ready.len() == MOST_READY {
@@ -211,6 +230,34 @@ mod tests {
             .unwrap();
             assert!(hits.iter().all(|&h| h == 1));
             assert_eq!(splits() > before, threads > 1);
+        }
+    }
+
+    #[test]
+    fn items_are_worked_on_by_several_threads_at_once() {
+        let together = std::sync::Barrier::new(3);
+        let region = || for_each(0..3, SMALL, |_| drop(together.wait()));
+        with_threads(3, || with_patience(region)).unwrap().unwrap();
+    }
+
+    #[test]
+    fn a_panic_in_an_item_reaches_the_caller_and_the_next_region_is_whole() {
+        use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+        for threads in [1, 2, 3] {
+            for bad in [0, 5, 9] {
+                let work = |item| {
+                    if item == bad {
+                        resume_unwind(Box::new("bad item"));
+                    }
+                };
+                let region = || with_threads(threads, || with_patience(|| for_each(0..10, SMALL, work)));
+                let payload = catch_unwind(AssertUnwindSafe(region)).unwrap_err();
+                assert_eq!(payload.downcast_ref(), Some(&"bad item"));
+                let whole = std::sync::atomic::AtomicUsize::new(0);
+                let count = |_| _ = whole.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                with_threads(threads, || for_each(0..10, SMALL, count)).unwrap().unwrap();
+                assert_eq!(whole.into_inner(), 10);
+            }
         }
     }
 

@@ -64,7 +64,7 @@ pub fn on_each_level(mut work: impl FnMut(Level)) {
 /// # Panics
 /// Where bits differ or nothing was shared.
 pub fn assert_threads_change_nothing(what: &str, work: impl Fn() -> Vec<Tensor>) {
-    let run = |threads| match parallel::with_threads(threads, &work) {
+    let run = |threads| match parallel::with_threads(threads, || parallel::with_patience(&work)) {
         Ok(tensors) => tensors,
         Err(error) => panic!("{what}: {error}"),
     };

@@ -12,11 +12,30 @@
 //! Both are safe to call: tables are checked when they are built, slices when a block starts.
 //! The accumulation order of each output number is fixed by the sizes of its own sum, never by tiling.
 
+/// Repeats a body for each of the first `$rows` rows, at most fourteen, with the row as a constant.
+macro_rules! each_row {
+    ($rows:expr, $row:ident, $body:block) => {
+        each_row!(@ $rows, $row, $body, 0 1 2 3 4 5 6 7 8 9 10 11 12 13)
+    };
+    (@ $rows:expr, $row:ident, $body:block, $($index:literal)+) => {
+        $(if $index < $rows {
+            const $row: usize = $index;
+            $body
+        })+
+    };
+}
+
+pub(crate) mod dots;
 pub(crate) mod outer;
+pub(crate) mod patches;
 mod pack;
+pub(crate) mod product;
 pub(crate) mod rows;
 
-pub(crate) use pack::{PackedColumns, pack};
+pub(crate) mod target;
+pub(crate) mod vector;
+
+pub(crate) use pack::{CopyLines, PackPanels, PackedColumns, pack};
 
 use crate::simd::{Isa, Kernel, Level};
 

@@ -215,19 +215,6 @@ impl RowBlock<'_> {
     }
 }
 
-/// Repeats a body for each of the first `$rows` rows, at most fourteen, with the row as a constant.
-macro_rules! each_row {
-    ($rows:expr, $row:ident, $body:block) => {
-        each_row!(@ $rows, $row, $body, 0 1 2 3 4 5 6 7 8 9 10 11 12 13)
-    };
-    (@ $rows:expr, $row:ident, $body:block, $($index:literal)+) => {
-        $(if $index < $rows {
-            const $row: usize = $index;
-            $body
-        })+
-    };
-}
-
 /// Chooses the smallest compiled number of rows that holds the tile's.
 ///
 /// # Safety

@@ -7,12 +7,16 @@
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 mod portable;
 
 #[cfg(target_arch = "x86_64")]
 pub(crate) use avx2::Avx2;
 #[cfg(target_arch = "x86_64")]
 pub(crate) use avx512::Avx512;
+#[cfg(target_arch = "aarch64")]
+pub(crate) use neon::Neon;
 pub(crate) use portable::Portable;
 
 /// A computation that is compiled once for each instruction set. Mark `run`, and what it calls, `#[inline(always)]`.
@@ -94,6 +98,72 @@ pub(crate) unsafe trait Isa: Copy + Send + Sync + 'static {
     /// 2 to the power of a whole number from -126 to 127 given as a float.
     fn exp2_whole(self, a: Self::F32) -> Self::F32;
 
+    /// Asks for the numbers around an address, which need not be readable, to be brought to the second-level cache.
+    #[inline(always)]
+    fn prefetch(self, _pointer: *const f32) {}
+
+    /// Transposes a block of `LANES` rows and columns: writes number `(r, c)` of the source to `(c, r)` of the target.
+    ///
+    /// # Safety
+    /// `LANES` numbers can be read from each of `LANES` rows, which begin `source_pitch` apart, and as many can be
+    /// written `target_pitch` apart. Source and target do not overlap.
+    #[inline(always)]
+    unsafe fn transpose_at(
+        self,
+        source: *const f32,
+        source_pitch: usize,
+        target: *mut f32,
+        target_pitch: usize,
+    ) {
+        for row in 0..Self::LANES {
+            for column in 0..Self::LANES {
+                // SAFETY: number `column` of row `row` is among those that the caller made readable.
+                let value = unsafe { *source.wrapping_add(row * source_pitch + column) };
+                // SAFETY: number `row` of row `column` is among those that the caller made writable.
+                unsafe { *target.wrapping_add(column * target_pitch + row) = value };
+            }
+        }
+    }
+
+    /// `a > b`, or `a` is NaN, `? yes : no` in each lane, where `b` is not NaN.
+    #[inline(always)]
+    fn select_above(self, a: Self::F32, b: Self::F32, yes: Self::F32, no: Self::F32) -> Self::F32 {
+        self.select_number(a, self.select_gt(a, b, yes, no), yes)
+    }
+
+    /// `a == b ? yes : no` in each lane, where neither is NaN.
+    #[inline(always)]
+    fn select_equal(self, a: Self::F32, b: Self::F32, yes: Self::F32, no: Self::F32) -> Self::F32 {
+        self.select_gt(a, b, no, self.select_gt(b, a, no, yes))
+    }
+
+    /// Up to `LANES` bytes of a slice as numbers, zeros after them.
+    #[inline(always)]
+    fn load_bytes(self, source: &[u8]) -> Self::F32 {
+        let mut numbers = [0.0f32; 16];
+        for (number, &byte) in numbers.iter_mut().zip(&source[..source.len().min(Self::LANES)]) {
+            *number = f32::from(byte);
+        }
+        self.load(&numbers)
+    }
+
+    /// Writes whole numbers from 0 to 255 as bytes, as many as the slice holds, at most `LANES`.
+    #[inline(always)]
+    fn store_bytes(self, value: Self::F32, target: &mut [u8]) {
+        // Added to 2^23, the number is what the lowest bits hold: no conversion has to look after NaN and overflow.
+        const TWO_TO_23: f32 = 8_388_608.0;
+        let mut numbers = [0.0f32; 16];
+        self.store(self.add(value, self.splat(TWO_TO_23)), &mut numbers);
+        let mut bytes = [0; 16];
+        for lane in 0..Self::LANES {
+            bytes[lane] = numbers[lane].to_bits() as u8;
+        }
+        match target.len() >= Self::LANES {
+            true => target[..Self::LANES].copy_from_slice(&bytes[..Self::LANES]),
+            false => target.iter_mut().zip(bytes).for_each(|(target, byte)| *target = byte),
+        }
+    }
+
     /// The first `LANES` numbers of a slice; panics where it is shorter.
     #[inline(always)]
     fn load(self, source: &[f32]) -> Self::F32 {
@@ -155,8 +225,13 @@ pub(crate) unsafe trait Isa: Copy + Send + Sync + 'static {
     }
 }
 
-/// Defines a token from one list of features: its detector and its entrance cannot disagree.
+#[cfg(target_arch = "aarch64")]
+use std::arch::is_aarch64_feature_detected as detected;
 #[cfg(target_arch = "x86_64")]
+use std::arch::is_x86_feature_detected as detected;
+
+/// Defines a token from one list of features: its detector and its entrance cannot disagree.
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 macro_rules! token {
     ($(#[$doc:meta])* $name:ident, $enabled:literal, $($feature:tt),+) => {
         $(#[$doc])*
@@ -166,7 +241,7 @@ macro_rules! token {
         impl $name {
             /// The token, where this processor has the instructions.
             pub(crate) fn detect() -> Option<Self> {
-                (true $(&& is_x86_feature_detected!($feature))+).then_some(Self(()))
+                (true $(&& $crate::simd::isa::detected!($feature))+).then_some(Self(()))
             }
 
             #[target_feature(enable = $enabled)]
@@ -176,5 +251,5 @@ macro_rules! token {
         }
     };
 }
-#[cfg(target_arch = "x86_64")]
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 use token;

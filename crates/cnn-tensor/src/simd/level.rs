@@ -4,6 +4,8 @@ use std::cell::Cell;
 use std::fmt;
 use std::sync::LazyLock;
 
+#[cfg(target_arch = "aarch64")]
+use super::isa::Neon;
 #[cfg(target_arch = "x86_64")]
 use super::isa::{Avx2, Avx512};
 use super::isa::{Isa, Kernel, Portable};
@@ -20,6 +22,8 @@ enum Token {
     Avx2(Avx2),
     #[cfg(target_arch = "x86_64")]
     Avx512(Avx512),
+    #[cfg(target_arch = "aarch64")]
+    Neon(Neon),
 }
 
 thread_local! {
@@ -40,6 +44,8 @@ impl Level {
             levels.extend(Avx512::detect().map(|token| Level(Token::Avx512(token))));
             levels.extend(Avx2::detect().map(|token| Level(Token::Avx2(token))));
         }
+        #[cfg(target_arch = "aarch64")]
+        levels.extend(Neon::detect().map(|token| Level(Token::Neon(token))));
         levels.push(Level(Token::Portable(Portable)));
         levels
     }
@@ -52,6 +58,8 @@ impl Level {
             Token::Avx2(_) => Avx2::NAME,
             #[cfg(target_arch = "x86_64")]
             Token::Avx512(_) => Avx512::NAME,
+            #[cfg(target_arch = "aarch64")]
+            Token::Neon(_) => Neon::NAME,
         }
     }
 
@@ -80,6 +88,8 @@ impl Level {
             Token::Avx2(token) => token.enter(kernel),
             #[cfg(target_arch = "x86_64")]
             Token::Avx512(token) => token.enter(kernel),
+            #[cfg(target_arch = "aarch64")]
+            Token::Neon(token) => token.enter(kernel),
         }
     }
 }

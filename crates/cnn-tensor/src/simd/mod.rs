@@ -9,6 +9,8 @@
 pub(crate) mod isa;
 mod level;
 mod slice;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use isa::{Isa, Kernel};
 pub use level::{Level, active, with_level};

@@ -1,9 +1,9 @@
 //! Forward convolution and input gradient as one implicit matrix product over rows of pixels.
 //!
 //! Both sum, for each output pixel, over taps: the pixel under the tap, times the tap's matrix of channels. They
-//! differ in which taps reach which pixels ([`Taps`]) and in how the weights are read. The gradient of a strided
-//! convolution falls into phases: the input pixels of one phase (row and column modulo the stride) see the same
-//! taps, so each phase is a convolution of stride one with some of the taps.
+//! differ in which taps reach which pixels ([`Side`]) and in how the weights are read ([`Direction`]). The gradient of
+//! a strided convolution falls into phases: the input pixels of one phase (row and column modulo the stride) see the
+//! same taps, so each phase is a convolution of stride one with some of the taps.
 //! Where an image has few channels, it is copied once with its padding, so that the taps of one kernel row become
 //! one contiguous segment.
 
@@ -11,8 +11,8 @@ use std::ops::Range;
 
 use super::Geometry;
 use super::padding::pad;
-use crate::gemm::rows::{Panels, RowBlock, RowTable, RowTableSize, Rows, Start};
-use crate::gemm::{PackedColumns, Tile, pack};
+use crate::gemm::patches::{Axis, Panel, PatchBlock, Placement};
+use crate::gemm::{PackPanels, Tile};
 use crate::ops::activation::Activation;
 use crate::ops::window::Window;
 use crate::simd::{self, Level};
@@ -22,12 +22,15 @@ use crate::{DType, Result, Tensor, parallel};
 /// segment, are then long enough to amortise the look-up of where they start.
 const FEW_CHANNELS: usize = 16;
 
-/// Numbers of input that the tiles of one piece of work read, so that they stay in the second-level cache while
-/// the panels of the weights pass over them.
-const PIECE: usize = 1 << 16;
+/// Numbers of input under one piece of work, so that they stay in the second-level cache, beside a panel of the
+/// weights, while the panels pass over them.
+const PIECE: usize = 1 << 15;
 
-/// Fewest tiles in a piece of work, so that each panel is used often enough.
+/// Fewest register tiles in a piece of work, so that each panel is used often enough.
 const PIECE_TILES: usize = 4;
+
+/// Pieces that the work is cut into where it is large enough: they share evenly between several threads.
+const PIECES: usize = 32;
 
 /// See [`super::forward`].
 pub(super) fn forward(
@@ -38,34 +41,19 @@ pub(super) fn forward(
     activation: Activation,
     target: &mut [f32],
 ) -> Result<()> {
-    let taps = |window: &Window| {
-        (0..window.kernel).map(|tap| (tap, signed(tap * window.dilation) - signed(window.before))).collect()
-    };
-    let axis = |window: &Window, outputs| Taps {
-        taps: taps(window),
-        stride: window.stride,
-        outputs,
-        step: 1,
-        first: 0,
-    };
     let convolution = Convolution {
         batch: geometry.batch,
         groups: geometry.groups,
         input: [geometry.in_h, geometry.in_w, geometry.in_c],
         output: [geometry.out_h, geometry.out_w, geometry.out_c],
+        direction: Direction::Forward,
         kernel_w: geometry.horizontal.kernel,
-        weights: WeightOrder {
-            tap: geometry.group_in_c() * geometry.out_c,
-            group: geometry.group_out_c(),
-            reduced: geometry.out_c,
-            column: 1,
-        },
     };
     let phase = Phase {
-        vertical: axis(&geometry.vertical, geometry.out_h),
-        horizontal: axis(&geometry.horizontal, geometry.out_w),
+        vertical: Side::of_outputs(&geometry.vertical, geometry.out_h),
+        horizontal: Side::of_outputs(&geometry.horizontal, geometry.out_w),
     };
-    convolution.run(&[phase], x, weight, Finish { bias, activation }, target)
+    convolution.run(vec![phase], x, weight, Finish { bias, activation }, target)
 }
 
 /// See [`super::grad_input`].
@@ -80,17 +68,12 @@ pub(super) fn grad_input(
         groups: geometry.groups,
         input: [geometry.out_h, geometry.out_w, geometry.out_c],
         output: [geometry.in_h, geometry.in_w, geometry.in_c],
+        direction: Direction::Input,
         kernel_w: geometry.horizontal.kernel,
-        weights: WeightOrder {
-            tap: geometry.group_in_c() * geometry.out_c,
-            group: geometry.group_out_c(),
-            reduced: 1,
-            column: geometry.out_c,
-        },
     };
-    let rows = phases(&geometry.vertical, geometry.in_h);
-    let columns = phases(&geometry.horizontal, geometry.in_w);
-    let phases: Vec<Phase> = rows
+    let rows = Side::of_inputs(&geometry.vertical, geometry.in_h);
+    let columns = Side::of_inputs(&geometry.horizontal, geometry.in_w);
+    let phases = rows
         .iter()
         .flat_map(|vertical| {
             columns
@@ -98,13 +81,13 @@ pub(super) fn grad_input(
                 .map(|horizontal| Phase { vertical: vertical.clone(), horizontal: horizontal.clone() })
         })
         .collect();
-    convolution.run(&phases, grad, weight, Finish { bias: None, activation: Activation::Identity }, target)
+    convolution.run(phases, grad, weight, Finish { bias: None, activation: Activation::Identity }, target)
 }
 
-/// The taps that reach the elements of one axis: element `first + j * step` of the output sums, over the taps, the
-/// input's element `j * stride + shift`.
+/// The taps that reach the elements of one side of an image: element `first + j * step` of the output sums, over the
+/// taps, the input's element `j * stride + shift`.
 #[derive(Clone)]
-struct Taps {
+struct Side {
     /// Index of the tap in the kernel, and its shift, shifts ascending.
     taps: Vec<(usize, isize)>,
     stride: usize,
@@ -113,69 +96,63 @@ struct Taps {
     first: usize,
 }
 
-impl Taps {
-    fn position(&self, output: usize, tap: usize) -> isize {
-        signed(output * self.stride) + self.taps[tap].1
+impl Side {
+    /// The one phase of a forward convolution.
+    fn of_outputs(window: &Window, outputs: usize) -> Self {
+        let shift = |tap: usize| signed(tap * window.dilation) - signed(window.before);
+        let taps = (0..window.kernel).map(|tap| (tap, shift(tap))).collect();
+        Self { taps, stride: window.stride, outputs, step: 1, first: 0 }
     }
 
-    /// The position in an axis of `size` elements, `None` in the padding.
-    fn inside(&self, output: usize, tap: usize, size: usize) -> Option<usize> {
-        usize::try_from(self.position(output, tap)).ok().filter(|&at| at < size)
+    /// For each residue of the input's index modulo the stride: the taps whose gradient reaches it.
+    fn of_inputs(window: &Window, inputs: usize) -> Vec<Self> {
+        let stride = signed(window.stride);
+        (0..window.stride.min(inputs))
+            .map(|first| {
+                // Output o reaches input o * stride - before + tap * dilation.
+                let reach = |tap: usize| signed(first + window.before) - signed(tap * window.dilation);
+                let mut taps: Vec<_> = (0..window.kernel)
+                    .filter(|&tap| reach(tap).rem_euclid(stride) == 0)
+                    .map(|tap| (tap, reach(tap).div_euclid(stride)))
+                    .collect();
+                taps.reverse();
+                let outputs = (inputs - first).div_ceil(window.stride);
+                Self { taps, stride: 1, outputs, step: window.stride, first }
+            })
+            .collect()
     }
 
-    /// Elements to add before and after an axis of `size` elements so that every tap of every output is inside.
+    /// Elements to add before and after a side of `size` elements so that every tap of every output is inside.
     fn padding(&self, size: usize) -> Range<usize> {
-        let (Some(last_output), Some(last_tap)) =
-            (self.outputs.checked_sub(1), self.taps.len().checked_sub(1))
-        else {
-            return 0..0;
-        };
-        let before = usize::try_from(-self.position(0, 0)).unwrap_or(0);
-        let after = usize::try_from(self.position(last_output, last_tap) + 1 - signed(size)).unwrap_or(0);
-        before..after
+        let (Some(first), Some(last)) = (self.taps.first(), self.taps.last()) else { return 0..0 };
+        let end = signed((self.outputs - 1) * self.stride) + last.1 + 1;
+        usize::try_from(-first.1).unwrap_or(0)..usize::try_from(end - signed(size)).unwrap_or(0)
     }
 
     /// Whether neighbouring taps read neighbouring elements.
     fn is_contiguous(&self) -> bool {
         self.taps.windows(2).all(|pair| pair[1].1 == pair[0].1 + 1)
     }
-}
 
-/// For each residue of the input's index modulo the stride: the taps whose gradient reaches it.
-fn phases(window: &Window, inputs: usize) -> Vec<Taps> {
-    let stride = signed(window.stride);
-    (0..window.stride.min(inputs))
-        .map(|first| {
-            // Output o reaches input o * stride - before + tap * dilation.
-            let reach = |tap: usize| signed(first + window.before) - signed(tap * window.dilation);
-            let mut taps: Vec<_> = (0..window.kernel)
-                .filter(|&tap| reach(tap).rem_euclid(stride) == 0)
-                .map(|tap| (tap, reach(tap).div_euclid(stride)))
-                .collect();
-            taps.reverse();
-            Taps {
-                taps,
-                stride: 1,
-                outputs: (inputs - first).div_ceil(window.stride),
-                step: window.stride,
-                first,
-            }
-        })
-        .collect()
+    /// The axis that the kernel reads, `before` elements of padding added to the input, `size` in all.
+    fn axis(&self, before: usize, size: usize) -> Result<Axis> {
+        Axis::new(self.taps.iter().map(|&(_, shift)| shift + signed(before)), self.stride, self.outputs, size)
+    }
 }
 
 /// The output pixels that see the same taps.
 struct Phase {
-    vertical: Taps,
-    horizontal: Taps,
+    vertical: Side,
+    horizontal: Side,
 }
 
-/// How the weights of a tap are read as a matrix from reduced channels to output channels.
-struct WeightOrder {
-    tap: usize,
-    group: usize,
-    reduced: usize,
-    column: usize,
+/// Which way the channels of a tap are summed.
+#[derive(Clone, Copy)]
+enum Direction {
+    /// Over input channels.
+    Forward,
+    /// Over output channels.
+    Input,
 }
 
 /// A convolution in either direction: sizes are `[height, width, channels]`.
@@ -184,8 +161,8 @@ struct Convolution {
     groups: usize,
     input: [usize; 3],
     output: [usize; 3],
+    direction: Direction,
     kernel_w: usize,
-    weights: WeightOrder,
 }
 
 /// What is done to the sums besides storing them.
@@ -195,241 +172,227 @@ struct Finish<'a> {
     activation: Activation,
 }
 
+/// Images as the kernel reads them.
+struct Images<'a> {
+    data: &'a [f32],
+    /// `[height, width, channels]`.
+    size: [usize; 3],
+}
+
 /// One phase, ready to run.
 struct Plan {
-    table: RowTable,
-    /// Packed weights of each group.
-    weights: Vec<PackedColumns>,
+    vertical: Axis,
+    horizontal: Axis,
     /// Numbers in a segment.
     depth: usize,
+    /// Panels of each group in turn, all rows of the matrix in each.
+    weights: Tensor,
+    placement: Placement,
 }
 
 impl Convolution {
     fn run(
         &self,
-        phases: &[Phase],
+        phases: Vec<Phase>,
         input: &[f32],
         weight: &[f32],
         finish: Finish<'_>,
         target: &mut [f32],
     ) -> Result<()> {
         let level = simd::active()?;
-        let tile = Tile::of(level);
-        let output_len: usize = self.output.iter().product();
-        if self.batch == 0 || output_len == 0 {
+        if self.batch == 0 || target.is_empty() {
             return Ok(());
         }
-        let single = match phases {
-            [phase]
-                if self.groups == 1 && self.input[2] < FEW_CHANNELS && phase.horizontal.is_contiguous() =>
-            {
-                Some(phase)
-            }
-            _ => None,
-        };
-        if let Some(phase) = single {
-            let [in_h, in_w, _] = self.input;
-            let (padded, size) =
-                pad(input, self.input, phase.vertical.padding(in_h), phase.horizontal.padding(in_w))?;
-            let plan = self.plan_segments(phase, size, weight, tile)?;
-            let image_len = size.iter().product();
-            return self.execute(level, &[plan], padded.as_slice()?, image_len, finish, target);
-        }
-        let plans =
-            phases.iter().map(|phase| self.plan_taps(phase, weight, tile)).collect::<Result<Vec<_>>>()?;
-        self.execute(level, &plans, input, self.input.iter().product(), finish, target)
-    }
-
-    /// Every pixel under a tap is a segment.
-    fn plan_taps(&self, phase: &Phase, weight: &[f32], tile: Tile) -> Result<Plan> {
         let [in_h, in_w, in_c] = self.input;
-        let (vertical, horizontal) = (&phase.vertical, &phase.horizontal);
-        let taps: Vec<(usize, usize)> =
-            (0..vertical.taps.len()).flat_map(|v| (0..horizontal.taps.len()).map(move |h| (v, h))).collect();
-        let size = RowTableSize {
-            op: "conv2d",
-            tile_rows: tile.rows,
-            rows: vertical.outputs * horizontal.outputs,
-            segments: taps.len(),
-            reach: in_c,
-            input_len: in_h * in_w * in_c,
-        };
-        let table = RowTable::new(
-            size,
-            |row, segment| {
-                let (v, h) = taps[segment];
-                let y = vertical.inside(row / horizontal.outputs, v, in_h)?;
-                let x = horizontal.inside(row % horizontal.outputs, h, in_w)?;
-                Some((y * in_w + x) * in_c)
-            },
-            |row| self.output_offset(phase, row),
-        )?;
-        let depth = in_c / self.groups;
-        let starts: Vec<usize> = taps
+        if let [phase] = &phases[..]
+            && self.groups == 1
+            && in_c < FEW_CHANNELS
+            && phase.horizontal.is_contiguous()
+        {
+            let (rows, columns) = (phase.vertical.padding(in_h), phase.horizontal.padding(in_w));
+            if (rows.clone(), columns.clone()) == (0..0, 0..0) {
+                let plan = self.plan_segments(phase, [0, 0], self.input, level, weight)?;
+                return self.execute(level, &[plan], &Images { data: input, size: self.input }, finish, target);
+            }
+            let before = [rows.start, columns.start];
+            let (padded, size) = pad(input, self.input, rows, columns)?;
+            let plan = self.plan_segments(phase, before, size, level, weight)?;
+            return self.execute(level, &[plan], &Images { data: padded.as_slice()?, size }, finish, target);
+        }
+        let plans = phases
             .iter()
-            .map(|&(v, h)| (vertical.taps[v].0 * self.kernel_w + horizontal.taps[h].0) * self.weights.tap)
-            .collect();
-        self.plan(table, starts, depth, |row| (row / depth, row % depth), weight, tile)
-    }
-
-    /// The pixels under one kernel row are a segment of an image that has its padding around it.
-    fn plan_segments(&self, phase: &Phase, size: [usize; 3], weight: &[f32], tile: Tile) -> Result<Plan> {
-        let [height, width, in_c] = size;
-        let (vertical, horizontal) = (&phase.vertical, &phase.horizontal);
-        let (top, left) = (vertical.padding(self.input[0]).start, horizontal.padding(self.input[1]).start);
-        let span = horizontal.taps.len();
-        let depth = span * in_c;
-        let size = RowTableSize {
-            op: "conv2d",
-            tile_rows: tile.rows,
-            rows: vertical.outputs * horizontal.outputs,
-            segments: if span == 0 { 0 } else { vertical.taps.len() },
-            reach: depth,
-            input_len: height * width * in_c,
-        };
-        let table = RowTable::new(
-            size,
-            |row, segment| {
-                let y = vertical.position(row / horizontal.outputs, segment) + signed(top);
-                let x = horizontal.position(row % horizontal.outputs, 0) + signed(left);
-                Some((y as usize * width + x as usize) * in_c)
-            },
-            |row| self.output_offset(phase, row),
-        )?;
-        let starts: Vec<usize> = (0..size.segments)
-            .flat_map(|v| {
-                let row = vertical.taps[v].0 * self.kernel_w;
-                horizontal.taps.iter().map(move |&(tap, _)| (row + tap) * self.weights.tap)
+            .map(|phase| {
+                let (vertical, horizontal) = (phase.vertical.axis(0, in_h)?, phase.horizontal.axis(0, in_w)?);
+                self.plan(phase, vertical, horizontal, in_c / self.groups, level, weight)
             })
-            .collect();
-        self.plan(table, starts, depth, |row| (row / in_c, row % in_c), weight, tile)
+            .collect::<Result<Vec<_>>>()?;
+        self.execute(level, &plans, &Images { data: input, size: self.input }, finish, target)
     }
 
-    /// Packs the weights: row `r` of the matrix is reduced channel `c` of tap `t`, `(t, c) = split(r)`.
+    /// The pixels under one kernel row are one segment of an image that has its padding around it.
+    fn plan_segments(
+        &self,
+        phase: &Phase,
+        before: [usize; 2],
+        [height, width, in_c]: [usize; 3],
+        level: Level,
+        weight: &[f32],
+    ) -> Result<Plan> {
+        let span = phase.horizontal.taps.len();
+        let first = Side { taps: phase.horizontal.taps.iter().take(1).copied().collect(), ..phase.horizontal };
+        // A segment begins where all of it lies inside the row.
+        let horizontal = first.axis(before[1], (width + 1).saturating_sub(span))?;
+        self.plan(phase, phase.vertical.axis(before[0], height)?, horizontal, span * in_c, level, weight)
+    }
+
     fn plan(
         &self,
-        table: RowTable,
-        starts: Vec<usize>,
+        phase: &Phase,
+        vertical: Axis,
+        horizontal: Axis,
         depth: usize,
-        split: impl Fn(usize) -> (usize, usize) + Sync,
+        level: Level,
         weight: &[f32],
-        tile: Tile,
     ) -> Result<Plan> {
-        let rows = table.segments() * depth;
-        let columns = self.output[2] / self.groups;
-        let weights = (0..self.groups)
-            .map(|group| {
-                pack(weight, rows, columns, self.weights.column, tile, |row| {
-                    let (tap, reduced) = split(row);
-                    starts[tap] + group * self.weights.group + reduced * self.weights.reduced
-                })
-            })
-            .collect::<Result<_>>()?;
-        Ok(Plan { table, weights, depth })
+        let placement = Placement {
+            first: [phase.vertical.first, phase.horizontal.first],
+            step: [phase.vertical.step, phase.horizontal.step],
+            width: self.output[1],
+            pitch: self.output[2],
+        };
+        let weights = self.pack(phase, level, weight)?;
+        Ok(Plan { vertical, horizontal, depth, weights, placement })
     }
 
-    fn output_offset(&self, phase: &Phase, row: usize) -> usize {
-        let (vertical, horizontal) = (&phase.vertical, &phase.horizontal);
-        let y = vertical.first + row / horizontal.outputs * vertical.step;
-        let x = horizontal.first + row % horizontal.outputs * horizontal.step;
-        (y * self.output[1] + x) * self.output[2]
+    /// The weights of a phase: for each group and each panel of its columns, the taps in turn, each a matrix from
+    /// reduced channels to columns.
+    fn pack(&self, phase: &Phase, level: Level, weight: &[f32]) -> Result<Tensor> {
+        let width = Tile::of(level).columns;
+        let (reduced, columns) = (self.input[2] / self.groups, self.output[2] / self.groups);
+        let taps: Vec<usize> = (phase.vertical.taps.iter())
+            .flat_map(|&(y, _)| phase.horizontal.taps.iter().map(move |&(x, _)| y * self.kernel_w + x))
+            .collect();
+        let panels = columns.div_ceil(width);
+        let panel_len = taps.len() * reduced * width;
+        let mut packed = Tensor::stale(&[self.groups * panels * panel_len], DType::F32)?;
+        if panel_len == 0 {
+            return Ok(packed);
+        }
+        let targets = packed.as_mut_slice::<f32>()?.chunks_exact_mut(panel_len).enumerate();
+        parallel::for_each(targets, weight.len(), |(index, panel)| {
+            let (group, first) = (index / panels, index % panels * width);
+            let columns = (columns - first).min(width);
+            let depth = reduced;
+            for (tap, target) in taps.iter().zip(panel.chunks_exact_mut(reduced * width)) {
+                // The weights are [tap][input channel of a group][output channel].
+                match self.direction {
+                    Direction::Forward => {
+                        let pitch = self.output[2];
+                        let start = tap * reduced * pitch + group * (pitch / self.groups) + first;
+                        let at = |row| row * pitch;
+                        level.run(PackPanels { source: &weight[start..], at, step: 1, depth, columns, target });
+                    }
+                    Direction::Input => {
+                        let step = self.input[2];
+                        let start = (tap * (self.output[2] / self.groups) + first) * step + group * reduced;
+                        let at = |row| row;
+                        level.run(PackPanels { source: &weight[start..], at, step, depth, columns, target });
+                    }
+                }
+            }
+        })?;
+        Ok(packed)
     }
 
     fn execute(
         &self,
         level: Level,
         plans: &[Plan],
-        input: &[f32],
-        image_len: usize,
+        images: &Images<'_>,
         finish: Finish<'_>,
         target: &mut [f32],
     ) -> Result<()> {
-        let output_len: usize = self.output.iter().product();
-        let columns = self.output[2] / self.groups;
+        let [out_h, out_w, out_c] = self.output;
+        let columns = out_c / self.groups;
         let longest = plans.iter().map(|plan| plan.depth).max().unwrap_or(0);
         let zeros = Tensor::zeros(&[longest], DType::F32)?;
         let zeros = zeros.as_slice()?;
-        let ready = plans.iter().map(Plan::ready).collect::<Result<Vec<_>>>()?;
+        let weights = plans.iter().map(|plan| plan.weights.as_slice()).collect::<Result<Vec<&[f32]>>>()?;
+        let width = Tile::of(level).columns;
+
+        let image_len = images.size.iter().product::<usize>();
+        let row_len = out_w * out_c;
+        let cut = Cut::new(self.batch, images.size, plans, Tile::of(level).rows);
+        let step = plans[0].placement.step[0];
         let mut pieces = Vec::new();
-        for (image, output) in input.chunks_exact(image_len).zip(target.chunks_exact_mut(output_len)) {
-            match &ready[..] {
-                // Without phases the output of a range of tiles is contiguous.
-                [plan] => {
-                    let mut rest = output;
-                    for tiles in plan.pieces() {
-                        let rows = plan.rows.of_tiles(tiles.clone());
-                        let (output, after) = rest.split_at_mut(rows.len() * self.output[2]);
-                        rest = after;
-                        pieces.push(Piece {
-                            tiles: Some(tiles),
-                            image,
-                            output,
-                            base: rows.start * self.output[2],
+        let inputs = images.data.chunks(cut.images * image_len);
+        for (input, output) in inputs.zip(target.chunks_mut(cut.images * out_h * row_len)) {
+            if cut.images > 1 {
+                pieces.push((0..cut.height, input, output));
+                continue;
+            }
+            let bands = output.chunks_mut(cut.height * step * row_len).enumerate();
+            pieces.extend(bands.map(|(band, output)| (band * cut.height..(band + 1) * cut.height, input, output)));
+        }
+        let products = plans.iter().map(|plan| plan.vertical.taps() * plan.horizontal.taps() * plan.depth).max();
+        let work = (self.batch * out_h * row_len).saturating_mul(products.unwrap_or(0).max(1));
+        parallel::for_each(pieces.into_iter(), work, |(rows, input, output)| {
+            for (plan, weights) in plans.iter().zip(&weights) {
+                let rows = rows.start..rows.end.min(plan.vertical.outputs());
+                if rows.is_empty() {
+                    continue;
+                }
+                let panel_len = plan.vertical.taps() * plan.horizontal.taps() * plan.depth * width;
+                let panels = columns.div_ceil(width);
+                for index in 0..self.groups * panels {
+                    let (group, first) = (index / panels, index % panels * width);
+                    let column = group * columns + first;
+                    let outputs = output.chunks_mut(out_h * row_len);
+                    for (input, output) in input.chunks_exact(image_len).zip(outputs) {
+                        level.run(PatchBlock {
+                            vertical: &plan.vertical,
+                            horizontal: &plan.horizontal,
+                            rows: rows.clone(),
+                            input: &input[group * (images.size[2] / self.groups)..],
+                            row_pitch: images.size[1] * images.size[2],
+                            pixel_pitch: images.size[2],
+                            depth: plan.depth,
+                            zeros,
+                            panel: Panel { data: &weights[index * panel_len..][..panel_len], pitch: width },
+                            columns: (columns - first).min(width),
+                            bias: finish.bias.map(|bias| &bias[column..]),
+                            activation: finish.activation,
+                            output: &mut output[column..],
+                            placement: plan.placement,
+                            origin: rows.start * step * row_len,
                         });
                     }
-                }
-                _ => pieces.push(Piece { tiles: None, image, output, base: 0 }),
-            }
-        }
-        let products: usize = plans.iter().map(|plan| plan.table.segments() * plan.depth).max().unwrap_or(0);
-        let outputs: usize = pieces.iter().map(|piece| piece.output.len()).sum();
-        parallel::for_each(pieces.into_iter(), outputs.saturating_mul(products), |piece| {
-            for plan in &ready {
-                for (group, &panels) in plan.panels.iter().enumerate() {
-                    level.run(RowBlock {
-                        table: plan.rows,
-                        tiles: piece.tiles.clone().unwrap_or(0..plan.rows.tiles()),
-                        input: piece.image,
-                        input_shift: group * plan.depth,
-                        depth: plan.depth,
-                        zeros,
-                        panels,
-                        columns,
-                        start: finish.bias.map_or(Start::Zero, |bias| Start::Bias(&bias[group * columns..])),
-                        activation: finish.activation,
-                        output: piece.output,
-                        output_base: piece.base,
-                        output_shift: group * columns,
-                    });
                 }
             }
         })
     }
 }
 
-impl Plan {
-    fn ready(&self) -> Result<Ready<'_>> {
-        let panels = self.weights.iter().map(PackedColumns::panels).collect::<Result<_>>()?;
-        Ok(Ready { rows: self.table.rows()?, panels, segments: self.table.segments(), depth: self.depth })
+/// How the work is cut: some images, or some rows of windows of one image.
+struct Cut {
+    images: usize,
+    height: usize,
+}
+
+impl Cut {
+    fn new(batch: usize, [in_h, in_w, in_c]: [usize; 3], plans: &[Plan], tile_rows: usize) -> Self {
+        let sides = |plan: &Plan| [plan.vertical.outputs(), plan.horizontal.outputs()];
+        let [rows, width] = plans.iter().map(sides).max().unwrap_or([1, 1]);
+        // Rows of input under a row of windows, about.
+        let row_len = (in_h * in_w * in_c / rows).max(1);
+        let fewest = (PIECE_TILES * tile_rows).div_ceil(width);
+        let even = (batch * rows).div_ceil(PIECES);
+        let height = (PIECE / row_len).min(even).max(fewest);
+        if height < rows {
+            return Self { images: 1, height: rows.div_ceil(rows.div_ceil(height)) };
+        }
+        Self { images: (height / rows).min(batch), height: rows }
     }
-}
-
-/// A [`Plan`], borrowed by the pieces of work.
-struct Ready<'a> {
-    rows: Rows<'a>,
-    /// Packed weights of each group.
-    panels: Vec<Panels<'a>>,
-    segments: usize,
-    depth: usize,
-}
-
-impl Ready<'_> {
-    /// The ranges of tiles that are handed out.
-    fn pieces(&self) -> impl Iterator<Item = Range<usize>> + use<> {
-        let tiles = self.rows.tiles();
-        let row_len = (self.segments * self.depth).max(1);
-        let rows = self.rows.of_tiles(0..1).len().max(1);
-        let size = (PIECE / (row_len * rows)).max(PIECE_TILES);
-        (0..tiles).step_by(size).map(move |first| first..(first + size).min(tiles))
-    }
-}
-
-/// Some tiles of one image (or all of them, in every phase), and the output that they write.
-struct Piece<'a> {
-    tiles: Option<Range<usize>>,
-    image: &'a [f32],
-    output: &'a mut [f32],
-    base: usize,
 }
 
 /// Sizes of tensors fit `isize`: [`crate::Shape`] has checked it.

@@ -1,9 +1,14 @@
 //! Matrix product with a weight matrix: the dense (fully connected) layer and its gradients.
 //!
-//! A dense layer is a 1x1 convolution of images of one pixel, so it runs on the convolution's kernels.
+//! `fast` states the three products, `cut` chooses the algorithm and the pieces of work, `product` hands them out,
+//! `piece` computes one. Matrices are read where they lie, transposed or not; what a piece reads again and again, and
+//! the caches would not hold as it lies, is packed within the piece. `double` is the path of `f64`.
 
 mod double;
+mod cut;
 mod fast;
+mod piece;
+mod product;
 #[cfg(test)]
 mod reference;
 #[cfg(test)]
@@ -67,7 +72,8 @@ pub fn forward(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, activation: A
         return Ok(result);
     }
     let bias = bias.map(Tensor::as_slice).transpose()?;
-    fast::forward(&geometry, x.as_slice()?, weight.as_slice()?, bias, activation, result.as_mut_slice()?)?;
+    fast::forward_product(&geometry, x.as_slice()?, weight.as_slice()?, bias, activation)
+        .run(result.as_mut_slice()?)?;
     Ok(result)
 }
 
@@ -99,7 +105,7 @@ pub fn grad_input(grad_output: &Tensor, weight: &Tensor) -> Result<Tensor> {
         double::grad_input(&geometry, grad_output.as_slice()?, weight.as_slice()?, result.as_mut_slice()?);
         return Ok(result);
     }
-    fast::grad_input(&geometry, grad_output.as_slice()?, weight.as_slice()?, result.as_mut_slice()?)?;
+    fast::grad_input_product(&geometry, grad_output.as_slice()?, weight.as_slice()?).run(result.as_mut_slice()?)?;
     Ok(result)
 }
 
@@ -127,7 +133,7 @@ pub fn grad_weight(x: &Tensor, grad_output: &Tensor) -> Result<Tensor> {
         double::grad_weight(&geometry, x.as_slice()?, grad_output.as_slice()?, result.as_mut_slice()?);
         return Ok(result);
     }
-    fast::grad_weight(&geometry, x.as_slice()?, grad_output.as_slice()?, result.as_mut_slice()?)?;
+    fast::grad_weight_product(&geometry, x.as_slice()?, grad_output.as_slice()?).run(result.as_mut_slice()?)?;
     Ok(result)
 }
 

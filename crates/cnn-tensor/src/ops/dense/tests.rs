@@ -4,7 +4,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::random::Key;
-use crate::simd::{self, Level};
+use crate::simd::Level;
+use crate::testing::{assert_close, assert_threads_change_nothing, on_each_level, poison};
 
 /// Numbers in [-1, 1).
 fn random(shape: &[usize], key: u64) -> Tensor {
@@ -15,6 +16,7 @@ fn random(shape: &[usize], key: u64) -> Tensor {
 }
 
 /// All three products against the f64 reference: |got - expected| <= 1e-5 x (the number of products, each below 1).
+/// Outputs are made in memory that holds NaN.
 fn check(rows: usize, in_features: usize, out_features: usize) {
     let (x, weight) = (random(&[rows, in_features], 1), random(&[in_features, out_features], 2));
     let (bias, grad) = (random(&[out_features], 3), random(&[rows, out_features], 4));
@@ -26,38 +28,31 @@ fn check(rows: usize, in_features: usize, out_features: usize) {
         reference::grad_input::<f64>(&geometry, &grad64, &weight64).unwrap(),
         reference::grad_weight::<f64>(&geometry, &x64, &grad64).unwrap(),
     ];
+    let products = [in_features + 1, out_features, rows];
+    let agree = |what: &str, got: [Tensor; 3], tolerance: f64| {
+        for ((got, expected), products) in got.iter().zip(&expected).zip(products) {
+            let scale = Tensor::full(expected.shape(), products as f64, DType::F64).unwrap();
+            let what = format!("{what} {rows}x{in_features}x{out_features}");
+            assert_close(&what, &got.to_dtype(DType::F64).unwrap(), expected, &scale, tolerance);
+        }
+    };
     let double = [
         forward(&x64, &weight64, Some(&bias64), Activation::Relu).unwrap(),
         grad_input(&grad64, &weight64).unwrap(),
         grad_weight(&x64, &grad64).unwrap(),
     ];
-    for ((got, expected), products) in double.iter().zip(&expected).zip([in_features + 1, out_features, rows])
-    {
-        for (got, expected) in got.to_f64_vec().unwrap().iter().zip(expected.to_f64_vec().unwrap()) {
-            assert!((got - expected).abs() <= 1e-14 * products as f64, "f64: {got} is not {expected}");
+    agree("f64", double, 1e-14);
+    on_each_level(|level| {
+        for shape in [[rows, out_features], [rows, in_features], [in_features, out_features]] {
+            poison(&shape, DType::F32).unwrap();
         }
-    }
-    for level in Level::available() {
-        simd::with_level(level, || {
-            let got = [
-                forward(&x, &weight, Some(&bias), Activation::Relu).unwrap(),
-                grad_input(&grad, &weight).unwrap(),
-                grad_weight(&x, &grad).unwrap(),
-            ];
-            for ((got, expected), products) in
-                got.iter().zip(&expected).zip([in_features + 1, out_features, rows])
-            {
-                assert_eq!(got.shape(), expected.shape());
-                for (got, expected) in got.to_f64_vec().unwrap().iter().zip(expected.to_f64_vec().unwrap()) {
-                    let bound = 1e-5 * products as f64;
-                    assert!(
-                        (got - expected).abs() <= bound,
-                        "{level} {rows}x{in_features}x{out_features}: {got} is not {expected}"
-                    );
-                }
-            }
-        });
-    }
+        let got = [
+            forward(&x, &weight, Some(&bias), Activation::Relu).unwrap(),
+            grad_input(&grad, &weight).unwrap(),
+            grad_weight(&x, &grad).unwrap(),
+        ];
+        agree(level.name(), got, 1e-5);
+    });
 }
 
 #[test]
@@ -71,14 +66,62 @@ fn a_tiny_product_equals_the_sums_done_by_hand() {
     assert_eq!(grad_weight(&x, &y).unwrap().to_vec::<f32>().unwrap(), [18.0, 24.0]);
 }
 
+/// Rows, inputs, outputs that reach each algorithm and each way of cutting, with what they add.
+const CASES: [(usize, usize, usize); 16] = [
+    (5, 7, 3),       // Tails of every size.
+    (3, 16, 16),     // Whole vectors.
+    (1, 300, 100),   // One row.
+    (0, 4, 4),       // Nothing: the gradient of the weight is zero.
+    (64, 1100, 64),  // Several parts of the depth.
+    (700, 20, 33),   // Several blocks of rows.
+    (337, 5, 160),   // Shallow.
+    (1, 700, 401),   // One row and a matrix larger than the cache, by parts of the depth.
+    (1, 70, 4001),   // The same, by columns.
+    (4, 401, 700),   // Dot products, by columns.
+    (20, 2000, 60),  // Parts of the depth shared by threads.
+    (140, 512, 70),  // Both matrices copied, rows a multiple of a cache set apart.
+    (40, 70, 512),   // The right-hand matrix packed for its columns alone.
+    (33, 1024, 64),  // Rows copied, no packing.
+    (150, 130, 131), // Packed, cut into blocks with tails.
+    (1000, 3, 2),    // A long sum for few weights.
+];
+
 #[test]
 fn products_agree_with_the_reference() {
-    // Whole vectors and tails; several parts of the depth; several groups of rows; one row; nothing at all.
-    for (rows, in_features, out_features) in
-        [(5, 7, 3), (64, 1100, 64), (700, 20, 33), (1, 300, 100), (0, 4, 4), (3, 16, 16), (337, 5, 160)]
-    {
+    for (rows, in_features, out_features) in CASES {
         check(rows, in_features, out_features);
     }
+}
+
+#[test]
+fn the_cases_reach_every_algorithm() {
+    use super::cut::Algorithm;
+    let mut reached = Vec::new();
+    let mut by_depth = [false; 2];
+    for (rows, in_features, out_features) in CASES.into_iter().filter(|case| case.0 > 0) {
+        let geometry = Geometry { rows, in_features, out_features };
+        let (x, weight, grad) =
+            (vec![0.0; rows * in_features], vec![0.0; in_features * out_features], vec![0.0; rows * out_features]);
+        for product in [
+            fast::forward_product(&geometry, &x, &weight, None, Activation::Identity),
+            fast::grad_input_product(&geometry, &grad, &weight),
+            fast::grad_weight_product(&geometry, &x, &grad),
+        ] {
+            let algorithm = product.choose();
+            reached.push(algorithm);
+            let parts = product.depth.div_ceil(super::cut::part_of(product.depth));
+            for level in Level::available() {
+                let cut = product.cut(algorithm, crate::gemm::Tile::of(level), parts);
+                by_depth[usize::from(cut.by_depth)] = true;
+            }
+        }
+    }
+    let tiles = |packed, copied| Algorithm::Tiles { packed, copied };
+    let all = [tiles(false, false), tiles(false, true), tiles(true, false), tiles(true, true)];
+    for algorithm in [Algorithm::Vector, Algorithm::Dots].into_iter().chain(all) {
+        assert!(reached.contains(&algorithm), "{algorithm:?}");
+    }
+    assert_eq!(by_depth, [true; 2]);
 }
 
 proptest! {
@@ -91,22 +134,53 @@ proptest! {
 }
 
 #[test]
-fn the_bits_do_not_depend_on_threads_or_on_the_batch() {
-    let (x, weight) = (random(&[350, 600], 1), random(&[600, 70], 2));
-    let all = |threads| {
-        let before = crate::parallel::splits();
-        let results = crate::parallel::with_threads(threads, || {
-            let y = forward(&x, &weight, None, Activation::Identity).unwrap();
-            let (dx, dw) = (grad_input(&y, &weight).unwrap(), grad_weight(&x, &y).unwrap());
-            [y, dx, dw].map(|tensor| tensor.to_vec::<f32>().unwrap())
+fn the_bits_do_not_depend_on_threads() {
+    // Blocks of rows and columns; parts of the depth; one row; dot products.
+    for (rows, in_features, out_features) in [(350, 600, 70), (20, 2000, 60), (1, 1200, 700), (3, 700, 1200)] {
+        let (x, weight) = (random(&[rows, in_features], 1), random(&[in_features, out_features], 2));
+        let grad = random(&[rows, out_features], 3);
+        let bias = random(&[out_features], 4);
+        let what = format!("{rows}x{in_features}x{out_features}");
+        assert_threads_change_nothing(&what, || {
+            vec![
+                forward(&x, &weight, Some(&bias), Activation::Relu).unwrap(),
+                grad_input(&grad, &weight).unwrap(),
+                grad_weight(&x, &grad).unwrap(),
+            ]
         });
-        assert_eq!(crate::parallel::splits() - before >= 3, threads > 1, "the work was split");
-        results.unwrap()
+    }
+}
+
+#[test]
+fn an_output_does_not_depend_on_its_batch_mates() {
+    // Rows alone and in small batches are computed by other algorithms than in large ones.
+    for (in_features, out_features) in [(1200, 700), (2000, 60), (600, 70), (512, 512), (30, 10), (1, 5)] {
+        let (x, weight) = (random(&[150, in_features], 1), random(&[in_features, out_features], 2));
+        let bias = random(&[out_features], 3);
+        on_each_level(|level| {
+            let output =
+                |x: &Tensor| forward(x, &weight, Some(&bias), Activation::Relu).unwrap().to_vec::<f32>().unwrap();
+            let all = output(&x);
+            for range in [0..1, 149..150, 7..9, 3..6, 10..27, 60..140] {
+                let some = output(&x.narrow(range.clone()).unwrap());
+                let expected = &all[range.start * out_features..range.end * out_features];
+                assert!(some == expected, "{level} {in_features}x{out_features}: rows {range:?}");
+            }
+        });
+    }
+}
+
+#[test]
+fn the_widest_work_is_split_and_the_smallest_is_not() {
+    let split = |rows, in_features, out_features| {
+        let (x, weight) = (random(&[rows, in_features], 1), random(&[in_features, out_features], 2));
+        let before = crate::parallel::splits();
+        let run = || forward(&x, &weight, None, Activation::Identity).map(drop);
+        crate::parallel::with_threads(2, run).unwrap().unwrap();
+        crate::parallel::splits() > before
     };
-    let alone = all(1);
-    assert!(alone == all(2) && alone == all(3));
-    let one = forward(&x.narrow(341..342).unwrap(), &weight, None, Activation::Identity).unwrap();
-    assert_eq!(one.as_slice::<f32>().unwrap(), &alone[0][341 * 70..342 * 70]);
+    assert!(split(256, 256, 256) && split(1, 2048, 1000));
+    assert!(!split(128, 128, 10) && !split(8, 400, 120));
 }
 
 #[test]
