@@ -10,6 +10,7 @@
     reason = "talking to a person is what this program is for"
 )]
 
+mod bench;
 mod cargo;
 mod new_op;
 mod suggest;
@@ -29,12 +30,15 @@ Commands:
                    build in release mode and train on the MNIST images in data/mnist; --quick takes the
                    recipe of configs/mnist-quick.toml, half a minute instead of three
   test [--full]    the whole suite; --full adds Miri, AddressSanitizer, the slow tests and packaging
+  bench kernels | train | infer | data | page | --check
+                   time this toolkit and its peers in turn, keep what was seen, write docs/benchmarks.md from
+                   it, or fail on a loss; `cargo xtask bench --help` has the arguments
   tidy             the rules of the house that a program can check
   new-op NAME      write the files of a new operation, as docs/adding-an-op.md describes
   help             this text
 ";
 
-const COMMANDS: [&str; 5] = ["train-mnist", "test", "tidy", "new-op", "help"];
+const COMMANDS: [&str; 6] = ["train-mnist", "test", "bench", "tidy", "new-op", "help"];
 
 /// How a command ends when it does not end well.
 #[derive(Debug)]
@@ -71,6 +75,7 @@ fn run(arguments: &[String]) -> Outcome {
     };
     match command.as_str() {
         "train-mnist" => train_mnist::run(rest),
+        "bench" => bench::run(rest),
         "test" => suite::run(rest),
         "tidy" => tidy::run(rest),
         "new-op" => new_op::run(rest),

@@ -236,7 +236,11 @@ mod tests {
     #[test]
     fn items_are_worked_on_by_several_threads_at_once() {
         let together = std::sync::Barrier::new(3);
-        let region = || for_each(0..3, SMALL, |_| drop(together.wait()));
+        let region = || {
+            for_each(0..3, SMALL, |_| {
+                together.wait();
+            })
+        };
         with_threads(3, || with_patience(region)).unwrap().unwrap();
     }
 

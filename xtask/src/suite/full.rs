@@ -6,7 +6,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use super::{Step, Work, steps};
+use super::{Step, Work, arm, steps};
 use crate::cargo::{cargo, nightly_cargo, output, root};
 
 /// Cases that each property test runs.
@@ -15,21 +15,23 @@ const LONG_PROPERTY_CASES: &str = "2048";
 /// Most bytes of a packaged crate.
 const PACKAGE_LIMIT: u64 = 10 << 20;
 
-/// Tests, by part of their names, that Miri runs: tensors over their storage, the pool, and the kernels of
-/// convolution and matrix products, which hold the unsafe code.
-const UNDER_MIRI: [&str; 4] =
-    ["tensor::tests", "pool::tests", "a_tiny", "every_pass_agrees_with_the_reference"];
+/// Tests, by part of their names, that Miri runs: tensors over their storage, the pool, loads and stores of vectors,
+/// and the kernels of convolution and matrix products, which hold the unsafe code.
+const UNDER_MIRI: [&str; 5] =
+    ["tensor::tests", "pool::tests", "simd::tests", "a_tiny", "every_pass_agrees_with_the_reference"];
 
 /// What follows the usual suite.
 pub(super) fn steps() -> Vec<Step> {
     let environment = [("CNN_SLOW_TESTS", "1"), ("PROPTEST_CASES", LONG_PROPERTY_CASES)];
-    vec![
-        steps::tests("slow tests and long property runs", &["--workspace"], &environment),
+    let mut steps = vec![steps::tests("slow tests and long property runs", &["--workspace"], &environment)];
+    steps.extend(arm::emulated());
+    steps.extend([
         miri(),
         address_sanitizer(),
         packages(),
         Step { name: "size of each package".into(), work: Work::Check(too_large_packages) },
-    ]
+    ]);
+    steps
 }
 
 /// Storage, pool and the portable kernels under Miri, which sees undefined behaviour.

@@ -3,6 +3,7 @@
 //! A step that fails does not stop those after it, so that one run tells everything. The count is cargo's own,
 //! read from the lines `test result: ...` of each test binary, plus one for each step that is no test run.
 
+mod arm;
 mod built;
 mod count;
 mod full;
@@ -55,8 +56,9 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
     }
     let started = Instant::now();
     let mut steps = steps::usual();
-    if extent == Extent::Full {
-        steps.extend(full::steps());
+    match extent {
+        Extent::Usual => steps.extend(arm::left_to_full()),
+        Extent::Full => steps.extend(full::steps()),
     }
     let mut tally = Tally::default();
     let mut failed = Vec::new();

@@ -6,7 +6,7 @@ use super::Finding;
 use super::tree::Tree;
 
 /// Each crate and those of ours that it may depend on.
-const ARROWS: [(&str, &[&str]); 9] = [
+const ARROWS: [(&str, &[&str]); 10] = [
     ("cnn-tensor", &[]),
     ("cnn-derive", &[]),
     ("cnn-autograd", &["cnn-tensor"]),
@@ -15,6 +15,7 @@ const ARROWS: [(&str, &[&str]); 9] = [
     ("cnn-train", &["cnn-tensor", "cnn-autograd", "cnn-layers", "cnn-data"]),
     ("cnn-models", &["cnn-tensor", "cnn-autograd", "cnn-layers"]),
     ("cnn-cli", &["cnn-tensor", "cnn-autograd", "cnn-layers", "cnn-data", "cnn-train", "cnn-models"]),
+    ("cnn-bench", &["cnn-tensor", "cnn-autograd", "cnn-layers", "cnn-data", "cnn-train", "cnn-models"]),
     ("xtask", &[]),
 ];
 

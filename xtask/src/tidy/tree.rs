@@ -25,6 +25,7 @@ impl File {
     pub(super) fn package(&self) -> Option<&str> {
         match self.path.strip_prefix("crates/") {
             Some(rest) => rest.split('/').next(),
+            None if self.path.starts_with("benches/ours/") => Some("cnn-bench"),
             None => self.path.starts_with("xtask/").then_some("xtask"),
         }
     }

@@ -2,7 +2,7 @@
 //! activation: `act(norm(x) * weight + bias [+ residual])`.
 
 use cnn_tensor::ops::activation::Activation;
-use cnn_tensor::ops::batch_norm::{self, Affine, Backward, EvalSaved, ResidualGradient, Running, TrainSaved};
+use cnn_tensor::ops::batch_norm::{self, Affine, Backward, EvalSaved, Running, TrainSaved};
 use cnn_tensor::ops::reduce;
 use cnn_tensor::{Spec, Tensor};
 
@@ -101,9 +101,9 @@ impl Function for BatchNormTrain {
             mean: saved.extra(0)?,
             inverse_deviation: saved.extra(1)?,
         };
-        let result = batch_norm::backward_train(kept, self.0.activation, residual_gradient(&saved, 3), grad)?;
+        let result = batch_norm::backward_train(kept, self.0.activation, wanted(&saved, 3), grad)?;
         let Backward { input, weight, bias, residual } = result;
-        let [input, weight, bias] = wanted_of(&saved, [input, weight, bias]);
+        let [weight, bias] = affine_wanted(&saved, [weight, bias]);
         Ok([input, weight, bias, residual].into_iter().take(saved.input_count()).collect())
     }
 }
@@ -157,9 +157,9 @@ impl Function for BatchNormEval {
             running: Running { mean: saved.input(3)?, variance: saved.input(4)? },
             affine: self.0.affine(saved.input(1)?, saved.input(2)?),
         };
-        let result = batch_norm::backward_eval(kept, self.0.activation, residual_gradient(&saved, 5), grad)?;
+        let result = batch_norm::backward_eval(kept, self.0.activation, wanted(&saved, 5), grad)?;
         let Backward { input, weight, bias, residual } = result;
-        let [input, weight, bias] = wanted_of(&saved, [input, weight, bias]);
+        let [weight, bias] = affine_wanted(&saved, [weight, bias]);
         Ok([input, weight, bias, None, None, residual].into_iter().take(saved.input_count()).collect())
     }
 }
@@ -182,13 +182,9 @@ impl BatchNormEval {
     }
 }
 
-/// The kernels compute the gradients of input, weight and bias together; those that nobody wants end here.
-fn wanted_of(saved: &Saved, gradients: [Tensor; 3]) -> [Option<Tensor>; 3] {
-    let mut index = 0;
-    gradients.map(|gradient| {
-        index += 1;
-        saved.wants(index - 1).then_some(gradient)
-    })
+/// The kernels compute the gradients of weight and bias together; one that nobody wants ends here.
+fn affine_wanted(saved: &Saved, [weight, bias]: [Option<Tensor>; 2]) -> [Option<Tensor>; 2] {
+    [weight.filter(|_| saved.wants(1)), bias.filter(|_| saved.wants(2))]
 }
 
 /// Without an activation the kernel reads nothing of the output but its shape, which is the input's.
@@ -196,8 +192,13 @@ fn output_or_input(saved: &Saved, activation: Activation) -> Result<&Tensor> {
     if reads_output(activation) { saved.output() } else { saved.input(0) }
 }
 
-fn residual_gradient(saved: &Saved, index: usize) -> ResidualGradient {
-    if saved.wants(index) { ResidualGradient::Wanted } else { ResidualGradient::Absent }
+/// What the kernels compute; `residual` is the number of the input that is the residual.
+fn wanted(saved: &Saved, residual: usize) -> batch_norm::Wanted {
+    batch_norm::Wanted {
+        input: saved.wants(0),
+        affine: saved.wants(1) || saved.wants(2),
+        residual: saved.wants(residual),
+    }
 }
 
 /// Checks shapes; the number of channels.

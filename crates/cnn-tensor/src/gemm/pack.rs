@@ -1,9 +1,6 @@
 //! Packing the right-hand matrix into panels of two vectors, in the order in which the kernels read it.
 
-use super::Tile;
-use super::rows::Panels;
-use crate::simd::{self, Isa, Kernel};
-use crate::{DType, Result, Tensor, parallel};
+use crate::simd::{Isa, Kernel};
 
 /// Numbers by which a transposition asks for its source in advance: more rows are read side by side than the
 /// processor foresees. Chosen by the gradients of the input of the dense cases in the kernel bench.
@@ -11,49 +8,6 @@ const AHEAD: usize = 64;
 
 /// Rows by which a copy asks for its source in advance. Chosen by the dense case 1024 cubed.
 const ROWS_AHEAD: usize = 4;
-
-/// A packed right-hand matrix.
-pub(crate) struct PackedColumns {
-    data: Tensor,
-    panel_step: usize,
-    pitch: usize,
-}
-
-impl PackedColumns {
-    /// The panels.
-    ///
-    /// # Errors
-    /// None in practice: the data is `F32`.
-    pub(crate) fn panels(&self) -> Result<Panels<'_>> {
-        Ok(Panels { data: self.data.as_slice()?, panel_step: self.panel_step, pitch: self.pitch })
-    }
-}
-
-/// Packs a matrix of `depth` rows and `columns` columns, whose element `(row, column)` is `source[at(row) + column * step]`.
-/// Columns after the last are zero.
-pub(crate) fn pack(
-    source: &[f32],
-    depth: usize,
-    columns: usize,
-    step: usize,
-    tile: Tile,
-    at: impl Fn(usize) -> usize + Sync,
-) -> Result<PackedColumns> {
-    let level = simd::active()?;
-    let width = tile.columns;
-    let panel_step = depth * width;
-    let mut data = Tensor::stale(&[columns.div_ceil(width) * panel_step], DType::F32)?;
-    if panel_step > 0 {
-        let panels = data.as_mut_slice::<f32>()?.chunks_exact_mut(panel_step).enumerate();
-        parallel::for_each(panels, depth * columns, |(panel, target)| {
-            let first = panel * width;
-            let columns = (columns - first).min(width);
-            let source = &source[first * step..];
-            level.run(PackPanels { source, at: &at, step, depth, columns, target });
-        })?;
-    }
-    Ok(PackedColumns { data, panel_step, pitch: width })
-}
 
 /// Fills panels, one after the other, with the elements `source[at(row) + column * step]`, zeros after the last column.
 pub(crate) struct PackPanels<'a, A> {
@@ -120,7 +74,8 @@ impl<A: Fn(usize) -> usize> PackPanels<'_, A> {
                 let neighbours = (1..rows).all(|next| (self.at)(row + next) == (self.at)(row) + next);
                 let whole = if rows == lanes && neighbours { valid / lanes * lanes } else { 0 };
                 for column in (0..whole).step_by(lanes) {
-                    let source = &self.source[start + column * self.step..][..(lanes - 1) * self.step + lanes];
+                    let source =
+                        &self.source[start + column * self.step..][..(lanes - 1) * self.step + lanes];
                     let target = &mut block[column..][..(lanes - 1) * width + lanes];
                     for line in source.iter().step_by(self.step) {
                         isa.prefetch(std::ptr::from_ref(line).wrapping_add(AHEAD));
@@ -199,7 +154,8 @@ fn part<I: Isa>(isa: I, source: &[f32], step: usize, columns: usize, rows: usize
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{on_each_level, poison};
+    use crate::gemm::Tile;
+    use crate::testing::on_each_level;
 
     /// Rows in groups whose starts are `jump` apart, columns `step` apart.
     fn check(depth: usize, columns: usize, step: usize, group: usize, jump: usize) {
@@ -207,16 +163,16 @@ mod tests {
         let len = at(depth - 1) + (columns - 1) * step + 1;
         let source: Vec<f32> = (1..=len).map(|number| number as f32).collect();
         on_each_level(|level| {
-            let tile = Tile::of(level);
-            let width = tile.columns;
-            poison(&[columns.div_ceil(width) * depth * width], DType::F32).unwrap();
-            let packed = pack(&source, depth, columns, step, tile, at).unwrap();
-            let panels = packed.panels().unwrap();
-            assert_eq!(panels.data.len(), columns.next_multiple_of(width) * depth);
-            for (index, &got) in panels.data.iter().enumerate() {
+            let width = Tile::of(level).columns;
+            let mut panels = vec![f32::NAN; columns.next_multiple_of(width) * depth];
+            level.run(PackPanels { source: &source, at, step, depth, columns, target: &mut panels });
+            for (index, &got) in panels.iter().enumerate() {
                 let (row, column) = (index / width % depth, index / (width * depth) * width + index % width);
                 let expected = if column < columns { source[at(row) + column * step] } else { 0.0 };
-                assert_eq!(got, expected, "{level} {depth}x{columns} step {step}: row {row}, column {column}");
+                assert_eq!(
+                    got, expected,
+                    "{level} {depth}x{columns} step {step}: row {row}, column {column}"
+                );
             }
         });
     }

@@ -98,7 +98,6 @@ impl Axis {
     pub(crate) fn outputs(&self) -> usize {
         self.outputs
     }
-
 }
 
 /// Where the pixels of an image, or of one phase of it, go: output `(y, x)` begins at number
@@ -263,7 +262,8 @@ impl PatchBlock<'_> {
             tile.runs[tile.run_count] = Run { y: y as u32, x: x as u32, first: row as u32, len: len as u32 };
             tile.run_count += 1;
             tile.interior &= self.vertical.is_interior(y..y + 1) && self.horizontal.is_interior(x..x + len);
-            let input = y * self.vertical.stride * self.row_pitch + x * self.horizontal.stride * self.pixel_pitch;
+            let input =
+                y * self.vertical.stride * self.row_pitch + x * self.horizontal.stride * self.pixel_pitch;
             let output = ((first[0] + y * step[0]) * width + first[1] + x * step[1]) * pitch - self.origin;
             for index in 0..len {
                 tile.inputs[row + index] = input + index * self.horizontal.stride * self.pixel_pitch;

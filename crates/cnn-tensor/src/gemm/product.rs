@@ -5,7 +5,7 @@
 //! a matrix and its transpose are read where they lie; a panel is a copy ([`super::pack`]) or columns of the
 //! right-hand matrix itself.
 
-use super::rows::Start;
+use super::Start;
 use super::target::Target;
 use crate::ops::activation::Activation;
 use crate::simd::{Isa, Kernel};

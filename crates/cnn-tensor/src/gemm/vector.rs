@@ -4,7 +4,7 @@
 //! are taken at a time in their whole length. The sums stay in the output, which the nearest cache holds. Each sum
 //! adds the same products in the same order as in [`super::product`].
 
-use super::rows::Start;
+use super::Start;
 use crate::ops::activation::Activation;
 use crate::simd::{Isa, Kernel, map_in_place};
 

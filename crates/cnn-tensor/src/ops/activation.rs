@@ -52,7 +52,21 @@ impl Activation {
             Activation::Relu => isa.relu(x),
         }
     }
+
+    /// The gradient of each lane, from the output and the gradient after the function; the bits of
+    /// [`Activation::gradient`].
+    #[inline(always)]
+    pub(crate) fn vector_gradient<I: Isa>(self, isa: I, output: I::F32, grad: I::F32) -> I::F32 {
+        match self {
+            Activation::Identity => grad,
+            // Less than the smallest number above zero is not above zero; the comparison is false for NaN, which passes.
+            Activation::Relu => isa.select_gt(isa.splat(SMALLEST), output, isa.splat(0.0), grad),
+        }
+    }
 }
+
+/// The smallest number above zero.
+const SMALLEST: f32 = f32::from_bits(1);
 
 /// Gradient before the activation, from the gradient after it and the activation's output.
 ///
@@ -108,6 +122,35 @@ mod tests {
             });
         }
         assert_eq!(bits(&values.map(|x| Activation::Relu.value(x))[1..5]), bits(&values[1..5]));
+    }
+
+    #[test]
+    fn the_gradient_of_one_number_and_of_a_vector_have_the_same_bits() {
+        struct Vectors<'a>(Activation, [&'a [f32]; 2], &'a mut [f32]);
+        impl Kernel for Vectors<'_> {
+            type Output = ();
+
+            #[inline(always)]
+            fn run<I: Isa>(self, isa: I) {
+                let Self(activation, [outputs, grads], result) = self;
+                for ((result, &output), &grad) in result.iter_mut().zip(outputs).zip(grads) {
+                    let lanes = activation.vector_gradient(isa, isa.splat(output), isa.splat(grad));
+                    isa.store_partial(lanes, std::slice::from_mut(result));
+                }
+            }
+        }
+        let outputs = [-0.0, 0.0, 2.5, f32::NAN, -f32::NAN, f32::INFINITY, 1e-45, 1e-40, 1.0, -1.0];
+        let grads = [1.0, f32::NAN, -3.0, 4.0, f32::INFINITY, f32::NAN, 5.0, -0.0, -0.0, 7.0];
+        for activation in ALL {
+            on_each_level(|level| {
+                let mut got = [9.0; 10];
+                level.run(Vectors(activation, [&outputs, &grads], &mut got));
+                for (index, got) in got.iter().enumerate() {
+                    let expected = activation.gradient(outputs[index], grads[index]);
+                    assert_eq!(got.to_bits(), expected.to_bits(), "{activation:?} {index} on {level}");
+                }
+            });
+        }
     }
 
     #[test]

@@ -1,19 +1,26 @@
 //! How loops over `[rows, channels]` are cut, so that narrow channels fill vectors and sums stay accurate.
 //!
-//! A *group* is as many rows as make at least 256 numbers, a multiple of 16 wherever that is possible: a loop
-//! over groups adds contiguous vectors, whatever the number of channels, and the columns that belong to one
-//! channel are folded at the end. A *block* is some groups, few enough that its single-precision sums are
-//! exact to a few roundings and its numbers are in the cache; sums of blocks are added in double precision.
+//! A *group* is some whole rows, a multiple of 16 numbers wherever there are fewer than [`GROUP`] channels: a
+//! loop over groups adds contiguous vectors, whatever the number of channels, and the columns that belong to
+//! one channel are folded at the end. A *block* is so many groups that single-precision sums down its columns
+//! are exact to a few roundings; sums of blocks are added in double precision.
 //! A *piece* is some blocks: what one thread takes. All three depend on the shape only.
 
-/// Numbers in a group, at least, where there are fewer channels.
-const GROUP: usize = 256;
+mod strips;
+mod vectors;
 
-/// Numbers in a block, about.
-const BLOCK: usize = 1 << 14;
+pub(crate) use strips::{Sums, Terms};
+pub(crate) use vectors::{Part, Step, Whole, Width};
+
+/// Most numbers in a group where there are fewer channels than this: eight of the widest vectors, whose sums
+/// and what they are measured from fit the registers.
+const GROUP: usize = 128;
+
+/// Groups in a block: most additions one after the other in single precision.
+const BLOCK: usize = 64;
 
 /// Most pieces.
-const PIECES: usize = 128;
+const PIECES: usize = 64;
 
 /// Sizes of groups, blocks and pieces, in numbers (each a multiple of the number of channels).
 #[derive(Debug, Clone, Copy)]
@@ -35,10 +42,10 @@ impl Cut {
             _ => {
                 // Sixteen rows are a multiple of 16 numbers; so is a smaller power of two where channels are even.
                 let whole = channels * (16 >> channels.trailing_zeros().min(4));
-                whole * GROUP.div_ceil(whole)
+                whole * (GROUP / whole).max(1)
             }
         };
-        let block = group * (BLOCK / group).max(1);
+        let block = group * BLOCK;
         let piece = block * len.div_ceil(PIECES).div_ceil(block).max(1);
         Self { channels, group, block, piece, pieces: len.div_ceil(piece) }
     }
@@ -71,7 +78,7 @@ mod tests {
     fn groups_are_whole_rows_and_whole_vectors() {
         for channels in 1..600 {
             let cut = Cut::new(1000, channels);
-            assert!(cut.group >= GROUP && cut.group.is_multiple_of(channels), "{cut:?}");
+            assert!(cut.group.is_multiple_of(channels), "{cut:?}");
             assert!(channels >= GROUP || cut.group.is_multiple_of(16), "{cut:?}");
             assert!(cut.block.is_multiple_of(cut.group) && cut.piece.is_multiple_of(cut.block), "{cut:?}");
         }

@@ -185,7 +185,9 @@ mod tests {
             for _ in 0..10 {
                 thread::sleep(pause);
                 let together = Barrier::new(3);
-                helpers.share(2, 1, Begin::WithHelper, &|| drop(together.wait()));
+                helpers.share(2, 1, Begin::WithHelper, &|| {
+                    together.wait();
+                });
             }
         }
     }

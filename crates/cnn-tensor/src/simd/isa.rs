@@ -38,6 +38,8 @@ pub(crate) trait Kernel {
 pub(crate) unsafe trait Isa: Copy + Send + Sync + 'static {
     /// A vector of [`Isa::LANES`] numbers.
     type F32: Copy;
+    /// For each lane of a vector, a lane that it takes its number from.
+    type Order: Copy;
 
     /// Name, as in `CNN_ISA`.
     const NAME: &'static str;
@@ -97,6 +99,10 @@ pub(crate) unsafe trait Isa: Copy + Send + Sync + 'static {
     fn round(self, a: Self::F32) -> Self::F32;
     /// 2 to the power of a whole number from -126 to 127 given as a float.
     fn exp2_whole(self, a: Self::F32) -> Self::F32;
+    /// The order in which lane `l` takes its number from lane `from[l] % LANES`; entries after the lanes say nothing.
+    fn order(self, from: [u8; 16]) -> Self::Order;
+    /// The numbers in another order.
+    fn permute(self, a: Self::F32, order: Self::Order) -> Self::F32;
 
     /// Asks for the numbers around an address, which need not be readable, to be brought to the second-level cache.
     #[inline(always)]

@@ -64,24 +64,27 @@ pub struct EvalSaved<'a> {
     pub affine: Affine<'a>,
 }
 
-/// Whether there was a residual whose gradient is wanted.
+/// Which gradients are computed. Each that is left out saves work: without the input's there is no second pass
+/// over memory; with given statistics, the input's alone take one pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ResidualGradient {
-    /// No.
-    Absent,
-    /// Yes.
-    Wanted,
+pub struct Wanted {
+    /// That of the input.
+    pub input: bool,
+    /// Those of scale and shift.
+    pub affine: bool,
+    /// That of the residual, if there was one.
+    pub residual: bool,
 }
 
-/// Gradients with respect to what went in.
-#[derive(Debug, Clone)]
+/// Gradients with respect to what went in, where they were wanted.
+#[derive(Debug, Clone, Default)]
 pub struct Backward {
     /// Of the input.
-    pub input: Tensor,
+    pub input: Option<Tensor>,
     /// Of the scale.
-    pub weight: Tensor,
+    pub weight: Option<Tensor>,
     /// Of the shift.
-    pub bias: Tensor,
-    /// Of the residual, where it was wanted.
+    pub bias: Option<Tensor>,
+    /// Of the residual.
     pub residual: Option<Tensor>,
 }

@@ -15,9 +15,9 @@ mod reference;
 mod tests;
 mod vector;
 
-pub use arguments::{Affine, Backward, EvalSaved, ResidualGradient, Running, TrainForward, TrainSaved};
+pub use arguments::{Affine, Backward, EvalSaved, Running, TrainForward, TrainSaved, Wanted};
 
-use crate::ops::activation::Activation;
+use crate::ops::activation::{self, Activation};
 use crate::ops::check;
 use crate::{DType, Error, Result, Tensor};
 
@@ -73,7 +73,7 @@ pub fn forward_train(
 pub fn backward_train(
     saved: TrainSaved<'_>,
     act: Activation,
-    residual: ResidualGradient,
+    wanted: Wanted,
     grad: Tensor,
 ) -> Result<Backward> {
     check::same_spec(OP, ("gradient", &grad), ("input", saved.x))?;
@@ -85,9 +85,12 @@ pub fn backward_train(
     {
         check::per_channel(OP, saved.x, name, values)?;
     }
+    if !wanted.input && !wanted.affine {
+        return residual_only(saved.output, act, wanted, grad);
+    }
     match grad.dtype() {
-        DType::F32 => vector::train_back(saved, act, residual, grad),
-        DType::F64 => reference::train_back::<f64>(saved, act, residual, grad),
+        DType::F32 => vector::train_back(saved, act, wanted, grad),
+        DType::F64 => reference::train_back::<f64>(saved, act, wanted, grad),
         met => Err(check::not_compute(OP, met)),
     }
 }
@@ -121,16 +124,28 @@ pub fn forward_eval(
 pub fn backward_eval(
     saved: EvalSaved<'_>,
     act: Activation,
-    residual: ResidualGradient,
+    wanted: Wanted,
     grad: Tensor,
 ) -> Result<Backward> {
     check::same_spec(OP, ("gradient", &grad), ("output", saved.output))?;
     check_input(saved.x, saved.affine, Some(&grad))?;
     check_running(saved.x, saved.running)?;
-    match grad.dtype() {
-        DType::F32 => vector::eval_back(saved, act, residual, grad),
-        _ => reference::eval_back::<f64>(saved, act, residual, grad),
+    if !wanted.input && !wanted.affine {
+        return residual_only(saved.output, act, wanted, grad);
     }
+    match grad.dtype() {
+        DType::F32 => vector::eval_back(saved, act, wanted, grad),
+        _ => reference::eval_back::<f64>(saved, act, wanted, grad),
+    }
+}
+
+/// The residual's gradient alone.
+fn residual_only(output: &Tensor, act: Activation, wanted: Wanted, grad: Tensor) -> Result<Backward> {
+    let residual = match wanted.residual {
+        true => Some(activation::backward(act, output, grad)?),
+        false => None,
+    };
+    Ok(Backward { residual, ..Backward::default() })
 }
 
 fn check_rank(x: &Tensor) -> Result<()> {

@@ -14,25 +14,34 @@ impl Moments {
         Self { count: 0.0, mean: vec![0.0; channels], squares: vec![0.0; channels] }
     }
 
-    /// The moments of all values of both parts (Chan, Golub and LeVeque, 1983).
-    pub(super) fn join(mut self, other: &Moments) -> Self {
+    /// Adds the values of another part (Chan, Golub and LeVeque, 1983).
+    #[inline(always)]
+    pub(super) fn join(&mut self, other: &Moments) {
         self.add(other.count, &other.mean, &other.squares);
-        self
     }
 
     /// Adds a part of `count` values for each channel.
+    #[inline(always)]
     pub(super) fn add(&mut self, count: f64, mean: &[f64], squares: &[f64]) {
-        let total = self.count + count;
         if count == 0.0 {
             return;
         }
+        let total = self.count + count;
         let (share, weight) = (count / total, self.count * count / total);
-        for (c, (&part_mean, &part_squares)) in mean.iter().zip(squares).enumerate() {
-            let difference = part_mean - self.mean[c];
-            self.mean[c] += difference * share;
-            self.squares[c] += part_squares + difference * difference * weight;
+        let parts = mean.iter().zip(squares);
+        for ((mean, squares), (part_mean, part_squares)) in
+            self.mean.iter_mut().zip(&mut self.squares).zip(parts)
+        {
+            let difference = part_mean - *mean;
+            *mean += difference * share;
+            *squares += part_squares + difference * difference * weight;
         }
         self.count = total;
+    }
+
+    /// Number of values.
+    pub(super) fn count(&self) -> f64 {
+        self.count
     }
 
     /// Mean of each channel.

@@ -2,7 +2,7 @@
 //!
 //! Variance is the mean of squared differences from a mean found first.
 
-use super::{Affine, Backward, EvalSaved, ResidualGradient, Running, TrainForward, TrainSaved};
+use super::{Affine, Backward, EvalSaved, Running, TrainForward, TrainSaved, Wanted};
 use crate::ops::activation::Activation;
 use crate::ops::in_place::owned;
 use crate::{Float, Result, Tensor};
@@ -29,10 +29,10 @@ pub(super) fn train<F: Float>(
 pub(super) fn train_back<F: Float>(
     saved: TrainSaved<'_>,
     act: Activation,
-    residual: ResidualGradient,
+    wanted: Wanted,
     grad: Tensor,
 ) -> Result<Backward> {
-    let mut result = prepare(saved.weight.len(), residual, grad)?;
+    let mut result = prepare(saved.weight.len(), wanted, grad)?;
     let sums = sum_gradients::<F>(
         &mut result,
         saved.x,
@@ -46,7 +46,7 @@ pub(super) fn train_back<F: Float>(
         weight: saved.weight.as_slice()?,
     };
     train_input(saved.x.as_slice()?, result.input.as_mut_slice()?, &map, &sums);
-    Ok(result)
+    Ok(result.only(wanted))
 }
 
 pub(super) fn eval<F: Float>(
@@ -72,29 +72,50 @@ pub(super) fn eval<F: Float>(
 pub(super) fn eval_back<F: Float>(
     saved: EvalSaved<'_>,
     act: Activation,
-    residual: ResidualGradient,
+    wanted: Wanted,
     grad: Tensor,
 ) -> Result<Backward> {
-    let mut result = prepare(saved.affine.weight.len(), residual, grad)?;
+    let mut result = prepare(saved.affine.weight.len(), wanted, grad)?;
     let inverse = inverse_deviation::<F>(saved.running.variance.as_slice()?, saved.affine.epsilon);
     sum_gradients::<F>(&mut result, saved.x, saved.output, act, [saved.running.mean.as_slice()?, &inverse])?;
     eval_input(result.input.as_mut_slice::<F>()?, saved.affine.weight.as_slice()?, &inverse);
-    Ok(result)
+    Ok(result.only(wanted))
+}
+
+/// All gradients, wanted or not.
+struct All {
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor,
+    residual: Option<Tensor>,
+}
+
+impl All {
+    /// Those that are wanted.
+    fn only(self, wanted: Wanted) -> Backward {
+        let Self { input, weight, bias, residual } = self;
+        Backward {
+            input: wanted.input.then_some(input),
+            weight: wanted.affine.then_some(weight),
+            bias: wanted.affine.then_some(bias),
+            residual,
+        }
+    }
 }
 
 /// The result with the gradient of the output where the gradient of the input will be.
-fn prepare(channels: usize, residual: ResidualGradient, grad: Tensor) -> Result<Backward> {
-    let residual = match residual {
-        ResidualGradient::Absent => None,
-        ResidualGradient::Wanted => Some(Tensor::stale(grad.shape(), grad.dtype())?),
+fn prepare(channels: usize, wanted: Wanted, grad: Tensor) -> Result<All> {
+    let residual = match wanted.residual {
+        false => None,
+        true => Some(Tensor::stale(grad.shape(), grad.dtype())?),
     };
     let [weight, bias] = [(); 2].map(|()| Tensor::stale(&[channels], grad.dtype()));
-    Ok(Backward { weight: weight?, bias: bias?, input: grad, residual })
+    Ok(All { weight: weight?, bias: bias?, input: grad, residual })
 }
 
 /// Takes the gradient back through the activation and the sum, then sums it for weight and bias.
 fn sum_gradients<F: Float>(
-    result: &mut Backward,
+    result: &mut All,
     x: &Tensor,
     output: &Tensor,
     act: Activation,

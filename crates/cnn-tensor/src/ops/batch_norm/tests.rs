@@ -3,8 +3,8 @@
 use proptest::prelude::*;
 
 use super::{
-    Affine, Backward, EvalSaved, ResidualGradient, Running, TrainForward, TrainSaved, backward_eval,
-    backward_train, forward_eval, forward_train,
+    Affine, Backward, EvalSaved, Running, TrainForward, TrainSaved, Wanted, backward_eval, backward_train,
+    forward_eval, forward_train,
 };
 use crate::ops::activation::Activation;
 use crate::ops::{binary, unary};
@@ -12,6 +12,12 @@ use crate::testing::{assert_close, assert_threads_change_nothing, normal, on_eac
 use crate::{DType, Error, Tensor};
 
 const EPSILON: f64 = 1e-5;
+
+/// All gradients where there is no residual.
+const PLAIN: Wanted = Wanted { input: true, affine: true, residual: false };
+
+/// All gradients where there is one.
+const RESIDUAL: Wanted = Wanted { input: true, affine: true, residual: true };
 
 /// Input, residual, gradient and the values of the channels.
 struct Inputs {
@@ -67,17 +73,12 @@ impl Inputs {
         Running { mean: &self.mean, variance: &self.variance }
     }
 
-    fn residual(&self, wanted: ResidualGradient) -> Option<&Tensor> {
-        (wanted == ResidualGradient::Wanted).then_some(&self.residual)
+    fn residual(&self, wanted: Wanted) -> Option<&Tensor> {
+        wanted.residual.then_some(&self.residual)
     }
 
     /// Forward and backward with the statistics of the batch; the output of `mask` decides what the rectifier passes.
-    fn train(
-        &self,
-        wanted: ResidualGradient,
-        act: Activation,
-        mask: Option<&Tensor>,
-    ) -> (TrainForward, Backward) {
+    fn train(&self, wanted: Wanted, act: Activation, mask: Option<&Tensor>) -> (TrainForward, Backward) {
         let forward = forward_train(&self.x, self.affine(), self.residual(wanted), act).unwrap();
         let saved = TrainSaved {
             x: &self.x,
@@ -91,7 +92,7 @@ impl Inputs {
     }
 
     /// Forward and backward with given statistics.
-    fn eval(&self, wanted: ResidualGradient, act: Activation, mask: Option<&Tensor>) -> (Tensor, Backward) {
+    fn eval(&self, wanted: Wanted, act: Activation, mask: Option<&Tensor>) -> (Tensor, Backward) {
         let output =
             forward_eval(self.x.clone(), self.running(), self.affine(), self.residual(wanted), act).unwrap();
         let saved = EvalSaved {
@@ -134,9 +135,9 @@ fn two_channels_by_hand() {
 fn the_fused_form_is_the_three_operations_one_after_the_other() {
     let inputs = Inputs::new(&[20, 9], 3);
     on_each_level(|_| {
-        let plain = inputs.train(ResidualGradient::Absent, Activation::Identity, None).0.output;
+        let plain = inputs.train(PLAIN, Activation::Identity, None).0.output;
         let apart = unary::relu(binary::add(plain, &inputs.residual).unwrap()).unwrap();
-        let (fused, back) = inputs.train(ResidualGradient::Wanted, Activation::Relu, None);
+        let (fused, back) = inputs.train(RESIDUAL, Activation::Relu, None);
         assert!(same_bits(&fused.output, &apart));
         let before = unary::relu_backward(&apart, inputs.grad.clone()).unwrap();
         assert!(same_bits(&back.residual.unwrap(), &before));
@@ -169,8 +170,8 @@ fn nan_stays_in_its_channel() {
     x.as_mut_slice::<f32>().unwrap()[4] = f32::NAN;
     let inputs = Inputs { x, ..Inputs::new(&[40, 3], 1) };
     on_each_level(|_| {
-        let (forward, back) = inputs.train(ResidualGradient::Absent, Activation::Relu, None);
-        for values in [forward.output, back.input] {
+        let (forward, back) = inputs.train(PLAIN, Activation::Relu, None);
+        for values in [forward.output, back.input.unwrap()] {
             for (index, value) in values.to_f64_vec().unwrap().into_iter().enumerate() {
                 assert_eq!(value.is_nan(), index % 3 == 1, "{index}");
             }
@@ -210,8 +211,7 @@ fn the_gradient_of_training_needs_two_values_per_channel_as_training_does() {
             let (x, channel) = (x.to_dtype(dtype).unwrap(), channel.to_dtype(dtype).unwrap());
             let (mean, inverse_deviation) = (&channel, &channel);
             let saved = TrainSaved { x: &x, output: &x, weight: &channel, mean, inverse_deviation };
-            let error =
-                backward_train(saved, Activation::Relu, ResidualGradient::Absent, x.clone()).unwrap_err();
+            let error = backward_train(saved, Activation::Relu, PLAIN, x.clone()).unwrap_err();
             let expected = format!("[{rows}, 3] has {rows} values per channel");
             assert!(error.to_string().contains(&expected), "{error}");
         }
@@ -224,14 +224,14 @@ fn no_channels_are_normalised_to_nothing() {
         let inputs = Inputs::new(shape, 1);
         for inputs in [inputs.wide(), inputs] {
             on_each_level(|_| {
-                for wanted in [ResidualGradient::Absent, ResidualGradient::Wanted] {
+                for wanted in [PLAIN, RESIDUAL] {
                     let (forward, back) = inputs.train(wanted, Activation::Relu, None);
                     let (output, eval_back) = inputs.eval(wanted, Activation::Relu, None);
-                    let values = [forward.output, output, back.input, eval_back.input];
+                    let values = [forward.output, output, back.input.unwrap(), eval_back.input.unwrap()];
                     assert!(values.iter().chain(&back.residual).all(|x| x.shape() == shape));
                     let statistics = [forward.mean, forward.inverse_deviation, forward.unbiased_variance];
                     let gradients = [back.weight, back.bias, eval_back.weight, eval_back.bias];
-                    assert!(statistics.iter().chain(&gradients).all(|x| x.shape() == [0]));
+                    assert!(statistics.iter().chain(gradients.iter().flatten()).all(|x| x.shape() == [0]));
                 }
             });
         }
@@ -241,7 +241,7 @@ fn no_channels_are_normalised_to_nothing() {
 #[test]
 fn evaluation_of_an_image_does_not_depend_on_its_batch_mates() {
     let inputs = Inputs::new(&[6, 5, 5, 7], 1);
-    let all = inputs.eval(ResidualGradient::Absent, Activation::Relu, None).0;
+    let all = inputs.eval(PLAIN, Activation::Relu, None).0;
     let one = forward_eval(
         inputs.x.narrow(3..4).unwrap(),
         inputs.running(),
@@ -257,11 +257,11 @@ fn threads_change_nothing() {
     for shape in [[40, 30, 30, 6], [8, 14, 14, 130]] {
         let inputs = Inputs::new(&shape, 1);
         assert_threads_change_nothing("batch_norm", || {
-            let (forward, back) = inputs.train(ResidualGradient::Wanted, Activation::Relu, None);
-            let (output, eval_back) = inputs.eval(ResidualGradient::Absent, Activation::Relu, None);
+            let (forward, back) = inputs.train(RESIDUAL, Activation::Relu, None);
+            let (output, eval_back) = inputs.eval(PLAIN, Activation::Relu, None);
             let statistics = [forward.mean, forward.inverse_deviation, forward.unbiased_variance];
-            let back = [back.input, back.weight, back.bias, back.residual.unwrap()];
-            [forward.output, output, eval_back.input].into_iter().chain(statistics).chain(back).collect()
+            let back = [back.input, back.weight, back.bias, back.residual, eval_back.input];
+            [forward.output, output].into_iter().chain(statistics).chain(back.map(Option::unwrap)).collect()
         });
     }
 }
@@ -283,13 +283,101 @@ impl Scales {
     }
 
     fn check(&self, what: &str, got: &Backward, expected: &Backward) {
-        assert_close(&format!("{what} grad_input"), &got.input, &expected.input, &self.output, 1e-5);
-        assert_close(&format!("{what} grad_weight"), &got.weight, &expected.weight, &self.channel, 1e-5);
-        assert_close(&format!("{what} grad_bias"), &got.bias, &expected.bias, &self.channel, 1e-5);
+        let parts = [
+            ("input", &got.input, &expected.input, &self.output),
+            ("weight", &got.weight, &expected.weight, &self.channel),
+            ("bias", &got.bias, &expected.bias, &self.channel),
+        ];
+        for (name, got, expected, scale) in parts {
+            assert_eq!(got.is_some(), expected.is_some(), "{what} grad_{name}");
+            if let (Some(got), Some(expected)) = (got, expected) {
+                assert_close(&format!("{what} grad_{name}"), got, expected, scale, 1e-5);
+            }
+        }
         assert_eq!(got.residual.is_some(), expected.residual.is_some());
         if let (Some(got), Some(expected)) = (&got.residual, &expected.residual) {
             assert!(same_bits(got, &expected.to_dtype(DType::F32).unwrap()), "{what} grad_residual");
         }
+    }
+}
+
+/// Each gradient as it is among all of them.
+#[test]
+fn a_gradient_does_not_depend_on_which_others_are_wanted() {
+    let inputs = Inputs::new(&[300, 19], 5);
+    for inputs in [inputs.wide(), inputs] {
+        on_each_level(|level| {
+            for act in [Activation::Identity, Activation::Relu] {
+                let (forward, all) = inputs.train(RESIDUAL, act, None);
+                let (output, eval_all) = inputs.eval(RESIDUAL, act, None);
+                for number in 0..8 {
+                    let wanted =
+                        Wanted { input: number & 1 > 0, affine: number & 2 > 0, residual: number & 4 > 0 };
+                    // The gradient of a sole holder may be written over, a shared one may not.
+                    for shared in [false, true] {
+                        let values = inputs.grad.to_le_bytes().unwrap().to_vec();
+                        let grad =
+                            || Tensor::from_le_bytes(&[300, 19], inputs.grad.dtype(), &values).unwrap();
+                        let (first, second) = (grad(), grad());
+                        let holders: Vec<Tensor> =
+                            if shared { vec![first.clone(), second.clone()] } else { vec![] };
+                        let saved = TrainSaved {
+                            x: &inputs.x,
+                            output: &forward.output,
+                            weight: &inputs.weight,
+                            mean: &forward.mean,
+                            inverse_deviation: &forward.inverse_deviation,
+                        };
+                        let train = backward_train(saved, act, wanted, first).unwrap();
+                        let saved = EvalSaved {
+                            x: &inputs.x,
+                            output: &output,
+                            running: inputs.running(),
+                            affine: inputs.affine(),
+                        };
+                        let eval = backward_eval(saved, act, wanted, second).unwrap();
+                        assert!(holders.iter().all(|holder| same_bits(holder, &inputs.grad)));
+                        for (some, all) in [(train, &all), (eval, &eval_all)] {
+                            let parts = [
+                                (some.input, &all.input, wanted.input),
+                                (some.weight, &all.weight, wanted.affine),
+                                (some.bias, &all.bias, wanted.affine),
+                                (some.residual, &all.residual, wanted.residual),
+                            ];
+                            for (index, (some, all, wanted)) in parts.into_iter().enumerate() {
+                                let what = format!("gradient {index} of {wanted:?} {act:?} on {level}");
+                                assert_eq!(some.is_some(), wanted, "{what}");
+                                assert!(
+                                    some.is_none_or(|some| same_bits(&some, all.as_ref().unwrap())),
+                                    "{what}"
+                                );
+                            }
+                        }
+                    }
+                }
+            }
+        });
+    }
+}
+
+/// Sums of squares are measured from what came before, which may be far away.
+#[test]
+fn a_jump_of_the_mean_inside_a_piece_costs_the_variance_nothing() {
+    let mut x = normal(&[40_000, 2], 3, DType::F32).unwrap();
+    let wide_ones = Tensor::full(&[2], 1.0, DType::F64).unwrap();
+    let ones = Tensor::full(&[2], 1.0, DType::F32).unwrap();
+    for jump in [70, 300, 8500, 39_999] {
+        for (index, x) in x.as_mut_slice::<f32>().unwrap().iter_mut().enumerate() {
+            *x = (index % 97) as f32 / 97.0 + if index / 2 < jump { 1000.0 } else { 0.0 };
+        }
+        let affine = |ones| Affine { weight: ones, bias: ones, epsilon: 0.0 };
+        let act = Activation::Identity;
+        let wide_x = x.to_dtype(DType::F64).unwrap();
+        let expected = forward_train(&wide_x, affine(&wide_ones), None, act).unwrap().unbiased_variance;
+        on_each_level(|level| {
+            let got = forward_train(&x, affine(&ones), None, act).unwrap().unbiased_variance;
+            assert_close(&format!("jump at {jump} on {level}"), &got, &expected, &expected, 1e-5);
+        });
     }
 }
 
@@ -305,7 +393,7 @@ proptest! {
     ) {
         let inputs = Inputs::new(&[rows, channels], seed);
         let wide = inputs.wide();
-        for wanted in [ResidualGradient::Absent, ResidualGradient::Wanted] {
+        for wanted in [PLAIN, RESIDUAL] {
             for act in [Activation::Identity, Activation::Relu] {
                 // Gradients are compared behind one mask: where rounding moves an output over zero they differ.
                 let (expected, _) = wide.train(wanted, act, None);

@@ -1,10 +1,10 @@
 //! Batch normalisation of `f32`: what is worked out for each channel, in double precision, between the passes.
 
-use super::kernels::Gradient;
-use super::{Affine, Backward, EvalSaved, ResidualGradient, Running, TrainForward, TrainSaved, passes};
+use super::kernels::{Gradient, Taken};
+use super::{Affine, Backward, EvalSaved, Running, TrainForward, TrainSaved, Wanted, passes};
 use crate::ops::activation::Activation;
-use crate::ops::in_place::{Source, map};
-use crate::{Result, Tensor};
+use crate::ops::in_place::{Source, map, owned};
+use crate::{DType, Result, Tensor};
 
 pub(super) fn train(
     x: &Tensor,
@@ -35,23 +35,27 @@ pub(super) fn train(
 pub(super) fn train_back(
     saved: TrainSaved<'_>,
     act: Activation,
-    residual: ResidualGradient,
+    wanted: Wanted,
     grad: Tensor,
 ) -> Result<Backward> {
     let (x, centre) = (saved.x.as_slice::<f32>()?, saved.mean.as_slice::<f32>()?);
     let inverse: Vec<f64> = saved.inverse_deviation.to_f64_vec()?;
-    let values = (x.len() / centre.len().max(1)) as f64;
-    let mut back = sum_gradients(x, saved.output, act, residual, grad, centre)?;
-    let dots = back.dots.iter().zip(&inverse);
-    // The gradient of the normalised value's share in the variance, on the scale of the centred input.
-    let slope: Vec<f32> =
-        dots.clone().map(|(dot, inverse)| (dot * inverse * inverse / values) as f32).collect();
-    let mean_grad: Vec<f32> = back.sums.iter().map(|sum| (sum / values) as f32).collect();
-    let scale = product(&inverse, saved.weight.as_slice()?);
-    write(back.weight.as_mut_slice()?, dots.map(|(dot, inverse)| dot * inverse));
-    back.finish(saved.output, act, |gradient, input| {
-        passes::train_input(x, gradient, input, [centre, &scale, &slope, &mean_grad])
-    })
+    let Half { grad, act, residual, sums, dots } = sum_gradients(x, saved.output, act, wanted, grad, centre)?;
+    let mut back = Backward { residual, ..affine_gradients(wanted, &sums, &dots, &inverse)? };
+    if wanted.input {
+        let values = (x.len() / centre.len().max(1)) as f64;
+        let dots = dots.iter().zip(&inverse);
+        // The gradient of the normalised value's share in the variance, on the scale of the centred input.
+        let slope: Vec<f32> = dots.map(|(dot, inverse)| (dot * inverse * inverse / values) as f32).collect();
+        let mean_grad: Vec<f32> = sums.iter().map(|sum| (sum / values) as f32).collect();
+        let scale = product(&inverse, saved.weight.as_slice()?);
+        let output = saved.output.as_slice()?;
+        back.input = Some(map(grad, |grad, input| {
+            let gradient = Gradient { grad, output, act };
+            passes::train_input(x, gradient, input, [centre, &scale, &slope, &mean_grad])
+        })?);
+    }
+    Ok(back)
 }
 
 pub(super) fn eval(
@@ -70,79 +74,82 @@ pub(super) fn eval(
 pub(super) fn eval_back(
     saved: EvalSaved<'_>,
     act: Activation,
-    residual: ResidualGradient,
+    wanted: Wanted,
     grad: Tensor,
 ) -> Result<Backward> {
     let inverse = inverse_deviation(saved.running, saved.affine)?;
-    let centre = saved.running.mean.as_slice::<f32>()?;
-    let mut back = sum_gradients(saved.x.as_slice()?, saved.output, act, residual, grad, centre)?;
-    write(back.weight.as_mut_slice()?, back.dots.iter().zip(&inverse).map(|(dot, inverse)| dot * inverse));
     let scale = product(&inverse, saved.affine.weight.as_slice()?);
-    back.finish(saved.output, act, |gradient, input| passes::eval_input(gradient, input, &scale))
+    let output = saved.output.as_slice()?;
+    if !wanted.affine {
+        // Nothing has to be summed first, so one pass writes all there is.
+        let mut residual = match (wanted.residual, act) {
+            (false, _) => None,
+            (true, Activation::Identity) => Some(grad.clone()),
+            (true, _) => Some(Tensor::stale(grad.shape(), grad.dtype())?),
+        };
+        let kept = match (&mut residual, act) {
+            (None, _) | (_, Activation::Identity) => None,
+            (Some(residual), _) => Some(residual.as_mut_slice::<f32>()?),
+        };
+        let input =
+            map(grad, |grad, input| passes::eval_input(Gradient { grad, output, act }, input, &scale, kept))?;
+        return Ok(Backward { input: Some(input), residual, ..Backward::default() });
+    }
+    let (x, centre) = (saved.x.as_slice::<f32>()?, saved.running.mean.as_slice::<f32>()?);
+    let Half { grad, act, residual, sums, dots } = sum_gradients(x, saved.output, act, wanted, grad, centre)?;
+    let mut back = Backward { residual, ..affine_gradients(wanted, &sums, &dots, &inverse)? };
+    if wanted.input {
+        back.input = Some(map(grad, |grad, input| {
+            passes::eval_input(Gradient { grad, output, act }, input, &scale, None)
+        })?);
+    }
+    Ok(back)
 }
 
 /// The state of a backward pass between its two passes over memory.
 struct Half {
-    weight: Tensor,
-    bias: Tensor,
     grad: Tensor,
-    /// The gradient before the activation, where the residual wants it.
+    /// What the gradient must still be taken back through.
+    act: Activation,
     residual: Option<Tensor>,
-    /// Sums of the gradient times the centred input, for each channel.
-    dots: Vec<f64>,
-    /// Sums of the gradient.
+    /// Sums of the gradient, for each channel.
     sums: Vec<f64>,
+    /// Sums of the gradient times the centred input.
+    dots: Vec<f64>,
 }
 
-/// The first pass: the sums, and the residual's gradient.
+/// The first pass: the sums, and the residual's gradient, which takes the place of the output's where nobody
+/// else holds it.
 fn sum_gradients(
     x: &[f32],
     output: &Tensor,
     act: Activation,
-    residual: ResidualGradient,
+    wanted: Wanted,
     grad: Tensor,
     centre: &[f32],
 ) -> Result<Half> {
-    let mut kept = match (residual, act) {
-        (ResidualGradient::Absent, _) => None,
-        // The sum hands its gradient on as it is, so both may share one buffer.
-        (ResidualGradient::Wanted, Activation::Identity) => Some(grad.clone()),
-        (ResidualGradient::Wanted, _) => Some(Tensor::stale(grad.shape(), grad.dtype())?),
-    };
-    let gradient = Gradient { grad: Source::Other(grad.as_slice()?), output: output.as_slice()?, act };
-    let target = match (&mut kept, act) {
-        (None, _) | (_, Activation::Identity) => None,
-        (Some(kept), _) => Some(kept.as_mut_slice::<f32>()?),
-    };
-    let [dots, sums] = passes::sums(x, gradient, centre, target)?;
-    let per_channel = || Tensor::stale(&[centre.len()], grad.dtype());
-    let (weight, mut bias) = (per_channel()?, per_channel()?);
-    write(bias.as_mut_slice()?, sums.iter().copied());
-    Ok(Half { weight, bias, grad, residual: kept, dots, sums })
+    let output = output.as_slice::<f32>()?;
+    if !wanted.residual || act == Activation::Identity {
+        let [sums, dots] = passes::sums(x, Taken::Read(grad.as_slice()?), output, act, centre)?;
+        // The sum of residual and rest hands its gradient on as it is, so both may share one buffer.
+        let residual = wanted.residual.then(|| grad.clone());
+        return Ok(Half { grad, act, residual, sums, dots });
+    }
+    let mut grad = owned::<f32>(grad)?;
+    let [sums, dots] = passes::sums(x, Taken::Replaced(grad.as_mut_slice()?), output, act, centre)?;
+    Ok(Half { residual: Some(grad.clone()), grad, act: Activation::Identity, sums, dots })
 }
 
-impl Half {
-    /// The second pass: `work` writes the gradient of the input, in the buffer of the gradient of the output
-    /// where nobody else holds it.
-    fn finish(
-        self,
-        output: &Tensor,
-        act: Activation,
-        work: impl FnOnce(Gradient<'_>, &mut [f32]) -> Result<()>,
-    ) -> Result<Backward> {
-        let Self { weight, bias, grad, residual, .. } = self;
-        let output = output.as_slice::<f32>()?;
-        let input = match &residual {
-            // What the residual has was already taken back through the activation.
-            Some(residual) => {
-                let before = Source::Other(residual.as_slice()?);
-                let before = Gradient { grad: before, output, act: Activation::Identity };
-                map(grad, |_, input| work(before, input))?
-            }
-            None => map(grad, |grad, input| work(Gradient { grad, output, act }, input))?,
-        };
-        Ok(Backward { input, weight, bias, residual })
+/// The gradients of scale and shift, where they are wanted.
+fn affine_gradients(wanted: Wanted, sums: &[f64], dots: &[f64], inverse: &[f64]) -> Result<Backward> {
+    if !wanted.affine {
+        return Ok(Backward::default());
     }
+    let [mut weight, mut bias] =
+        [Tensor::stale(&[sums.len()], DType::F32)?, Tensor::stale(&[sums.len()], DType::F32)?];
+    write(weight.as_mut_slice()?, dots.iter().zip(inverse).map(|(dot, inverse)| dot * inverse));
+    write(bias.as_mut_slice()?, sums.iter().copied());
+    Ok(Backward { weight: Some(weight), bias: Some(bias), ..Backward::default() })
 }
 
 fn inverse_deviation(running: Running<'_>, affine: Affine<'_>) -> Result<Vec<f64>> {

@@ -8,8 +8,10 @@ mod reference;
 mod tests;
 mod vector;
 
+use crate::ops::activation::Activation;
 use crate::ops::check;
 use crate::ops::in_place::{Source, map};
+use crate::ops::unary::{Relu, Unary};
 use crate::{DType, Float, Result, Tensor};
 
 /// `a + b`.
@@ -27,6 +29,27 @@ use crate::{DType, Float, Result, Tensor};
 /// the types differ or are not `F32` or `F64`.
 pub fn add(a: Tensor, b: &Tensor) -> Result<Tensor> {
     combine(&Add, a, b)
+}
+
+/// `act(a + b)` in one pass: the end of a residual block. The gradient of both is that of
+/// [`activation::backward`](super::activation::backward).
+///
+/// ```
+/// # fn main() -> cnn_tensor::Result<()> {
+/// use cnn_tensor::{Tensor, ops::{activation::Activation, binary}};
+/// let a = Tensor::from_slice(&[2], &[1.0f32, 2.0])?;
+/// let b = Tensor::from_slice(&[2], &[-3.0f32, 2.0])?;
+/// assert_eq!(binary::add_act(a, &b, Activation::Relu)?.to_vec::<f32>()?, [0.0, 4.0]);
+/// # Ok(()) }
+/// ```
+///
+/// # Errors
+/// As [`add`].
+pub fn add_act(a: Tensor, b: &Tensor, act: Activation) -> Result<Tensor> {
+    match act {
+        Activation::Identity => add(a, b),
+        Activation::Relu => combine(&AddRelu, a, b),
+    }
 }
 
 /// `a - b`.
@@ -89,6 +112,18 @@ macro_rules! binary {
 binary!(Add, "add", +);
 binary!(Sub, "sub", -);
 binary!(Mul, "mul", *);
+
+/// A sum behind the rectifier.
+struct AddRelu;
+
+impl Binary for AddRelu {
+    const NAME: &'static str = "add";
+
+    #[inline(always)]
+    fn value<F: Float>(&self, a: F, b: F) -> F {
+        Relu.value(a + b)
+    }
+}
 
 fn combine<B: Binary>(op: &B, a: Tensor, b: &Tensor) -> Result<Tensor> {
     check::same_spec(B::NAME, ("left", &a), ("right", b))?;

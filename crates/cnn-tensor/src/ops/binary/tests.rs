@@ -2,13 +2,15 @@
 
 use proptest::prelude::*;
 
-use super::{add, add_assign, mul, sub};
+use super::{add, add_act, add_assign, mul, sub};
+use crate::ops::activation::{self, Activation};
 use crate::testing::{assert_close, assert_threads_change_nothing, normal, on_each_level, poison, same_bits};
 use crate::{DType, Error, Result, Tensor};
 
 type Operation = fn(Tensor, &Tensor) -> Result<Tensor>;
 
-const OPERATIONS: [(&str, Operation); 3] = [("add", add), ("sub", sub), ("mul", mul)];
+const OPERATIONS: [(&str, Operation); 4] =
+    [("add", add), ("sub", sub), ("mul", mul), ("add + relu", |a, b| add_act(a, b, Activation::Relu))];
 
 fn vector(values: &[f32]) -> Tensor {
     Tensor::from_slice(&[values.len()], values).unwrap()
@@ -29,6 +31,25 @@ fn nan_and_infinity_follow_the_arithmetic() {
         sub(vector(&[f32::INFINITY, f32::NAN, f32::INFINITY]), &vector(&[f32::INFINITY, 1.0, 1.0])).unwrap();
     let y = y.to_vec::<f32>().unwrap();
     assert!(y[0].is_nan() && y[1].is_nan() && y[2] == f32::INFINITY);
+}
+
+#[test]
+fn the_fused_sum_is_the_sum_and_then_the_activation() {
+    let delicate = [1.0, -2.0, -0.0, f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 1e-40, -3.0, 0.5];
+    let (a, b) = (vector(&delicate), vector(&[-3.0, 5.0, -0.0, 1.0, f32::NEG_INFINITY, 2.0, 0.0, 3.0, 0.5]));
+    on_each_level(|level| {
+        for act in [Activation::Identity, Activation::Relu] {
+            let apart = add(a.clone(), &b).unwrap();
+            let apart = match act {
+                Activation::Identity => apart,
+                Activation::Relu => crate::ops::unary::relu(apart).unwrap(),
+            };
+            let fused = add_act(a.clone(), &b, act).unwrap();
+            assert!(same_bits(&fused, &apart), "{act:?} on {level}");
+            let back = activation::backward(act, &fused, b.clone()).unwrap();
+            assert!(same_bits(&back, &activation::backward(act, &apart, b.clone()).unwrap()));
+        }
+    });
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The sizes of one convolution, checked once.
 
+use super::{grouped, scatter};
 use crate::ops::window::{Padding2d, Rounding, Window};
 use crate::{Error, Result};
 
@@ -52,6 +53,8 @@ pub struct Geometry {
 pub(crate) enum Algorithm {
     /// Each channel on its own, vectors over channels.
     Depthwise,
+    /// Few channels in each group, vectors over several groups.
+    Grouped,
     /// Implicit matrix product over rows of pixels, each group in turn.
     Rows,
 }
@@ -159,14 +162,33 @@ impl Geometry {
             .fold(1u64, |product, &size| product.saturating_mul(size as u64))
     }
 
-    /// The family of kernels: a function of the geometry of one image alone, so that neither the batch nor the
-    /// number of threads changes a result.
-    pub(crate) fn algorithm(&self) -> Algorithm {
+    /// The family of kernels, with vectors of `lanes` numbers: a function of the geometry of one image alone, so that
+    /// neither the batch nor the number of threads changes a result.
+    pub(crate) fn algorithm(&self, lanes: usize) -> Algorithm {
         if self.groups > 1 && self.groups == self.in_c && self.in_c == self.out_c {
             // One channel in, one out: nothing to share between output channels, so vectors run over channels.
             Algorithm::Depthwise
+        } else if grouped::MEMBERS.contains(&self.group_in_c())
+            && self.in_c == self.out_c
+            && (self.group_in_c() + 1..=self.in_c).contains(&lanes)
+        {
+            // A product group by group would fill the lanes of a vector in part. Where a group gives more channels than
+            // it takes, or fewer, the channels of a vector are not made of a vector of channels.
+            Algorithm::Grouped
         } else {
             Algorithm::Rows
         }
+    }
+
+    /// Whether the gradient of the input is summed from the products of all taps. Its channels are the columns of the
+    /// general matrix product and would fill half a vector at most; `32x8x32x32 -> 32, kernel 3` gains by it, with
+    /// half of AVX-512's lanes, and with all of AVX2's it loses. The taps of a row must be neighbours, else what an
+    /// output pixel adds to is no run of numbers.
+    pub(crate) fn scatters(&self, lanes: usize) -> bool {
+        self.groups == 1
+            && self.in_c <= lanes / 2
+            && self.taps() > 1
+            && (self.horizontal.dilation == 1 || self.horizontal.kernel == 1)
+            && scatter::fits(self, lanes)
     }
 }

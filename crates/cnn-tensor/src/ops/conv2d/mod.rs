@@ -2,13 +2,17 @@
 //!
 //! An implicit matrix product on NHWC: no patch matrix is ever written. Forward and input gradient are one
 //! kernel over rows of pixels (`rows`); the weight gradient keeps a tile of the weights in registers and lets
-//! the pixels stream past it (`weights`); depthwise convolution has its own (`depthwise`).
+//! the pixels stream past it (`weights`). Where channels or groups would leave vectors half empty there are others:
+//! depthwise convolution (`depthwise`), few channels in each group (`grouped`), and the gradient of an input with few
+//! channels (`scatter`).
 
 mod depthwise;
 mod geometry;
+mod grouped;
 mod padding;
 pub mod reference;
 mod rows;
+mod scatter;
 #[cfg(test)]
 mod tests;
 mod weights;
@@ -17,6 +21,8 @@ pub use geometry::{Conv2dOptions, Geometry};
 
 use super::activation::Activation;
 use super::check;
+use crate::gemm::Tile;
+use crate::simd;
 use crate::{DType, Error, Result, Spec, Tensor};
 
 /// Shape and type of the output.
@@ -72,8 +78,9 @@ pub fn forward(
     let bias = bias.map(Tensor::as_slice).transpose()?;
     let (x, weight) = (x.as_slice()?, weight.as_slice()?);
     let target = result.as_mut_slice()?;
-    match geometry.algorithm() {
+    match geometry.algorithm(lanes()?) {
         geometry::Algorithm::Depthwise => depthwise::forward(&geometry, x, weight, bias, activation, target)?,
+        geometry::Algorithm::Grouped => grouped::forward(&geometry, x, weight, bias, activation, target)?,
         geometry::Algorithm::Rows => rows::forward(&geometry, x, weight, bias, activation, target)?,
     }
     Ok(result)
@@ -101,8 +108,13 @@ pub fn grad_input(
     let mut result = Tensor::stale(input_shape, DType::F32)?;
     let (grad, weight) = (grad_output.as_slice()?, weight.as_slice()?);
     let target = result.as_mut_slice()?;
-    match geometry.algorithm() {
+    if geometry.scatters(lanes()?) {
+        scatter::grad_input(&geometry, grad, weight, target)?;
+        return Ok(result);
+    }
+    match geometry.algorithm(lanes()?) {
         geometry::Algorithm::Depthwise => depthwise::grad_input(&geometry, grad, weight, target)?,
+        geometry::Algorithm::Grouped => grouped::grad_input(&geometry, grad, weight, target)?,
         geometry::Algorithm::Rows => rows::grad_input(&geometry, grad, weight, target)?,
     }
     Ok(result)
@@ -130,9 +142,15 @@ pub fn grad_weight(
     let mut result = Tensor::stale(weight_shape, DType::F32)?;
     let (x, grad) = (x.as_slice()?, grad_output.as_slice()?);
     let target = result.as_mut_slice()?;
-    match geometry.algorithm() {
+    match geometry.algorithm(lanes()?) {
         geometry::Algorithm::Depthwise => depthwise::grad_weight(&geometry, x, grad, target)?,
+        geometry::Algorithm::Grouped => grouped::grad_weight(&geometry, x, grad, target)?,
         geometry::Algorithm::Rows => weights::grad_weight(&geometry, x, grad, target)?,
     }
     Ok(result)
+}
+
+/// Numbers in a vector of the instruction set that is used.
+fn lanes() -> Result<usize> {
+    Ok(Tile::of(simd::active()?).columns / 2)
 }

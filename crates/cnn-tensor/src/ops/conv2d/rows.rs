@@ -212,7 +212,13 @@ impl Convolution {
             let (rows, columns) = (phase.vertical.padding(in_h), phase.horizontal.padding(in_w));
             if (rows.clone(), columns.clone()) == (0..0, 0..0) {
                 let plan = self.plan_segments(phase, [0, 0], self.input, level, weight)?;
-                return self.execute(level, &[plan], &Images { data: input, size: self.input }, finish, target);
+                return self.execute(
+                    level,
+                    &[plan],
+                    &Images { data: input, size: self.input },
+                    finish,
+                    target,
+                );
             }
             let before = [rows.start, columns.start];
             let (padded, size) = pad(input, self.input, rows, columns)?;
@@ -239,7 +245,8 @@ impl Convolution {
         weight: &[f32],
     ) -> Result<Plan> {
         let span = phase.horizontal.taps.len();
-        let first = Side { taps: phase.horizontal.taps.iter().take(1).copied().collect(), ..phase.horizontal };
+        let first =
+            Side { taps: phase.horizontal.taps.iter().take(1).copied().collect(), ..phase.horizontal };
         // A segment begins where all of it lies inside the row.
         let horizontal = first.axis(before[1], (width + 1).saturating_sub(span))?;
         self.plan(phase, phase.vertical.axis(before[0], height)?, horizontal, span * in_c, level, weight)
@@ -290,7 +297,14 @@ impl Convolution {
                         let pitch = self.output[2];
                         let start = tap * reduced * pitch + group * (pitch / self.groups) + first;
                         let at = |row| row * pitch;
-                        level.run(PackPanels { source: &weight[start..], at, step: 1, depth, columns, target });
+                        level.run(PackPanels {
+                            source: &weight[start..],
+                            at,
+                            step: 1,
+                            depth,
+                            columns,
+                            target,
+                        });
                     }
                     Direction::Input => {
                         let step = self.input[2];
@@ -332,9 +346,12 @@ impl Convolution {
                 continue;
             }
             let bands = output.chunks_mut(cut.height * step * row_len).enumerate();
-            pieces.extend(bands.map(|(band, output)| (band * cut.height..(band + 1) * cut.height, input, output)));
+            pieces.extend(
+                bands.map(|(band, output)| (band * cut.height..(band + 1) * cut.height, input, output)),
+            );
         }
-        let products = plans.iter().map(|plan| plan.vertical.taps() * plan.horizontal.taps() * plan.depth).max();
+        let products =
+            plans.iter().map(|plan| plan.vertical.taps() * plan.horizontal.taps() * plan.depth).max();
         let work = (self.batch * out_h * row_len).saturating_mul(products.unwrap_or(0).max(1));
         parallel::for_each(pieces.into_iter(), work, |(rows, input, output)| {
             for (plan, weights) in plans.iter().zip(&weights) {

@@ -3,10 +3,10 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::Shape;
 use crate::ops::window::Padding2d;
 use crate::random::Key;
 use crate::simd::{self, Level};
+use crate::{Shape, testing};
 
 /// Numbers in [-1, 1).
 pub(super) fn random(shape: &[usize], key: u64) -> Tensor {
@@ -163,6 +163,19 @@ fn every_pass_agrees_with_the_reference() {
         Case::new([3, 7, 6, 21], 21, [3, 3]).groups(21).padding(same),
         Case::new([2, 7, 6, 5], 5, [3, 3]).groups(5).stride([2, 2]).padding(same),
         Case::new([2, 5, 5, 4], 8, [3, 3]).groups(4),
+        // Few channels: a gap between the runs of neighbouring pixels, runs of several vectors, a stride beyond the
+        // kernel, and rows of taps apart from each other.
+        Case::new([2, 9, 8, 3], 5, [7, 7]).stride([2, 2]).padding(Padding2d::all(3)),
+        Case::new([1, 30, 9, 8], 18, [3, 4]).padding(same),
+        Case::new([2, 12, 13, 1], 3, [2, 3]).stride([3, 4]),
+        Case::new([1, 12, 9, 6], 7, [3, 2]).dilation([3, 1]).padding(Padding2d {
+            top: 0,
+            bottom: 3,
+            left: 4,
+            right: 0,
+        }),
+        Case::new([2, 3, 2, 2], 5, [5, 4]).padding(same),
+        Case::new([0, 5, 5, 1], 4, [3, 3]).padding(same),
         // A kernel that sees only padding in some places, an image of one pixel, an empty batch.
         Case::new([2, 1, 1, 17], 3, [3, 3]).padding(Padding2d::all(2)),
         Case::new([0, 5, 5, 3], 4, [3, 3]),
@@ -175,6 +188,22 @@ fn every_pass_agrees_with_the_reference() {
 }
 
 proptest! {
+    #[test]
+    fn gradients_of_few_channels_agree_with_the_reference_on_generated_shapes(
+        (batch, height, width) in (1usize..4, 1usize..40, 1usize..40),
+        (in_c, out_c) in (1usize..9, 1usize..20),
+        kernel in [1usize..8, 1usize..8],
+        stride in [1usize..4, 1usize..4],
+        dilation in 1usize..3,
+        (top, bottom, left, right) in (0usize..4, 0usize..4, 0usize..4, 0usize..4),
+    ) {
+        let case = Case::new([batch, height, width, in_c], out_c, kernel)
+            .stride(stride).dilation([dilation, 1]).padding(Padding2d { top, bottom, left, right });
+        let weight = [kernel[0], kernel[1], in_c, out_c];
+        prop_assume!(Geometry::new(&case.input, &weight, &case.options).is_ok());
+        check(&case);
+    }
+
     #[test]
     fn every_pass_agrees_with_the_reference_on_generated_shapes(
         (batch, height, width) in (1usize..4, 1usize..12, 1usize..12),
@@ -212,6 +241,34 @@ fn the_bits_do_not_depend_on_threads_or_on_the_batch() {
     assert!(alone == all(2) && alone == all(3));
     let one = forward(&x.narrow(4..5).unwrap(), &weight, None, Activation::Identity, &options).unwrap();
     assert_eq!(one.as_slice::<f32>().unwrap(), &alone[0][4 * 400 * 40..5 * 400 * 40]);
+}
+
+#[test]
+fn the_gradient_of_few_channels_has_the_same_bits_on_any_threads_and_in_any_batch() {
+    let grad = random(&[3, 20, 20, 12], 1);
+    let weight = random(&[5, 5, 2, 12], 2);
+    let options = Conv2dOptions { stride: [2, 2], padding: Padding2d::all(2), ..Conv2dOptions::default() };
+    let of = |grad: &Tensor| grad_input(grad, &weight, &[grad.shape()[0], 40, 39, 2], &options).unwrap();
+    testing::assert_threads_change_nothing("gradient of few channels", || vec![of(&grad)]);
+    testing::on_each_level(|level| {
+        // An image alone is cut into bands.
+        let alone = of(&grad.narrow(1..2).unwrap());
+        assert!(testing::same_bits(&of(&grad).narrow(1..2).unwrap(), &alone), "{level}");
+    });
+}
+
+#[test]
+fn a_gradient_that_is_not_a_number_reaches_its_own_window_and_no_more() {
+    let mut grad = random(&[1, 6, 6, 3], 1);
+    grad.as_mut_slice::<f32>().unwrap()[(2 * 6 + 3) * 3] = f32::NAN;
+    let weight = random(&[3, 3, 1, 3], 2);
+    testing::on_each_level(|level| {
+        let dx = grad_input(&grad, &weight, &[1, 8, 8, 1], &Conv2dOptions::default()).unwrap();
+        for (index, value) in dx.to_vec::<f32>().unwrap().iter().enumerate() {
+            let inside = (2..5).contains(&(index / 8)) && (3..6).contains(&(index % 8));
+            assert_eq!(value.is_nan(), inside, "{level}: pixel {index}");
+        }
+    });
 }
 
 #[test]

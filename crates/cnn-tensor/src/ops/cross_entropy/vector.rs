@@ -32,18 +32,7 @@ pub(super) fn forward(
         .zip(labels.chunks(rows))
         .zip(&mut losses);
     for_each(pieces, EXP * logits.len(), |(((probabilities, logits), labels), loss)| {
-        let rows = probabilities.chunks_exact_mut(classes).zip(logits.chunks_exact(classes));
-        for ((probabilities, logits), &label) in rows.zip(labels) {
-            probabilities.copy_from_slice(logits);
-            let Row { log_sum, sum } = level.run(Softmax { row: probabilities });
-            let on_label = (1.0 - smoothing) * (log_sum - f64::from(logits[label as usize]));
-            // Without smoothing a class of probability zero must not turn 0 * infinity into NaN.
-            let on_all = match smoothing > 0.0 {
-                true => smoothing * (log_sum - sum / classes as f64),
-                false => 0.0,
-            };
-            *loss += on_label + on_all;
-        }
+        *loss = level.run(Losses { probabilities, logits, labels, classes, smoothing });
     })?;
     Ok((losses.iter().sum::<f64>() / labels.len() as f64) as f32)
 }
@@ -73,9 +62,7 @@ pub(super) fn softmax(x: &mut [f32], last: usize) -> Result<()> {
     let level = simd::active()?;
     let cost = EXP * x.len();
     for_each(x.chunks_mut(rows(last) * last.max(1)), cost, |piece| {
-        for row in piece.chunks_exact_mut(last) {
-            level.run(Softmax { row });
-        }
+        level.run(Softmaxes { piece, last });
     })
 }
 
@@ -83,55 +70,113 @@ fn rows(classes: usize) -> usize {
     (PIECE / classes.max(1)).max(1)
 }
 
-/// What the loss of a row is made of.
-struct Row {
-    /// Logarithm of the sum of the exponentials.
-    log_sum: f64,
-    /// Sum of the logits.
-    sum: f64,
+/// The losses of the rows of a piece, in all.
+struct Losses<'a> {
+    probabilities: &'a mut [f32],
+    logits: &'a [f32],
+    labels: &'a [i64],
+    classes: usize,
+    smoothing: f64,
 }
 
-/// Replaces a row of logits by its softmax.
-struct Softmax<'a> {
-    row: &'a mut [f32],
-}
-
-impl Kernel for Softmax<'_> {
-    type Output = Row;
+impl Kernel for Losses<'_> {
+    type Output = f64;
 
     #[inline(always)]
-    fn run<I: Isa>(self, isa: I) -> Row {
-        let Self { row } = self;
-        // NaN is left to the sum, which it makes NaN.
-        let mut lanes = [f32::NEG_INFINITY; 16];
-        for part in row.chunks(lanes.len()) {
-            for (lane, &x) in lanes.iter_mut().zip(part) {
-                *lane = if x > *lane { x } else { *lane };
-            }
+    fn run<I: Isa>(self, isa: I) -> f64 {
+        let Self { probabilities, logits, labels, classes, smoothing } = self;
+        let mut loss = 0.0;
+        let rows = probabilities.chunks_exact_mut(classes).zip(logits.chunks_exact(classes));
+        for ((probabilities, logits), &label) in rows.zip(labels) {
+            probabilities.copy_from_slice(logits);
+            let most = maximum(isa, logits);
+            let log_sum = f64::from(most) + softmax_row(isa, probabilities, most).ln();
+            let on_label = (1.0 - smoothing) * (log_sum - f64::from(logits[label as usize]));
+            // Without smoothing a class of probability zero must not turn 0 * infinity into NaN.
+            let on_all = match smoothing > 0.0 {
+                true => {
+                    let mean = f64::from(most) + sum_of_differences(logits, most) / classes as f64;
+                    smoothing * (log_sum - mean)
+                }
+                false => 0.0,
+            };
+            loss += on_label + on_all;
         }
-        let most = lanes.into_iter().fold(f32::NEG_INFINITY, |most, x| if x > most { x } else { most });
-        let shift = isa.splat(most);
-        let (mut sum, mut exponentials) = (0.0f64, 0.0f64);
-        for block in row.chunks_mut(BLOCK) {
-            let mut lanes = [0.0f32; 16];
-            for part in block.chunks(lanes.len()) {
-                lanes.iter_mut().zip(part).for_each(|(lane, x)| *lane += x - most);
-            }
-            sum += lanes.into_iter().map(f64::from).sum::<f64>();
-            // Written out, since a closure as large as `exp` might be compiled without the instruction set.
-            let mut lanes = isa.splat(0.0);
-            for part in block.chunks_mut(I::LANES) {
-                isa.store_partial(exp(isa, isa.sub(isa.load_partial(part), shift)), part);
-                // Lanes past the end are zero and add nothing.
-                lanes = isa.add(lanes, isa.load_partial(part));
-            }
-            exponentials += f64::from(isa.sum(lanes));
-        }
-        let divisor = exponentials as f32;
-        row.iter_mut().for_each(|x| *x /= divisor);
-        let most = f64::from(most);
-        Row { log_sum: most + exponentials.ln(), sum: sum + most * row.len() as f64 }
+        loss
     }
+}
+
+/// The softmax of the rows of a piece.
+struct Softmaxes<'a> {
+    piece: &'a mut [f32],
+    last: usize,
+}
+
+impl Kernel for Softmaxes<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Isa>(self, isa: I) {
+        for row in self.piece.chunks_exact_mut(self.last) {
+            let most = maximum(isa, row);
+            softmax_row(isa, row, most);
+        }
+    }
+}
+
+/// The largest number; NaN is left to the sum, which it makes NaN.
+#[inline(always)]
+fn maximum<I: Isa>(isa: I, row: &[f32]) -> f32 {
+    let larger = |most: f32, x: f32| if x > most { x } else { most };
+    let mut parts = row.chunks_exact(I::LANES);
+    let mut lanes = isa.splat(f32::NEG_INFINITY);
+    for part in &mut parts {
+        // The second argument is the result where the first is NaN.
+        lanes = isa.max(isa.load(part), lanes);
+    }
+    let rest = parts.remainder().iter().copied().fold(f32::NEG_INFINITY, larger);
+    if row.len() < I::LANES { rest } else { larger(rest, isa.fold(lanes, larger)) }
+}
+
+/// The sum of the differences from `most`.
+#[inline(always)]
+fn sum_of_differences(row: &[f32], most: f32) -> f64 {
+    let mut sum = 0.0;
+    for block in row.chunks(BLOCK) {
+        let mut lanes = [0.0f32; 16];
+        for part in block.chunks(lanes.len()) {
+            lanes.iter_mut().zip(part).for_each(|(lane, x)| *lane += x - most);
+        }
+        sum += lanes.into_iter().map(f64::from).sum::<f64>();
+    }
+    sum
+}
+
+/// Replaces a row by its softmax; returns the sum of the exponentials of the differences from `most`.
+#[inline(always)]
+fn softmax_row<I: Isa>(isa: I, row: &mut [f32], most: f32) -> f64 {
+    let shift = isa.splat(most);
+    let mut exponentials = 0.0f64;
+    for block in row.chunks_mut(BLOCK) {
+        // Written out, since a closure as large as `exp` might be compiled without the instruction set.
+        let mut lanes = isa.splat(0.0);
+        let mut parts = block.chunks_exact_mut(I::LANES);
+        for part in &mut parts {
+            let value = exp(isa, isa.sub(isa.load(part), shift));
+            lanes = isa.add(lanes, value);
+            isa.store(value, part);
+        }
+        let rest = parts.into_remainder();
+        if !rest.is_empty() {
+            isa.store_partial(exp(isa, isa.sub(isa.load_partial(rest), shift)), rest);
+            // Lanes past the end are zero and add nothing.
+            lanes = isa.add(lanes, isa.load_partial(rest));
+        }
+        exponentials += f64::from(isa.sum(lanes));
+    }
+    let divisor = exponentials as f32;
+    row.iter_mut().for_each(|x| *x /= divisor);
+    exponentials
 }
 
 /// `(p - everywhere) * factor`.

@@ -24,11 +24,18 @@ const PACKED_ROWS: usize = 128;
 const PACKED_ROWS_IN_CONFLICT: usize = 32;
 
 /// Fewest columns for which copying rows of the left-hand matrix, or packing the right-hand one, pays.
-const COPIED_COLUMNS: usize = 64;
+const WIDE_COLUMNS: usize = 64;
 
 /// Rows that lie a multiple of this many numbers apart fall into so few sets of the nearest cache that the rows of a
 /// tile displace each other.
 const CONFLICT: usize = 512;
+
+/// The same for the columns of a transposed left-hand matrix, all of which a tile reads, where the tile has few rows and
+/// so needs each line sooner. Chosen by the gradient of the weight at 256 cubed on AVX2.
+const CONFLICT_OF_COLUMNS: usize = 128;
+
+/// Fewest rows of a tile that is spared that.
+const MANY_TILE_ROWS: usize = 12;
 
 /// Most rows for which dot products are faster than transposing the right-hand matrix. Chosen by the gradients of
 /// the input at batch 1, 4 and 8.
@@ -38,10 +45,22 @@ const DOT_ROWS: usize = 4;
 /// second-level cache holds it, tiles are faster. Chosen by the cases 1 x 1000 x 2048 and the dense layers of LeNet.
 const VECTOR_NUMBERS: usize = 1 << 18;
 
+/// Least depth for which copying rows of the left-hand matrix pays.
+const COPIED_DEPTH: usize = 8;
+
 /// Products in a piece that is worth a thread's attention.
 const PIECE: usize = 1 << 20;
 
-/// Numbers that are read in such a piece, where reading is the work.
+/// Pieces of a small product, each worth a thread's attention.
+const FEW_PIECES: usize = 4;
+
+/// Products in a piece of a large product: large pieces pack less, many share evenly between threads.
+const LARGE_PIECE: usize = 1 << 26;
+
+/// Most pieces that a product is cut into for the sake of threads.
+const MANY_PIECES: usize = 16;
+
+/// Numbers that are read in a piece that is worth a thread's attention, where reading is the work.
 const PIECE_NUMBERS: usize = 1 << 17;
 
 /// Most numbers of an output that is summed in parts of the depth by several threads.
@@ -80,10 +99,15 @@ pub(super) fn part_of(depth: usize) -> usize {
 }
 
 impl Product<'_> {
-    pub(super) fn choose(&self) -> Algorithm {
-        let wide = self.columns >= COPIED_COLUMNS;
+    pub(super) fn choose(&self, tile: Tile) -> Algorithm {
+        let wide = self.columns >= WIDE_COLUMNS;
         let left_pitch = if self.left.step == 1 { self.left.row } else { self.left.step };
-        let copied = wide && self.rows > DEPTH_UNIT && left_pitch.is_multiple_of(CONFLICT);
+        let few = self.left.step != 1 && tile.rows < MANY_TILE_ROWS;
+        let conflict = if few { CONFLICT_OF_COLUMNS } else { CONFLICT };
+        let copied = wide
+            && self.rows > DEPTH_UNIT
+            && self.depth >= COPIED_DEPTH
+            && left_pitch.is_multiple_of(conflict);
         match self.right {
             // The matrix is larger than the second-level cache: memory sets the pace.
             Right::Plain(_)
@@ -108,8 +132,10 @@ impl Product<'_> {
         let whole = Cut { rows, columns, by_depth: false };
         let work = rows.saturating_mul(depth).saturating_mul(columns);
         let wanted = match algorithm {
-            Algorithm::Tiles { .. } => (work / PIECE).min(4).max((work / PIECE / option_env!("PD").map_or(64, |_| 128)).min(16)),
-            Algorithm::Vector | Algorithm::Dots => (depth * columns / PIECE_NUMBERS).min(8),
+            Algorithm::Tiles { .. } => {
+                (work / PIECE).min(FEW_PIECES).max((work / LARGE_PIECE).min(MANY_PIECES))
+            }
+            Algorithm::Vector | Algorithm::Dots => (depth * columns / PIECE_NUMBERS).min(MANY_PIECES),
         };
         // The kernel of one row computes one part.
         let by_depth = algorithm == Algorithm::Vector && parts > 1;

@@ -4,8 +4,8 @@
 //! `piece` computes one. Matrices are read where they lie, transposed or not; what a piece reads again and again, and
 //! the caches would not hold as it lies, is packed within the piece. `double` is the path of `f64`.
 
-mod double;
 mod cut;
+mod double;
 mod fast;
 mod piece;
 mod product;
@@ -105,7 +105,8 @@ pub fn grad_input(grad_output: &Tensor, weight: &Tensor) -> Result<Tensor> {
         double::grad_input(&geometry, grad_output.as_slice()?, weight.as_slice()?, result.as_mut_slice()?);
         return Ok(result);
     }
-    fast::grad_input_product(&geometry, grad_output.as_slice()?, weight.as_slice()?).run(result.as_mut_slice()?)?;
+    fast::grad_input_product(&geometry, grad_output.as_slice()?, weight.as_slice()?)
+        .run(result.as_mut_slice()?)?;
     Ok(result)
 }
 
@@ -133,7 +134,8 @@ pub fn grad_weight(x: &Tensor, grad_output: &Tensor) -> Result<Tensor> {
         double::grad_weight(&geometry, x.as_slice()?, grad_output.as_slice()?, result.as_mut_slice()?);
         return Ok(result);
     }
-    fast::grad_weight_product(&geometry, x.as_slice()?, grad_output.as_slice()?).run(result.as_mut_slice()?)?;
+    fast::grad_weight_product(&geometry, x.as_slice()?, grad_output.as_slice()?)
+        .run(result.as_mut_slice()?)?;
     Ok(result)
 }
 

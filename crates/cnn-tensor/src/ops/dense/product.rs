@@ -12,7 +12,7 @@ use crate::gemm::Tile;
 use crate::gemm::product::Left;
 use crate::gemm::target::Target;
 use crate::ops::activation::Activation;
-use crate::simd::{self, Isa, Kernel, Level};
+use crate::simd::{self, Isa, Kernel};
 use crate::{DType, Result, Tensor, parallel};
 
 /// Products that take as long as one of the operations in which [`parallel::for_each`] counts.
@@ -56,7 +56,7 @@ impl Product<'_> {
         let tile = Tile::of(level);
         let part = part_of(self.depth);
         let parts = self.depth.div_ceil(part);
-        let algorithm = self.choose();
+        let algorithm = self.choose(tile);
         let cut = self.cut(algorithm, tile, parts);
         let worker = Worker { product: self, level, tile, part, algorithm, cut };
         if cut.by_depth {
@@ -69,7 +69,8 @@ impl Product<'_> {
             worker.run(piece, scratch.as_mut_slice()?);
             return Ok(());
         }
-        let mut pieces = Vec::with_capacity(self.rows.div_ceil(cut.rows) * self.columns.div_ceil(cut.columns));
+        let mut pieces =
+            Vec::with_capacity(self.rows.div_ceil(cut.rows) * self.columns.div_ceil(cut.columns));
         pieces_of(whole, cut, 0..parts, &mut pieces);
         self.share(&worker, pieces)
     }
@@ -90,7 +91,12 @@ impl Product<'_> {
         let chunks = target.chunks_mut(ADDED).enumerate();
         parallel::for_each(chunks, len * parts, |(index, target)| {
             let first = index * ADDED;
-            worker.level.run(AddParts { target, sums: &sums[first..], pitch: len, activation: self.activation });
+            worker.level.run(AddParts {
+                target,
+                sums: &sums[first..],
+                pitch: len,
+                activation: self.activation,
+            });
         })
     }
 

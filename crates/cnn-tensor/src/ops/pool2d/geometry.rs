@@ -4,11 +4,14 @@ use std::ops::Range;
 
 use super::{PaddingCounts, Pool2dOptions};
 use crate::ops::window::Window;
+use crate::simd::Isa;
 use crate::{DType, Element, Error, Result, Shape, Spec, Tensor};
 
-/// Positions of maxima are carried as single-precision floats, which hold all whole numbers up to here with
-/// room for [`whole_bits`].
+/// Positions of maxima are carried as single-precision floats, which hold all whole numbers up to here.
 const MOST_TAPS: usize = 1 << 23;
+
+/// Most numbers in a vector of any instruction set.
+const MOST_LANES: usize = 16;
 
 /// Sizes and windows of one call. Every window covers at least one element of the padded image.
 #[derive(Debug, Clone, Copy)]
@@ -120,26 +123,17 @@ pub(super) fn taps(window: &Window, index: usize, input: usize) -> Range<usize> 
     first.min(end)..end
 }
 
-/// Calls `work(out_y, k_y)` for every window row and tap that read row `y` of the input, in order of `out_y`.
-#[inline(always)]
-pub(super) fn for_each_reader(g: &Geometry, y: usize, mut work: impl FnMut(usize, usize)) {
-    let window = &g.rows;
-    let reach = y + window.before;
+/// Calls `work(index, tap)` for every window (of `output`) that reads element `at` of an axis, and the tap that
+/// does, in order of the windows.
+pub(super) fn for_each_reader(window: &Window, output: usize, at: usize, mut work: impl FnMut(usize, usize)) {
+    let reach = at + window.before;
     let first = reach.saturating_sub((window.kernel - 1) * window.dilation).div_ceil(window.stride);
-    for out_y in first..g.out_h.min(reach / window.stride + 1) {
-        let distance = reach - out_y * window.stride;
+    for index in first..output.min(reach / window.stride + 1) {
+        let distance = reach - index * window.stride;
         if distance.is_multiple_of(window.dilation) {
-            work(out_y, distance / window.dilation);
+            work(index, distance / window.dilation);
         }
     }
-}
-
-/// The taps of the window column `out_x` that read inside the image, each with the column that it reads.
-#[inline(always)]
-pub(super) fn columns(g: &Geometry, out_x: usize) -> impl Iterator<Item = (usize, usize)> {
-    let window = g.columns;
-    taps(&window, out_x, g.in_w)
-        .map(move |k_x| (k_x, out_x * window.stride + k_x * window.dilation - window.before))
 }
 
 /// Elements of the padded axis that window `index` covers; a window of `Rounding::Ceil` may reach past its end.
@@ -150,10 +144,13 @@ fn padded_len(window: &Window, index: usize, input: usize) -> usize {
 /// The integer that holds a position in a window.
 pub(super) trait Index: Element {
     fn from_tap(tap: usize) -> Self;
-    /// From a whole number in a vector's lane.
-    fn from_lane(tap: f32) -> Self;
     /// `None` for what is no position in any window.
     fn to_tap(self) -> Option<usize>;
+    /// As many positions as the slice holds, at most a vector, as whole numbers; what further lanes hold does not
+    /// matter, and what is no position becomes no position.
+    fn load<I: Isa>(isa: I, source: &[Self]) -> I::F32;
+    /// Writes as many positions as the slice holds, at most a vector.
+    fn store<I: Isa>(isa: I, taps: I::F32, target: &mut [Self]);
 }
 
 impl Index for u8 {
@@ -163,13 +160,18 @@ impl Index for u8 {
     }
 
     #[inline(always)]
-    fn from_lane(tap: f32) -> Self {
-        whole_bits(tap) as u8
+    fn to_tap(self) -> Option<usize> {
+        Some(usize::from(self))
     }
 
     #[inline(always)]
-    fn to_tap(self) -> Option<usize> {
-        Some(usize::from(self))
+    fn load<I: Isa>(isa: I, source: &[Self]) -> I::F32 {
+        isa.load_bytes(source)
+    }
+
+    #[inline(always)]
+    fn store<I: Isa>(isa: I, taps: I::F32, target: &mut [Self]) {
+        isa.store_bytes(taps, target);
     }
 }
 
@@ -180,20 +182,21 @@ impl Index for i32 {
     }
 
     #[inline(always)]
-    fn from_lane(tap: f32) -> Self {
-        whole_bits(tap) as i32
-    }
-
-    #[inline(always)]
     fn to_tap(self) -> Option<usize> {
         usize::try_from(self).ok()
     }
-}
 
-/// A whole number from 0 to 2^23 - 1: added to 2^23, it is what the fraction's bits hold. Unlike a conversion,
-/// which has to look after NaN and overflow, this is vector code on every machine.
-#[inline(always)]
-fn whole_bits(value: f32) -> u32 {
-    const TWO_TO_23: f32 = 8_388_608.0;
-    (value + TWO_TO_23).to_bits() & 0x7F_FFFF
+    #[inline(always)]
+    fn load<I: Isa>(isa: I, source: &[Self]) -> I::F32 {
+        let mut numbers = [0.0f32; MOST_LANES];
+        numbers.iter_mut().zip(source).for_each(|(number, &index)| *number = index as f32);
+        isa.load(&numbers)
+    }
+
+    #[inline(always)]
+    fn store<I: Isa>(isa: I, taps: I::F32, target: &mut [Self]) {
+        let mut numbers = [0.0f32; MOST_LANES];
+        isa.store(taps, &mut numbers);
+        target.iter_mut().zip(&numbers[..I::LANES]).for_each(|(index, &tap)| *index = tap as i32);
+    }
 }

@@ -1,16 +1,135 @@
-//! The loops of one piece.
+//! The loops of one piece: vectors over the channels of a pixel, the taps of a window in registers.
+//!
+//! The last vector of a pixel may be partial. Where memory allows, it is a whole one all the same: what it
+//! writes too much falls on the pixels that follow, which are computed later.
 
-use std::ops::Range;
-
-use super::geometry::{Geometry, Index, columns, for_each_reader, taps};
+use super::geometry::{Geometry, Index, taps};
+use super::readers::{Reader, Readers};
+use crate::ops::channels::{Part, Whole, Width};
+use crate::ops::window::Window;
 use crate::simd::{Isa, Kernel};
 
-/// Most numbers in a vector of any instruction set.
-const MOST_LANES: usize = 16;
+/// What is done to the vectors of one pixel's channels.
+trait Pixel<I: Isa> {
+    /// Works on the `N` vectors from `channel` on.
+    fn vectors<W: Width<I>, const N: usize>(&mut self, isa: I, width: W, channel: usize);
+
+    /// Whether a whole vector from `channel` on stays inside everything that is read and written.
+    fn has_room(&self, channel: usize) -> bool;
+
+    /// All channels.
+    #[inline(always)]
+    fn work(&mut self, isa: I, channels: usize) {
+        let mut channel = 0;
+        while channel + 4 * I::LANES <= channels {
+            self.vectors::<_, 4>(isa, Whole, channel);
+            channel += 4 * I::LANES;
+        }
+        while channel + I::LANES <= channels {
+            self.vectors::<_, 1>(isa, Whole, channel);
+            channel += I::LANES;
+        }
+        if channel < channels {
+            match self.has_room(channel) {
+                true => self.vectors::<_, 1>(isa, Whole, channel),
+                false => self.vectors::<_, 1>(isa, Part(channels - channel), channel),
+            }
+        }
+    }
+}
+
+/// The taps of a row or column of windows that read inside the image.
+#[derive(Clone, Copy)]
+pub(super) struct Span {
+    /// First number of the first row or pixel that they read.
+    start: usize,
+    /// How many they are.
+    len: usize,
+    /// Number of the first.
+    tap: usize,
+}
+
+impl Span {
+    /// Of window `index` along an axis of `input` elements, `step` numbers apart.
+    #[inline(always)]
+    fn new(window: &Window, index: usize, input: usize, step: usize) -> Self {
+        let inside = taps(window, index, input);
+        match inside.is_empty() {
+            true => Self { start: 0, len: 0, tap: 0 },
+            false => Self {
+                start: (index * window.stride + inside.start * window.dilation - window.before) * step,
+                len: inside.len(),
+                tap: inside.start,
+            },
+        }
+    }
+
+    /// Of every column of windows.
+    pub(super) fn columns(g: &Geometry) -> Vec<Span> {
+        (0..g.out_w).map(|out_x| Self::new(&g.columns, out_x, g.in_w, g.channels)).collect()
+    }
+}
+
+/// The part of a window that reads inside the image.
+#[derive(Clone, Copy)]
+struct Inside {
+    /// First number of the first pixel, counted over all images.
+    start: usize,
+    rows: usize,
+    columns: usize,
+    /// Distances between neighbouring taps, in numbers.
+    steps: [usize; 2],
+    /// Number of the first tap, and of taps in a row of the window.
+    first_tap: usize,
+    tap_row: usize,
+}
+
+impl Inside {
+    /// The windows of row `out_y` of image `n`, all columns of the image long: [`Inside::at`] says which part.
+    #[inline(always)]
+    fn row(g: &Geometry, n: usize, out_y: usize) -> Self {
+        let row = g.in_w * g.channels;
+        let span = Span::new(&g.rows, out_y, g.in_h, row);
+        Self {
+            start: n * g.in_h * row + span.start,
+            rows: span.len,
+            columns: 0,
+            steps: [g.rows.dilation * row, g.columns.dilation * g.channels],
+            // Only maxima number their taps, and their windows are checked to have few enough.
+            first_tap: span.tap.wrapping_mul(g.columns.kernel),
+            tap_row: g.columns.kernel,
+        }
+    }
+
+    /// The window of this row at a column.
+    #[inline(always)]
+    fn at(self, column: Span) -> Self {
+        Self {
+            start: self.start + column.start,
+            columns: column.len,
+            first_tap: self.first_tap.wrapping_add(column.tap),
+            ..self
+        }
+    }
+
+    /// First number of the last pixel.
+    #[inline(always)]
+    fn last(&self) -> usize {
+        let [down, right] = self.steps;
+        self.start + self.rows.saturating_sub(1) * down + self.columns.saturating_sub(1) * right
+    }
+}
+
+/// Image and row in it, of a row counted over all images of `height` rows.
+#[inline(always)]
+fn position(height: usize, row: usize) -> [usize; 2] {
+    [row / height, row % height]
+}
 
 /// Maxima of some rows of the output, and where they are.
 pub(super) struct Max<'a, T> {
     pub(super) g: &'a Geometry,
+    pub(super) columns: &'a [Span],
     pub(super) x: &'a [f32],
     pub(super) output: &'a mut [f32],
     pub(super) indices: &'a mut [T],
@@ -23,79 +142,68 @@ impl<T: Index> Kernel for Max<'_, T> {
 
     #[inline(always)]
     fn run<I: Isa>(self, isa: I) {
-        let Self { g, x, output, indices, first_row } = self;
-        let row_len = g.out_w * g.channels;
-        let rows = output.chunks_exact_mut(row_len).zip(indices.chunks_exact_mut(row_len));
-        for (row, (output, indices)) in rows.enumerate() {
-            let (n, out_y) = ((first_row + row) / g.out_h, (first_row + row) % g.out_h);
-            let image = &x[n * g.in_h * g.in_w * g.channels..][..g.in_h * g.in_w * g.channels];
-            let k_ys = taps(&g.rows, out_y, g.in_h);
-            let pixels = output.chunks_exact_mut(g.channels).zip(indices.chunks_exact_mut(g.channels));
-            for (out_x, (output, indices)) in pixels.enumerate() {
-                let taps = [k_ys.clone(), taps(&g.columns, out_x, g.in_w)];
-                let vectors = output.chunks_mut(I::LANES).zip(indices.chunks_mut(I::LANES));
-                for (vector, (output, indices)) in vectors.enumerate() {
-                    let window = MaxWindow { g, image, at: [out_y, out_x], taps: taps.clone() };
-                    window.vector(isa, vector * I::LANES, output, indices);
-                }
+        let Self { g, columns, x, output, indices, first_row } = self;
+        let mut at = 0;
+        let mut row = first_row;
+        while at < output.len() {
+            let [n, out_y] = position(g.out_h, row);
+            let windows = Inside::row(g, n, out_y);
+            for &column in columns {
+                let inside = windows.at(column);
+                MaxWindow { x, inside, at, output, indices }.work(isa, g.channels);
+                at += g.channels;
             }
+            row += 1;
         }
     }
 }
 
 /// One window of one image.
-struct MaxWindow<'a> {
-    g: &'a Geometry,
-    image: &'a [f32],
-    /// Row and column of the output.
-    at: [usize; 2],
-    /// Taps that read inside the image, by row and column.
-    taps: [Range<usize>; 2],
+struct MaxWindow<'a, T> {
+    x: &'a [f32],
+    inside: Inside,
+    /// First number of the output's pixel.
+    at: usize,
+    output: &'a mut [f32],
+    indices: &'a mut [T],
 }
 
-impl MaxWindow<'_> {
-    /// The maxima of as many channels from `channel` on as `output` holds, at most a vector.
-    ///
+impl<I: Isa, T: Index> Pixel<I> for MaxWindow<'_, T> {
+    #[inline(always)]
+    fn has_room(&self, channel: usize) -> bool {
+        let end = channel + I::LANES;
+        self.at + end <= self.output.len() && self.inside.last() + end <= self.x.len()
+    }
+
     /// The positions are carried beside the values, as whole floats.
     #[inline(always)]
-    fn vector<I: Isa, T: Index>(self, isa: I, channel: usize, output: &mut [f32], indices: &mut [T]) {
-        let Self { g, image, at: [out_y, out_x], taps: [k_ys, k_xs] } = self;
-        let lanes = output.len();
-        let mut best = isa.splat(f32::NEG_INFINITY);
-        let mut best_tap = isa.splat(0.0);
-        let mut seen = false;
-        for k_y in k_ys {
-            let y = out_y * g.rows.stride + k_y * g.rows.dilation - g.rows.before;
-            for k_x in k_xs.clone() {
-                let x = out_x * g.columns.stride + k_x * g.columns.dilation - g.columns.before;
-                let start = (y * g.in_w + x) * g.channels + channel;
-                let value = match lanes == I::LANES {
-                    true => isa.load(&image[start..]),
-                    false => isa.load_partial(&image[start..start + lanes]),
-                };
-                let tap = isa.splat((k_y * g.columns.kernel + k_x) as f32);
-                if seen {
-                    // Taken where it is greater, or NaN: the last NaN stays, since nothing is greater than it.
-                    let greater = isa.select_gt(value, best, tap, best_tap);
-                    best_tap = isa.select_number(value, greater, tap);
-                    let greater = isa.select_gt(value, best, value, best);
-                    best = isa.select_number(value, greater, value);
-                } else {
-                    (best, best_tap, seen) = (value, tap, true);
+    fn vectors<W: Width<I>, const N: usize>(&mut self, isa: I, width: W, channel: usize) {
+        let Inside { start, rows, columns, steps, first_tap, tap_row } = self.inside;
+        let mut best = match rows * columns {
+            0 => [isa.splat(f32::NEG_INFINITY); N],
+            _ => width.load::<N>(isa, &self.x[start + channel..]),
+        };
+        let mut best_tap = [isa.splat(first_tap as f32); N];
+        let infinity = isa.splat(f32::INFINITY);
+        for k_y in 0..rows {
+            // The first tap is what the others are compared with.
+            for k_x in usize::from(k_y == 0)..columns {
+                let at = start + k_y * steps[0] + k_x * steps[1] + channel;
+                let tap = isa.splat((first_tap + k_y * tap_row + k_x) as f32);
+                let value = width.load::<N>(isa, &self.x[at..]);
+                for v in 0..N {
+                    // Taken where it is greater, or NaN. A NaN counts as infinity, above which only NaN is.
+                    let limit = isa.min(best[v], infinity);
+                    best_tap[v] = isa.select_above(value[v], limit, tap, best_tap[v]);
+                    best[v] = isa.select_above(value[v], limit, value[v], best[v]);
                 }
             }
         }
-        let mut taps = [0.0f32; MOST_LANES];
-        isa.store(best_tap, &mut taps);
-        // All lanes, so that the number of conversions is known and they become vector code.
-        let mut whole = [T::default(); MOST_LANES];
-        whole[..I::LANES].iter_mut().zip(&taps).for_each(|(whole, &tap)| *whole = T::from_lane(tap));
-        if lanes == I::LANES {
-            isa.store(best, output);
-            indices[..I::LANES].copy_from_slice(&whole[..I::LANES]);
-        } else {
-            isa.store_partial(best, output);
-            indices.iter_mut().zip(&whole).for_each(|(index, &whole)| *index = whole);
+        let at = self.at + channel;
+        width.store(isa, best, &mut self.output[at..]);
+        let lanes = width.lanes();
+        for (v, taps) in best_tap.into_iter().enumerate() {
+            T::store(isa, taps, &mut self.indices[at + v * I::LANES..][..lanes]);
         }
     }
 }
@@ -103,6 +211,7 @@ impl MaxWindow<'_> {
 /// The gradient of some rows of the input of max-pooling.
 pub(super) struct MaxBack<'a, T> {
     pub(super) g: &'a Geometry,
+    pub(super) readers: &'a Readers,
     pub(super) indices: &'a [T],
     pub(super) grad_output: &'a [f32],
     pub(super) grad_input: &'a mut [f32],
@@ -114,34 +223,74 @@ impl<T: Index> Kernel for MaxBack<'_, T> {
     type Output = ();
 
     #[inline(always)]
-    fn run<I: Isa>(self, _isa: I) {
-        let Self { g, indices, grad_output, grad_input, first_row } = self;
-        let row_len = g.out_w * g.channels;
-        for (row, grad_input) in grad_input.chunks_exact_mut(g.in_w * g.channels).enumerate() {
-            let (n, y) = ((first_row + row) / g.in_h, (first_row + row) % g.in_h);
-            grad_input.fill(0.0);
-            for_each_reader(g, y, |out_y, k_y| {
-                let start = (n * g.out_h + out_y) * row_len;
-                let indices = indices[start..start + row_len].chunks_exact(g.channels);
-                let grads = grad_output[start..start + row_len].chunks_exact(g.channels);
-                for (out_x, (indices, grads)) in indices.zip(grads).enumerate() {
-                    for (k_x, x) in columns(g, out_x) {
-                        let tap = T::from_tap(k_y * g.columns.kernel + k_x);
-                        let targets = &mut grad_input[x * g.channels..(x + 1) * g.channels];
-                        for ((target, &grad), &index) in targets.iter_mut().zip(grads).zip(indices) {
-                            *target += if index == tap { grad } else { 0.0 };
-                        }
-                    }
-                }
-            });
+    fn run<I: Isa>(self, isa: I) {
+        let Self { g, readers, indices, grad_output, grad_input, first_row } = self;
+        let mut at = 0;
+        let mut row = first_row;
+        while at < grad_input.len() {
+            let [n, y] = position(g.in_h, row);
+            let rows = readers.of_row(y);
+            let image = n * g.out_h * g.out_w * g.channels;
+            for x in 0..g.in_w {
+                let columns = readers.of_column(x);
+                MaxSources { image, rows, columns, indices, grad_output, at, grad_input }
+                    .work(isa, g.channels);
+                at += g.channels;
+            }
+            row += 1;
         }
+    }
+}
+
+/// One pixel of the input, and the windows that read it.
+struct MaxSources<'a, T> {
+    /// First number of the output's image.
+    image: usize,
+    rows: &'a [Reader],
+    columns: &'a [Reader],
+    indices: &'a [T],
+    grad_output: &'a [f32],
+    /// First number of the input's pixel.
+    at: usize,
+    grad_input: &'a mut [f32],
+}
+
+impl<I: Isa, T: Index> Pixel<I> for MaxSources<'_, T> {
+    #[inline(always)]
+    fn has_room(&self, channel: usize) -> bool {
+        let last = |readers: &[Reader]| readers.last().map_or(0, |&(start, _)| start);
+        let (end, from) = (channel + I::LANES, self.image + last(self.rows) + last(self.columns));
+        self.at + end <= self.grad_input.len() && from + end <= self.grad_output.len()
+    }
+
+    #[inline(always)]
+    fn vectors<W: Width<I>, const N: usize>(&mut self, isa: I, width: W, channel: usize) {
+        let mut sums = [isa.splat(0.0); N];
+        let lanes = width.lanes();
+        for &(row, k_y) in self.rows {
+            for &(column, k_x) in self.columns {
+                let at = self.image + row + column + channel;
+                let tap = isa.splat((k_y + k_x) as f32);
+                let grads = width.load::<N>(isa, &self.grad_output[at..]);
+                let indices = &self.indices[at..][..(N - 1) * I::LANES + lanes];
+                for v in 0..N {
+                    let index = T::load(isa, &indices[v * I::LANES..][..lanes]);
+                    let grad = isa.select_equal(index, tap, grads[v], isa.splat(0.0));
+                    sums[v] = isa.add(sums[v], grad);
+                }
+            }
+        }
+        width.store(isa, sums, &mut self.grad_input[self.at + channel..]);
     }
 }
 
 /// Means of some rows of the output.
 pub(super) struct Average<'a> {
     pub(super) g: &'a Geometry,
+    pub(super) columns: &'a [Span],
     pub(super) x: &'a [f32],
+    /// Reciprocal of each window's divisor.
+    pub(super) shares: &'a [f32],
     pub(super) output: &'a mut [f32],
     /// Number of the first row, counted over all images.
     pub(super) first_row: usize,
@@ -151,35 +300,71 @@ impl Kernel for Average<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<I: Isa>(self, _isa: I) {
-        let Self { g, x, output, first_row } = self;
-        let row_len = g.in_w * g.channels;
-        let mut sums = vec![0.0f32; row_len];
-        for (row, output) in output.chunks_exact_mut(g.out_w * g.channels).enumerate() {
-            let (n, out_y) = ((first_row + row) / g.out_h, (first_row + row) % g.out_h);
-            // First down the columns of the image, whose rows are contiguous however few the channels are; so
-            // the error also grows with the sides of a window and not with its area.
-            sums.fill(0.0);
-            for k_y in taps(&g.rows, out_y, g.in_h) {
-                let y = n * g.in_h + out_y * g.rows.stride + k_y * g.rows.dilation - g.rows.before;
-                sums.iter_mut().zip(&x[y * row_len..][..row_len]).for_each(|(sum, x)| *sum += x);
+    fn run<I: Isa>(self, isa: I) {
+        let Self { g, columns, x, shares, output, first_row } = self;
+        let mut at = 0;
+        let mut row = first_row;
+        while at < output.len() {
+            let [n, out_y] = position(g.out_h, row);
+            let windows = Inside::row(g, n, out_y);
+            for (&column, &share) in columns.iter().zip(&shares[out_y * g.out_w..]) {
+                let inside = windows.at(column);
+                AverageWindow { x, inside, share, at, output }.work(isa, g.channels);
+                at += g.channels;
             }
-            output.fill(0.0);
-            for (out_x, output) in output.chunks_exact_mut(g.channels).enumerate() {
-                for (_, x) in columns(g, out_x) {
-                    let pixel = &sums[x * g.channels..][..g.channels];
-                    output.iter_mut().zip(pixel).for_each(|(total, sum)| *total += sum);
+            row += 1;
+        }
+    }
+}
+
+/// One window of one image.
+struct AverageWindow<'a> {
+    x: &'a [f32],
+    inside: Inside,
+    share: f32,
+    /// First number of the output's pixel.
+    at: usize,
+    output: &'a mut [f32],
+}
+
+impl<I: Isa> Pixel<I> for AverageWindow<'_> {
+    #[inline(always)]
+    fn has_room(&self, channel: usize) -> bool {
+        let end = channel + I::LANES;
+        self.at + end <= self.output.len() && self.inside.last() + end <= self.x.len()
+    }
+
+    /// Rows are summed first, so that the error grows with the sides of a window and not with its area.
+    #[inline(always)]
+    fn vectors<W: Width<I>, const N: usize>(&mut self, isa: I, width: W, channel: usize) {
+        let Inside { start, rows, columns, steps, .. } = self.inside;
+        let mut total = [isa.splat(0.0); N];
+        for k_y in 0..rows {
+            let mut sum = [isa.splat(0.0); N];
+            for k_x in 0..columns {
+                let at = start + k_y * steps[0] + k_x * steps[1] + channel;
+                let value = width.load::<N>(isa, &self.x[at..]);
+                for v in 0..N {
+                    sum[v] = isa.add(sum[v], value[v]);
                 }
-                let divisor = g.divisor(out_y, out_x) as f32;
-                output.iter_mut().for_each(|y| *y /= divisor);
+            }
+            for v in 0..N {
+                total[v] = isa.add(total[v], sum[v]);
             }
         }
+        for total in &mut total {
+            *total = isa.mul(*total, isa.splat(self.share));
+        }
+        width.store(isa, total, &mut self.output[self.at + channel..]);
     }
 }
 
 /// The gradient of some rows of the input of average pooling.
 pub(super) struct AverageBack<'a> {
     pub(super) g: &'a Geometry,
+    pub(super) readers: &'a Readers,
+    /// Reciprocal of each window's divisor.
+    pub(super) shares: &'a [f32],
     pub(super) grad_output: &'a [f32],
     pub(super) grad_input: &'a mut [f32],
     /// Number of the first row, counted over all images.
@@ -190,22 +375,58 @@ impl Kernel for AverageBack<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<I: Isa>(self, _isa: I) {
-        let Self { g, grad_output, grad_input, first_row } = self;
-        let row_len = g.out_w * g.channels;
-        for (row, grad_input) in grad_input.chunks_exact_mut(g.in_w * g.channels).enumerate() {
-            let (n, y) = ((first_row + row) / g.in_h, (first_row + row) % g.in_h);
-            grad_input.fill(0.0);
-            for_each_reader(g, y, |out_y, _| {
-                let grads = &grad_output[(n * g.out_h + out_y) * row_len..][..row_len];
-                for (out_x, grads) in grads.chunks_exact(g.channels).enumerate() {
-                    let share = 1.0 / g.divisor(out_y, out_x) as f32;
-                    for (_, x) in columns(g, out_x) {
-                        let targets = &mut grad_input[x * g.channels..(x + 1) * g.channels];
-                        targets.iter_mut().zip(grads).for_each(|(target, grad)| *target += grad * share);
-                    }
-                }
-            });
+    fn run<I: Isa>(self, isa: I) {
+        let Self { g, readers, shares, grad_output, grad_input, first_row } = self;
+        let mut at = 0;
+        let mut row = first_row;
+        while at < grad_input.len() {
+            let [n, y] = position(g.in_h, row);
+            let rows = readers.of_row(y);
+            let image = n * g.out_h * g.out_w * g.channels;
+            for x in 0..g.in_w {
+                let columns = readers.of_column(x);
+                AverageSources { image, rows, columns, shares, grad_output, at, grad_input }
+                    .work(isa, g.channels);
+                at += g.channels;
+            }
+            row += 1;
         }
+    }
+}
+
+/// One pixel of the input, and the windows that read it.
+struct AverageSources<'a> {
+    /// First number of the output's image.
+    image: usize,
+    rows: &'a [Reader],
+    columns: &'a [Reader],
+    shares: &'a [f32],
+    grad_output: &'a [f32],
+    /// First number of the input's pixel.
+    at: usize,
+    grad_input: &'a mut [f32],
+}
+
+impl<I: Isa> Pixel<I> for AverageSources<'_> {
+    #[inline(always)]
+    fn has_room(&self, channel: usize) -> bool {
+        let last = |readers: &[Reader]| readers.last().map_or(0, |&(start, _)| start);
+        let (end, from) = (channel + I::LANES, self.image + last(self.rows) + last(self.columns));
+        self.at + end <= self.grad_input.len() && from + end <= self.grad_output.len()
+    }
+
+    #[inline(always)]
+    fn vectors<W: Width<I>, const N: usize>(&mut self, isa: I, width: W, channel: usize) {
+        let mut sums = [isa.splat(0.0); N];
+        for &(row, row_window) in self.rows {
+            for &(column, column_window) in self.columns {
+                let share = isa.splat(self.shares[row_window + column_window]);
+                let grads = width.load::<N>(isa, &self.grad_output[self.image + row + column + channel..]);
+                for v in 0..N {
+                    sums[v] = isa.fma(grads[v], share, sums[v]);
+                }
+            }
+        }
+        width.store(isa, sums, &mut self.grad_input[self.at + channel..]);
     }
 }

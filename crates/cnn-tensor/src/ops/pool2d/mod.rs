@@ -6,9 +6,11 @@
 
 mod geometry;
 mod kernels;
+mod readers;
 mod reference;
 #[cfg(test)]
 mod tests;
+mod tiled;
 mod vector;
 
 use crate::ops::check;

@@ -4,7 +4,9 @@
 //! reach them, so that overlapping windows of neighbouring pieces never write to the same place.
 
 use super::geometry::{Geometry, Index};
-use super::kernels::{Average, AverageBack, Max, MaxBack};
+use super::kernels::{Average, AverageBack, Max, MaxBack, Span};
+use super::readers::Readers;
+use super::tiled::{Maxima, Means, TiledBack, is_tiled};
 use crate::Result;
 use crate::parallel::for_each;
 use crate::simd;
@@ -18,9 +20,10 @@ pub(super) fn max<I: Index>(g: &Geometry, x: &[f32], output: &mut [f32], indices
     if row == 0 {
         return Ok(());
     }
+    let columns = &Span::columns(g);
     let pieces = output.chunks_mut(rows * row).zip(indices.chunks_mut(rows * row)).enumerate();
     for_each(pieces, size_of_val(x), |(piece, (output, indices))| {
-        level.run(Max { g, x, output, indices, first_row: piece * rows });
+        level.run(Max { g, columns, x, output, indices, first_row: piece * rows });
     })
 }
 
@@ -36,8 +39,16 @@ pub(super) fn max_backward<I: Index>(
         return Ok(());
     }
     let bytes = size_of_val(grad_input);
+    if is_tiled(g) {
+        let (rows, tile) = tile_rows(g);
+        return for_each(grad_input.chunks_mut(rows * tile).enumerate(), bytes, |(piece, grad_input)| {
+            let from = piece * rows * g.out_w * g.channels;
+            level.run(TiledBack { g, spread: Maxima { indices, grad_output }, grad_input, from });
+        });
+    }
+    let readers = &Readers::with_taps(g);
     for_each(grad_input.chunks_mut(rows * row).enumerate(), bytes, |(piece, grad_input)| {
-        level.run(MaxBack { g, indices, grad_output, grad_input, first_row: piece * rows });
+        level.run(MaxBack { g, readers, indices, grad_output, grad_input, first_row: piece * rows });
     })
 }
 
@@ -47,8 +58,9 @@ pub(super) fn average(g: &Geometry, x: &[f32], output: &mut [f32]) -> Result<()>
     if row == 0 {
         return Ok(());
     }
+    let (columns, shares) = (&Span::columns(g), &shares(g));
     for_each(output.chunks_mut(rows * row).enumerate(), size_of_val(x), |(piece, output)| {
-        level.run(Average { g, x, output, first_row: piece * rows });
+        level.run(Average { g, columns, x, shares, output, first_row: piece * rows });
     })
 }
 
@@ -59,9 +71,30 @@ pub(super) fn average_backward(g: &Geometry, grad_output: &[f32], grad_input: &m
         return Ok(());
     }
     let bytes = size_of_val(grad_input);
+    if is_tiled(g) {
+        let (rows, tile) = tile_rows(g);
+        let share = (1.0 / g.divisor(0, 0)) as f32;
+        return for_each(grad_input.chunks_mut(rows * tile).enumerate(), bytes, |(piece, grad_input)| {
+            let from = piece * rows * g.out_w * g.channels;
+            level.run(TiledBack { g, spread: Means { grad_output, share }, grad_input, from });
+        });
+    }
+    let (readers, shares) = (&Readers::with_windows(g), &shares(g));
     for_each(grad_input.chunks_mut(rows * row).enumerate(), bytes, |(piece, grad_input)| {
-        level.run(AverageBack { g, grad_output, grad_input, first_row: piece * rows });
+        level.run(AverageBack { g, readers, shares, grad_output, grad_input, first_row: piece * rows });
     })
+}
+
+/// What each number of a window counts for in its mean.
+fn shares(g: &Geometry) -> Vec<f32> {
+    let windows = (0..g.out_h).flat_map(|out_y| (0..g.out_w).map(move |out_x| [out_y, out_x]));
+    windows.map(|[out_y, out_x]| (1.0 / g.divisor(out_y, out_x)) as f32).collect()
+}
+
+/// Rows of windows that tile the image in a piece, and numbers of the input under one.
+fn tile_rows(g: &Geometry) -> (usize, usize) {
+    let tile = g.rows.kernel * g.in_w * g.channels;
+    ((PIECE / tile.max(1)).max(1), tile)
 }
 
 /// Rows of the output in a piece.

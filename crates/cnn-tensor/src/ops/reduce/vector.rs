@@ -1,9 +1,9 @@
 //! The loops for `f32`: blocks summed in many lanes of single precision, blocks added in double precision.
 
-use crate::ops::channels::Cut;
+use crate::Result;
+use crate::ops::channels::{Cut, Sums, Terms, Width};
 use crate::parallel::for_each;
 use crate::simd::{self, Isa, Kernel};
-use crate::{DType, Result, Tensor};
 
 /// Running sums of a block, as many as fill several vectors of any instruction set.
 const LANES: usize = 64;
@@ -28,14 +28,19 @@ pub(super) fn sum_leading(x: &[f32], output: &mut [f32]) -> Result<()> {
         return Ok(());
     }
     let cut = Cut::new(x.len() / channels, channels);
-    let mut scratch = Tensor::stale(&[cut.pieces, channels], DType::F64)?;
-    let partial = scratch.as_mut_slice::<f64>()?;
+    let mut partial = vec![0.0f64; cut.pieces * channels];
     for_each(partial.chunks_mut(channels).zip(x.chunks(cut.piece)), size_of_val(x), |(sums, x)| {
         level.run(SumLeading { cut, x, sums });
     })?;
-    for (c, y) in output.iter_mut().enumerate() {
-        *y = partial.iter().skip(c).step_by(channels).fold(0.0, |sum, part| sum + part) as f32;
+    let mut parts = partial.chunks_exact_mut(channels);
+    let Some(total) = parts.next() else {
+        output.fill(0.0);
+        return Ok(());
+    };
+    for part in parts {
+        total.iter_mut().zip(part).for_each(|(sum, part)| *sum += *part);
     }
+    output.iter_mut().zip(total).for_each(|(y, sum)| *y = *sum as f32);
     Ok(())
 }
 
@@ -110,18 +115,34 @@ impl Kernel for SumLeading<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<I: Isa>(self, _isa: I) {
+    fn run<I: Isa>(self, isa: I) {
         let Self { cut, x, sums } = self;
-        sums.fill(0.0);
-        let mut columns = vec![0.0f32; cut.group];
-        for block in x.chunks(cut.block) {
-            columns.fill(0.0);
-            for group in block.chunks(cut.group) {
-                for (sum, x) in columns.iter_mut().zip(group) {
-                    *sum += x;
-                }
-            }
-            cut.fold(&columns, sums);
+        let mut columns = Sums::new(cut, vec![0.0; cut.group]);
+        for start in (0..x.len()).step_by(cut.block) {
+            let range = start..x.len().min(start + cut.block);
+            columns.add(isa, range, &mut Numbers { x }, [sums, &mut []]);
+        }
+    }
+}
+
+/// The number itself; the second sum stays zero.
+struct Numbers<'a> {
+    x: &'a [f32],
+}
+
+impl<I: Isa> Terms<I> for Numbers<'_> {
+    #[inline(always)]
+    fn add<W: Width<I>, const N: usize>(
+        &mut self,
+        isa: I,
+        width: W,
+        at: usize,
+        _centres: &[I::F32; N],
+        sums: &mut [[I::F32; N]; 2],
+    ) {
+        let x = width.load::<N>(isa, &self.x[at..]);
+        for v in 0..N {
+            sums[0][v] = isa.add(sums[0][v], x[v]);
         }
     }
 }

@@ -2,9 +2,11 @@
 //!
 //! Axes that stay neighbours are merged first. If the innermost axis stays innermost, its rows are copied
 //! whole. Otherwise the two innermost axes, the output's and the input's, are walked in tiles that fit the
-//! cache, so that neither side is read or written with a long stride for long.
+//! cache, so that neither side is read or written with a long stride for long; those of `f32` are transposed in
+//! registers.
 
 use crate::parallel::for_each;
+use crate::simd::{self, Isa, Kernel};
 use crate::{Element, Result};
 
 /// Elements of the output in a piece, about.
@@ -23,7 +25,26 @@ struct Axis {
     to: usize,
 }
 
+/// Permutes elements of any type.
 pub(super) fn permute<E: Element>(x: &[E], dims: &[usize], axes: &[usize], output: &mut [E]) -> Result<()> {
+    permute_with(x, dims, axes, output, transpose)
+}
+
+/// Permutes `f32`, with tiles in registers.
+pub(super) fn permute_f32(x: &[f32], dims: &[usize], axes: &[usize], output: &mut [f32]) -> Result<()> {
+    let level = simd::active()?;
+    permute_with(x, dims, axes, output, |x, output, rows, columns| {
+        level.run(Tiles { x, output, rows, columns });
+    })
+}
+
+fn permute_with<E: Element>(
+    x: &[E],
+    dims: &[usize],
+    axes: &[usize],
+    output: &mut [E],
+    transpose: impl Fn(&[E], &mut [E], Axis, Axis) + Sync,
+) -> Result<()> {
     let axes = merged(dims, axes);
     let Some((&outer, inner)) = axes.split_first() else {
         output.copy_from_slice(x);
@@ -102,4 +123,40 @@ fn transpose<E: Element>(x: &[E], output: &mut [E], rows: Axis, columns: Axis) {
             }
         }
     }
+}
+
+/// As [`transpose`], of `f32`.
+struct Tiles<'a> {
+    x: &'a [f32],
+    output: &'a mut [f32],
+    rows: Axis,
+    columns: Axis,
+}
+
+impl Kernel for Tiles<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Isa>(self, isa: I) {
+        let Self { x, output, rows, columns } = self;
+        if rows.len < I::LANES || columns.len < I::LANES {
+            transpose(x, output, rows, columns);
+            return;
+        }
+        for row in tiles::<I>(rows.len) {
+            for column in tiles::<I>(columns.len) {
+                let source = &x[column * columns.from + row..][..(I::LANES - 1) * columns.from + I::LANES];
+                let target = &mut output[row * rows.to + column..][..(I::LANES - 1) * rows.to + I::LANES];
+                // SAFETY: both slices reach from the first number of the first of LANES rows, which are the pitch
+                // apart, to the last number of the last; a shared and an exclusive slice do not overlap.
+                unsafe { isa.transpose_at(source.as_ptr(), columns.from, target.as_mut_ptr(), rows.to) };
+            }
+        }
+    }
+}
+
+/// Where tiles begin along an axis of at least a vector; the last may overlap the one before.
+#[inline(always)]
+fn tiles<I: Isa>(len: usize) -> impl Iterator<Item = usize> {
+    (0..len).step_by(I::LANES).map(move |start| start.min(len - I::LANES))
 }

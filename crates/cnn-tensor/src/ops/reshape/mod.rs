@@ -40,7 +40,7 @@ pub fn permute(x: &Tensor, axes: &[usize]) -> Result<Tensor> {
     }
     let mut output = Tensor::stale(&dims, x.dtype())?;
     match x.dtype() {
-        DType::F32 => permute_elements::<f32>(x, axes, &mut output)?,
+        DType::F32 => blocked::permute_f32(x.as_slice()?, x.shape(), axes, output.as_mut_slice()?)?,
         DType::F64 => permute_elements::<f64>(x, axes, &mut output)?,
         DType::BF16 => permute_elements::<half::bf16>(x, axes, &mut output)?,
         DType::F16 => permute_elements::<half::f16>(x, axes, &mut output)?,

@@ -25,6 +25,7 @@ impl Avx2 {
 // mask; only `detect` makes a token.
 unsafe impl Isa for Avx2 {
     type F32 = __m256;
+    type Order = __m256i;
 
     const NAME: &'static str = "avx2";
     const LANES: usize = 8;
@@ -45,6 +46,10 @@ unsafe impl Isa for Avx2 {
 
     #[inline(always)]
     unsafe fn load_partial_at(self, pointer: *const f32, lanes: usize) -> Self::F32 {
+        if lanes >= 8 {
+            // SAFETY: the caller promises these numbers, all eight.
+            return unsafe { self.load_at(pointer) };
+        }
         let mask = self.mask(lanes);
         // SAFETY: masked lanes are not accessed, the others the caller promises; the token proves the instruction.
         unsafe { _mm256_maskload_ps(pointer, mask) }
@@ -58,6 +63,11 @@ unsafe impl Isa for Avx2 {
 
     #[inline(always)]
     unsafe fn store_partial_at(self, value: Self::F32, pointer: *mut f32, lanes: usize) {
+        if lanes >= 8 {
+            // A masked store takes some processors many times as long.
+            // SAFETY: the caller promises these numbers, all eight.
+            return unsafe { self.store_at(value, pointer) };
+        }
         let mask = self.mask(lanes);
         // SAFETY: masked lanes are not accessed, the others the caller promises; the token proves the instruction.
         unsafe { _mm256_maskstore_ps(pointer, mask, value) }
@@ -261,5 +271,19 @@ unsafe impl Isa for Avx2 {
         let bits = unsafe { _mm256_slli_epi32::<23>(biased) };
         // SAFETY: as above.
         unsafe { _mm256_castsi256_ps(bits) }
+    }
+
+    #[inline(always)]
+    fn order(self, from: [u8; 16]) -> Self::Order {
+        // The instruction looks at the lowest three bits of each word.
+        let words = from.map(i32::from);
+        // SAFETY: the array holds more than eight words, and the token proves the instruction.
+        unsafe { _mm256_loadu_si256(words.as_ptr().cast()) }
+    }
+
+    #[inline(always)]
+    fn permute(self, a: Self::F32, order: Self::Order) -> Self::F32 {
+        // SAFETY: the token proves the instruction.
+        unsafe { _mm256_permutevar8x32_ps(a, order) }
     }
 }

@@ -20,6 +20,7 @@ impl Avx512 {
 // mask; only `detect` makes a token.
 unsafe impl Isa for Avx512 {
     type F32 = __m512;
+    type Order = __m512i;
 
     const NAME: &'static str = "avx512";
     const LANES: usize = 16;
@@ -262,5 +263,19 @@ unsafe impl Isa for Avx512 {
         let bits = unsafe { _mm512_slli_epi32::<23>(biased) };
         // SAFETY: as above.
         unsafe { _mm512_castsi512_ps(bits) }
+    }
+
+    #[inline(always)]
+    fn order(self, from: [u8; 16]) -> Self::Order {
+        // The instruction looks at the lowest four bits of each word.
+        let words = from.map(i32::from);
+        // SAFETY: the array holds sixteen words, and the token proves the instruction.
+        unsafe { _mm512_loadu_epi32(words.as_ptr()) }
+    }
+
+    #[inline(always)]
+    fn permute(self, a: Self::F32, order: Self::Order) -> Self::F32 {
+        // SAFETY: the token proves the instruction.
+        unsafe { _mm512_permutexvar_ps(order, a) }
     }
 }

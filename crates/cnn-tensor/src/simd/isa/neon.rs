@@ -38,6 +38,7 @@ impl Neon {
 // only `detect` makes a token.
 unsafe impl Isa for Neon {
     type F32 = float32x4_t;
+    type Order = uint8x16_t;
 
     const NAME: &'static str = "neon";
     const LANES: usize = 4;
@@ -295,5 +296,23 @@ unsafe impl Isa for Neon {
         let bits = unsafe { vshlq_n_s32::<23>(biased) };
         // SAFETY: as above.
         unsafe { vreinterpretq_f32_s32(bits) }
+    }
+
+    #[inline(always)]
+    fn order(self, from: [u8; 16]) -> Self::Order {
+        // The four bytes of each lane.
+        let bytes: [u8; 16] = std::array::from_fn(|byte| from[byte / 4] % 4 * 4 + (byte % 4) as u8);
+        // SAFETY: the array holds sixteen bytes, and the token proves the instruction.
+        unsafe { vld1q_u8(bytes.as_ptr()) }
+    }
+
+    #[inline(always)]
+    fn permute(self, a: Self::F32, order: Self::Order) -> Self::F32 {
+        // SAFETY: the token proves the instruction.
+        let bytes = unsafe { vreinterpretq_u8_f32(a) };
+        // SAFETY: as above.
+        let bytes = unsafe { vqtbl1q_u8(bytes, order) };
+        // SAFETY: as above.
+        unsafe { vreinterpretq_f32_u8(bytes) }
     }
 }

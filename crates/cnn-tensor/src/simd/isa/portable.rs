@@ -57,6 +57,7 @@ fn choose(condition: bool, yes: f32, no: f32) -> f32 {
 // are needed beyond those that everything is compiled for.
 unsafe impl Isa for Portable {
     type F32 = Vector;
+    type Order = [u8; 4];
 
     const NAME: &'static str = "portable";
     const LANES: usize = 4;
@@ -184,5 +185,16 @@ unsafe impl Isa for Portable {
         // zeros, the number is in the lowest bits; biased, it is shifted to where the exponent is.
         const MAGIC: f32 = 12_582_912.0;
         lanes!(a => f32::from_bits((a + MAGIC).to_bits().wrapping_add(127) << 23))
+    }
+
+    #[inline(always)]
+    fn order(self, from: [u8; 16]) -> Self::Order {
+        [from[0] % 4, from[1] % 4, from[2] % 4, from[3] % 4]
+    }
+
+    #[inline(always)]
+    fn permute(self, a: Self::F32, order: Self::Order) -> Self::F32 {
+        let numbers = a.numbers();
+        Vector::from(order.map(|lane| numbers[usize::from(lane % 4)]))
     }
 }

@@ -250,3 +250,35 @@ fn lanes_are_folded_pairwise_upper_half_into_lower() {
         assert_eq!(sum, halved(&numbers[..lanes], |a, b| a + b), "{level}");
     });
 }
+
+/// The numbers of a vector in another order.
+struct Permute([u8; WIDEST], [f32; WIDEST]);
+
+impl Kernel for Permute {
+    type Output = Vec<f32>;
+
+    #[inline(always)]
+    fn run<I: Isa>(self, isa: I) -> Self::Output {
+        let mut result = [CANARY; WIDEST];
+        let order = isa.order(self.0);
+        isa.store(isa.permute(isa.load(&self.1), order), &mut result);
+        result[..I::LANES].to_vec()
+    }
+}
+
+#[test]
+fn lanes_take_their_numbers_from_the_lanes_that_an_order_names() {
+    let numbers: [f32; WIDEST] = std::array::from_fn(|lane| DELICATE[lane]);
+    let orders: [fn(u8) -> u8; 5] =
+        [|lane| lane, |lane| lane / 4 * 4 + 3, |lane| lane ^ 1, |_| 5, |lane| 15 - lane];
+    on_each_level(|level| {
+        for from in orders {
+            let from: [u8; WIDEST] = std::array::from_fn(|lane| from(lane as u8));
+            let got = level.run(Permute(from, numbers));
+            for (lane, (value, from)) in got.iter().zip(from).enumerate() {
+                let expected = numbers[usize::from(from) % got.len()];
+                assert_eq!(value.to_bits(), expected.to_bits(), "{level}: lane {lane}");
+            }
+        }
+    });
+}

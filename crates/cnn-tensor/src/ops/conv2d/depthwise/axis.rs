@@ -11,37 +11,37 @@ use std::ops::Range;
 use crate::ops::window::Window;
 
 /// An axis, all phases.
-pub(super) struct Axis {
+pub(in crate::ops::conv2d) struct Axis {
     /// Elements of the source.
-    pub(super) sources: usize,
+    pub(in crate::ops::conv2d) sources: usize,
     /// Distance between the targets of a phase.
-    pub(super) step: usize,
+    pub(in crate::ops::conv2d) step: usize,
     /// The phase of the targets `0, step, ..`, of `1, 1 + step, ..`, and so on.
-    pub(super) phases: Vec<Phase>,
+    pub(in crate::ops::conv2d) phases: Vec<Phase>,
 }
 
 /// Targets that have the same taps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Phase {
+pub(in crate::ops::conv2d) struct Phase {
     /// Targets.
-    pub(super) count: usize,
+    pub(in crate::ops::conv2d) count: usize,
     /// Number of taps.
-    pub(super) taps: usize,
+    pub(in crate::ops::conv2d) taps: usize,
     /// The tap with the first source.
-    pub(super) tap: usize,
+    pub(in crate::ops::conv2d) tap: usize,
     /// From a tap to the one with the next source.
-    pub(super) tap_step: isize,
+    pub(in crate::ops::conv2d) tap_step: isize,
     /// Source of the first target and tap; outside the axis where it is in the padding.
-    pub(super) source: isize,
+    pub(in crate::ops::conv2d) source: isize,
     /// Distance between the sources of neighbouring taps.
-    pub(super) pitch: usize,
+    pub(in crate::ops::conv2d) pitch: usize,
     /// Distance between the first sources of neighbouring targets, in pitches.
-    pub(super) stride: usize,
+    pub(in crate::ops::conv2d) stride: usize,
 }
 
 impl Axis {
     /// From the input to the output of a convolution.
-    pub(super) fn forward(window: &Window, input: usize, output: usize) -> Self {
+    pub(in crate::ops::conv2d) fn forward(window: &Window, input: usize, output: usize) -> Self {
         let &Window { kernel, stride, dilation, before, .. } = window;
         let common = greatest_common_divisor(stride, dilation);
         let step = dilation / common;
@@ -58,7 +58,7 @@ impl Axis {
     }
 
     /// From the output to the input of a convolution.
-    pub(super) fn transposed(window: &Window, input: usize, output: usize) -> Self {
+    pub(in crate::ops::conv2d) fn transposed(window: &Window, input: usize, output: usize) -> Self {
         let &Window { kernel, stride, dilation, before, .. } = window;
         let common = greatest_common_divisor(stride, dilation);
         let (tap_step, pitch) = (stride / common, dilation / common);
@@ -86,19 +86,19 @@ impl Axis {
     }
 
     /// The phase of a target, and its place there.
-    pub(super) fn find(&self, target: usize) -> (&Phase, usize) {
+    pub(in crate::ops::conv2d) fn find(&self, target: usize) -> (&Phase, usize) {
         (&self.phases[target % self.step], target / self.step)
     }
 }
 
 impl Phase {
     /// Source of a target's tap 0, perhaps in the padding.
-    pub(super) fn start(&self, target: usize) -> isize {
+    pub(in crate::ops::conv2d) fn start(&self, target: usize) -> isize {
         self.source + (target * self.stride * self.pitch) as isize
     }
 
     /// Which of the pitches from `start` on, among the first `count`, lie inside an axis of `sources` elements.
-    pub(super) fn inside(&self, start: isize, count: usize, sources: usize) -> Range<usize> {
+    pub(in crate::ops::conv2d) fn inside(&self, start: isize, count: usize, sources: usize) -> Range<usize> {
         let pitches = |distance: isize| usize::try_from(distance).unwrap_or(0).div_ceil(self.pitch);
         let end = pitches(sources as isize - start).min(count);
         pitches(-start).min(end)..end
@@ -153,10 +153,10 @@ mod tests {
                     let Ok(output) = window.output_size("t", input) else { continue };
                     let mut expected = vec![Vec::new(); output];
                     let mut transposed = vec![Vec::new(); input];
-                    for target in 0..output {
+                    for (target, expected) in expected.iter_mut().enumerate() {
                         for tap in 0..kernel {
                             if let Some(source) = window.position(target, tap, input) {
-                                expected[target].push((tap, source));
+                                expected.push((tap, source));
                                 transposed[source].push((tap, target));
                             }
                         }

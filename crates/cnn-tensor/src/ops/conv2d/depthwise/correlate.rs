@@ -9,7 +9,7 @@
 use std::ops::Range;
 
 use super::axis::{Axis, Phase};
-use super::{CHANNELS_TOGETHER, each};
+use super::{CHANNELS_TOGETHER, each, pixel};
 use crate::ops::activation::Activation;
 use crate::simd::{Isa, Kernel};
 
@@ -318,17 +318,19 @@ impl Tile<'_> {
             let (mut source, mut weight) = (source.wrapping_add(channel), weight.wrapping_add(channel));
             for _ in 0..row.taps {
                 let mut weights = [isa.splat(0.0); K];
-                for k in 0..K {
+                for (k, factor) in weights.iter_mut().enumerate() {
                     // SAFETY: the caller promises the taps of this row.
-                    weights[k] = unsafe { isa.load_at(weight.wrapping_offset(k as isize * tap_step)) };
+                    *factor = unsafe { isa.load_at(weight.wrapping_offset(k as isize * tap_step)) };
                 }
                 each!(up to 22, (T - 1) * S + K, J, {
                     if !CAREFUL || cut.inside.contains(&J) {
                         // SAFETY: the caller promises column J of this row, which is inside the image.
                         let value = unsafe { isa.load_at(source.wrapping_add(J * column)) };
-                        for k in 0..K {
-                            if J >= k && (J - k).is_multiple_of(S) && (J - k) / S < T {
-                                sums[(J - k) / S] = isa.fma(value, weights[k], sums[(J - k) / S]);
+                        for (k, &factor) in weights.iter().enumerate() {
+                            if let Some(pixel) = pixel(J, k, S)
+                                && pixel < T
+                            {
+                                sums[pixel] = isa.fma(value, factor, sums[pixel]);
                             }
                         }
                     }

@@ -3,7 +3,7 @@
 //! Forward pass and input gradient are one kernel (`correlate`): sums over taps, with strides and dilations taken
 //! apart into phases of one form (`axis`). The weight gradient (`weights`) keeps the sums of the taps in registers.
 
-mod axis;
+pub(super) mod axis;
 mod correlate;
 #[cfg(test)]
 mod tests;
@@ -149,6 +149,13 @@ pub(super) fn grad_weight(geometry: &Geometry, x: &[f32], grad: &[f32], target: 
             }
         }
     })
+}
+
+/// The pixel whose tap `tap` reads `source`, counted in pitches from the first source of the first pixel.
+#[inline(always)]
+fn pixel(source: usize, tap: usize, stride: usize) -> Option<usize> {
+    let distance = source.checked_sub(tap)?;
+    distance.is_multiple_of(stride).then_some(distance / stride)
 }
 
 /// Repeats a body with each constant below `$count`, which is no more than the number that it is told: an array that

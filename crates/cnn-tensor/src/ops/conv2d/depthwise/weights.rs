@@ -311,9 +311,9 @@ impl Step<'_> {
         while pixel + T <= self.pixels {
             let grad = grad.wrapping_add(pixel * self.grad_step);
             let mut factors = [isa.splat(0.0); T];
-            for p in 0..T {
+            for (p, factor) in factors.iter_mut().enumerate() {
                 // SAFETY: the caller promises the pixels.
-                factors[p] = unsafe { isa.load_at(grad.wrapping_add(p * self.grad_step)) };
+                *factor = unsafe { isa.load_at(grad.wrapping_add(p * self.grad_step)) };
             }
             let first = pixel * S;
             let x = x.wrapping_add(first * column);
@@ -323,9 +323,11 @@ impl Step<'_> {
                     each!(up to 3, R, ROW, {
                         // SAFETY: the caller promises that this source is inside, or it was found to be.
                         let value = unsafe { isa.load_at(x.wrapping_add(ROW * self.x_step + J * column)) };
-                        for k in 0..K {
-                            if J >= k && (J - k).is_multiple_of(S) && (J - k) / S < T {
-                                tile[ROW][k] = isa.fma(value, factors[(J - k) / S], tile[ROW][k]);
+                        for (k, sum) in tile[ROW].iter_mut().enumerate() {
+                            if let Some(pixel) = super::pixel(J, k, S)
+                                && pixel < T
+                            {
+                                *sum = isa.fma(value, factors[pixel], *sum);
                             }
                         }
                     });
@@ -367,9 +369,9 @@ impl Step<'_> {
         let x = x.wrapping_add(first * column);
         each!(up to 7, K, TAP, {
             if self.inside.contains(&(first + TAP)) {
-                for row in 0..R {
+                for (row, sums) in tile.iter_mut().enumerate() {
                     let value = load!(x.wrapping_add(row * self.x_step + TAP * column));
-                    tile[row][TAP] = isa.fma(value, factor, tile[row][TAP]);
+                    sums[TAP] = isa.fma(value, factor, sums[TAP]);
                 }
             }
         });

@@ -1,0 +1,128 @@
+//! Every flag with its help.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::engines::Peer;
+
+const EXAMPLES: &str = "\
+Examples:
+  cargo xtask bench kernels --case 'conv fwd' --threads 2
+  cargo xtask bench train --case lenet5 --against torch,burn --json lenet5.jsonl
+  cargo xtask bench kernels --against none --beside-load
+  cargo xtask bench --check --case dense
+
+PyTorch is looked for in the Python that --python or CNN_BENCH_PYTHON names.";
+
+/// Time this toolkit and its peers in turn on the same inputs.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask bench", version, about, after_help = EXAMPLES, max_term_width = 100)]
+#[command(subcommand_required = false, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    /// Measure again what docs/benchmarks holds, and fail on a loss beyond noise
+    #[arg(long)]
+    pub(crate) check: bool,
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+    #[command(flatten)]
+    pub(crate) choice: Choice,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
+pub(crate) enum Command {
+    /// Single operations: convolutions, dense products, and what memory limits
+    Kernels,
+    /// Whole training steps
+    Train,
+    /// Networks that predict, and the start of the `cnn` program
+    Infer,
+    /// Loading and augmenting images
+    Data,
+    /// Write docs/benchmarks.md from the records in docs/benchmarks
+    Page,
+    /// Answer requests on standard input, as an engine
+    #[command(hide = true)]
+    Serve,
+    /// Compute until killed, as somebody else's process
+    #[command(hide = true)]
+    Busy,
+}
+
+/// What to measure and how.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Choice {
+    /// Peers: torch (or one of its formats: torch-channels-last), gemm, burn, candle; or none
+    #[arg(long, global = true, value_delimiter = ',', default_value = "torch", value_parser = peer)]
+    pub(crate) against: Vec<Against>,
+    /// Numbers of threads
+    #[arg(long, global = true, value_delimiter = ',', default_values_t = [1, 2], value_name = "N")]
+    pub(crate) threads: Vec<usize>,
+    /// Only cases whose names hold each word of the pattern; may be given several times
+    #[arg(long, global = true, value_name = "PATTERN")]
+    pub(crate) case: Vec<String>,
+    /// Add a JSON line for each case and engine to this file
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+    /// Ours alone, each case undisturbed and beside one busy process
+    #[arg(long, global = true)]
+    pub(crate) beside_load: bool,
+    /// Measurements of each engine
+    #[arg(long, global = true, value_name = "N", default_value_t = 9, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) repetitions: u16,
+    /// Measure a case that was disturbed again, at most so many times
+    #[arg(long, global = true, value_name = "N", default_value_t = 1)]
+    pub(crate) retries: u16,
+    /// The Python that has PyTorch
+    #[arg(long, global = true, value_name = "FILE", env = "CNN_BENCH_PYTHON", default_value = "python3")]
+    pub(crate) python: PathBuf,
+}
+
+/// A peer, or nobody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Against {
+    Nobody,
+    Peer(Peer),
+}
+
+fn peer(name: &str) -> Result<Against, String> {
+    if name == "none" { Ok(Against::Nobody) } else { Peer::named(name).map(Against::Peer) }
+}
+
+impl Choice {
+    /// The peers that were asked for.
+    pub(crate) fn peers(&self) -> Vec<Peer> {
+        let peers = self.against.iter().filter_map(|against| match against {
+            Against::Nobody => None,
+            Against::Peer(peer) => Some(*peer),
+        });
+        peers.collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_flags_of_the_documentation_are_understood() {
+        let cli = Cli::try_parse_from(
+            "bench kernels --against torch,burn --threads 1,2 --case conv --json a.jsonl".split(' '),
+        )
+        .unwrap();
+        assert_eq!(cli.command, Some(Command::Kernels));
+        let names: Vec<&str> = cli.choice.peers().iter().map(|peer| peer.name).collect();
+        assert_eq!(names, ["torch", "burn"]);
+        assert_eq!(cli.choice.threads, [1, 2]);
+        assert!(Cli::try_parse_from(["bench", "--check"]).unwrap().check);
+        assert!(
+            Cli::try_parse_from(["bench", "train", "--against", "none"]).unwrap().choice.peers().is_empty()
+        );
+    }
+
+    #[test]
+    fn an_unknown_peer_is_refused() {
+        let error = Cli::try_parse_from(["bench", "train", "--against", "torhc"]).unwrap_err();
+        assert!(error.to_string().contains("there are torch, gemm, burn, candle"), "{error}");
+    }
+}

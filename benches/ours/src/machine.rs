@@ -1,0 +1,138 @@
+//! What is known about the machine and the checkout, and how busy the machine is with other things.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Clock ticks of /proc in a second: 100 on every Linux that there is.
+const TICKS_A_SECOND: f64 = 100.0;
+
+/// The root folder of the checkout that this program was built from.
+pub(crate) fn root() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.ancestors().nth(2).unwrap_or(here).to_path_buf()
+}
+
+/// The processor's name and how many there are.
+pub(crate) fn cpu() -> (String, usize) {
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = field(&info, "model name").unwrap_or("unknown processor");
+    (model.to_string(), processors)
+}
+
+/// The commit of the checkout, with `-dirty` where files differ from it.
+pub(crate) fn commit() -> String {
+    let describe = ["--no-optional-locks", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"];
+    let output = Command::new("git").arg("-C").arg(root()).args(describe).output();
+    match output {
+        Ok(output) if output.status.success() => String::from_utf8_lossy(&output.stdout).trim().to_string(),
+        _ => "unknown".into(),
+    }
+}
+
+/// Today, as `2026-05-01` (UTC).
+pub(crate) fn date() -> String {
+    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
+    civil_date(seconds / 86_400)
+}
+
+/// The date so many days after 1 January 1970 (Howard Hinnant's `civil_from_days`).
+fn civil_date(days: u64) -> String {
+    let shifted = days + 719_468;
+    let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted_month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
+    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
+    let year = year_of_era + era * 400 + u64::from(month <= 2);
+    format!("{year:04}-{month:02}-{day:02}")
+}
+
+/// Seconds of processor time that everything on the machine has used since it started, and that other guests of
+/// the same host have taken from it.
+pub(crate) fn busy_seconds() -> f64 {
+    busy_ticks(&std::fs::read_to_string("/proc/stat").unwrap_or_default()) / TICKS_A_SECOND
+}
+
+/// Fields of the line `cpu`: user, nice, system, idle, iowait, irq, softirq, steal, then guests, which `user` holds.
+fn busy_ticks(stat: &str) -> f64 {
+    let line = stat.lines().next().unwrap_or_default();
+    let fields: Vec<f64> = line.split_whitespace().skip(1).filter_map(|field| field.parse().ok()).collect();
+    fields.iter().take(8).sum::<f64>() - fields.iter().skip(3).take(2).sum::<f64>()
+}
+
+/// Seconds of processor time that the processes of some groups have used, and those that this process has.
+pub(crate) fn seconds_of_groups(groups: &[u32]) -> f64 {
+    let own = std::process::id();
+    let processes = std::fs::read_dir("/proc").into_iter().flatten().filter_map(|entry| {
+        let pid: u32 = entry.ok()?.file_name().to_str()?.parse().ok()?;
+        let (group, ticks) = group_and_ticks(&std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)?;
+        (pid == own || groups.contains(&group)).then_some(ticks)
+    });
+    processes.sum::<f64>() / TICKS_A_SECOND
+}
+
+/// The group of a process, and the ticks that it and its threads have run: fields 5, 14 and 15, counted after the
+/// name, which may hold spaces and ends with the last parenthesis.
+fn group_and_ticks(stat: &str) -> Option<(u32, f64)> {
+    let (_, after_name) = stat.rsplit_once(')')?;
+    let fields: Vec<&str> = after_name.split_whitespace().collect();
+    let ticks = |index: usize| fields.get(index)?.parse::<f64>().ok();
+    Some((fields.get(2)?.parse().ok()?, ticks(11)? + ticks(12)?))
+}
+
+/// Memory that this process holds, and the most that it has held since [`reset_peak`].
+pub(crate) fn own_memory() -> (u64, u64) {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let bytes = |name| {
+        let kilobytes =
+            field(&status, name).and_then(|value| value.strip_suffix("kB")?.trim().parse::<u64>().ok());
+        kilobytes.unwrap_or(0) * 1024
+    };
+    (bytes("VmRSS"), bytes("VmHWM"))
+}
+
+/// Begins a new count of the most memory, where the system can (Linux: `5` into `clear_refs`).
+pub(crate) fn reset_peak() {
+    // Where it cannot, the peak is that of the whole process: too high, never too low.
+    let _ = std::fs::write("/proc/self/clear_refs", "5");
+}
+
+/// The value after `name:` at the beginning of a line.
+fn field<'a>(text: &'a str, name: &str) -> Option<&'a str> {
+    let line = text.lines().find_map(|line| line.strip_prefix(name)?.trim_start().strip_prefix(':'));
+    line.map(str::trim)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_become_dates() {
+        let seconds_of = |seconds: u64| civil_date(seconds / 86_400);
+        assert_eq!(seconds_of(0), "1970-01-01");
+        assert_eq!(seconds_of(951_782_400), "2000-02-29");
+        assert_eq!(seconds_of(1_767_225_599), "2025-12-31");
+    }
+
+    #[test]
+    fn busy_time_is_all_but_idle_and_waiting() {
+        assert_eq!(busy_ticks("cpu  1 2 4 100 200 8 16 32 64 128\ncpu0 9 9\n"), 63.0);
+    }
+
+    #[test]
+    fn the_time_of_a_process_is_found_behind_a_name_with_spaces() {
+        let stat = "12 (a (b) c) S 1 13 12 0 -1 4194560 100 0 0 0 70 5 0 0 20 0 3 0";
+        assert_eq!(group_and_ticks(stat), Some((13, 75.0)));
+        assert!(seconds_of_groups(&[]) >= 0.0);
+    }
+
+    #[test]
+    fn fields_of_proc_files() {
+        assert_eq!(field("a\t: 1\nmodel name\t: AMD EPYC\n", "model name"), Some("AMD EPYC"));
+        assert_eq!(field("VmHWM:\t  12 kB\n", "VmHWM"), Some("12 kB"));
+    }
+}

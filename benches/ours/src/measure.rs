@@ -1,0 +1,233 @@
+//! Timing a work on several engines in turn: A B C A B C ..., the ones that wait stopped.
+//!
+//! The machine's limits take part as two more engines, so that the share of the peak is that of the same seconds.
+
+use std::time::Instant;
+
+use crate::agreement::disagreement;
+use crate::engine::{Engine, Reply};
+use crate::engines::{COPY, MULTIPLY_ADDS, OURS, Starter};
+use crate::failure::Result;
+use crate::load::Load;
+use crate::machine;
+use crate::pause::Signals;
+use crate::protocol::{Held, Prepared, Ran, Request};
+use crate::record::Record;
+use crate::statistics::Spread;
+use crate::work::Work;
+
+/// How long one measurement of an engine takes at least.
+const RUN_SECONDS: f64 = 0.03;
+
+/// The same for the machine's limits.
+const LIMIT_SECONDS: f64 = 0.01;
+
+/// Everything that takes part in a run of this program.
+pub(crate) struct Session {
+    starter: Starter,
+    signals: Signals,
+    /// Ours first, then the peers', then the limits.
+    engines: Vec<Engine>,
+    /// A process that computes beside ours, for the second half of each repetition.
+    load: Option<Load>,
+    repetitions: usize,
+    about: About,
+}
+
+/// What every record of a session says.
+struct About {
+    cpu: String,
+    processors: usize,
+    commit: String,
+    date: String,
+}
+
+/// An engine's part in one work.
+struct Turn {
+    prepared: Prepared,
+    seconds: Vec<f64>,
+    /// The same beside another busy process.
+    beside_load: Vec<f64>,
+    held: Option<Held>,
+}
+
+impl Session {
+    /// Starts ours, the engines that are named, and the limits.
+    pub(crate) fn start(starter: Starter, peers: &[&str], repetitions: usize) -> Result<Self> {
+        let mut signals = Signals::start()?;
+        let mut engines = Vec::new();
+        for name in [OURS].iter().chain(peers).chain(&[MULTIPLY_ADDS, COPY]) {
+            let mut engine = starter.start(name)?;
+            engine.stop(&mut signals)?;
+            engines.push(engine);
+        }
+        let (cpu, processors) = machine::cpu();
+        let about = About { cpu, processors, commit: machine::commit(), date: machine::date() };
+        Ok(Self { starter, signals, engines, load: None, repetitions, about })
+    }
+
+    /// Measures ours once more in each repetition, beside a busy process.
+    pub(crate) fn with_load(mut self) -> Result<Self> {
+        self.load = Some(Load::start(&mut self.signals)?);
+        Ok(self)
+    }
+
+    /// What stands above a table.
+    pub(crate) fn describe(&self) -> String {
+        let mut versions: Vec<&str> =
+            self.engines.iter().map(|engine| engine.hello.version.as_str()).collect();
+        versions.dedup();
+        versions.truncate(versions.len().saturating_sub(1).max(1));
+        let About { cpu, processors, commit, date } = &self.about;
+        format!(
+            "{cpu}, {processors} processors, {}; {}; commit {commit}, {date}",
+            self.isa(),
+            versions.join(", ")
+        )
+    }
+
+    fn isa(&self) -> String {
+        self.engines.first().and_then(|ours| ours.hello.isa.clone()).unwrap_or_default()
+    }
+
+    /// Times one work on every engine that can do it; a record for each, ours first.
+    pub(crate) fn measure(&mut self, work: &Work, threads: usize) -> Result<Vec<Record>> {
+        if work.wants_fresh_process() {
+            self.restart()?;
+        }
+        let mut turns = self.prepare(work, threads)?;
+        let started = Instant::now();
+        let busy_before = self.others_seconds();
+        for _ in 0..self.repetitions {
+            for (engine, turn) in self.engines.iter_mut().zip(&mut turns) {
+                let Some(turn) = turn else { continue };
+                let ran: Ran = alone(engine, &mut self.signals, &Request::Run)?;
+                turn.seconds.push(ran.seconds);
+                if let Some(load) = self.load.as_ref().filter(|_| engine.name == OURS) {
+                    load.go_on(&mut self.signals)?;
+                    let ran: Result<Ran> = alone(engine, &mut self.signals, &Request::Run);
+                    load.stop(&mut self.signals)?;
+                    turn.beside_load.push(ran?.seconds);
+                }
+            }
+        }
+        let others = self.others_seconds() - busy_before;
+        let disturbance = (others / started.elapsed().as_secs_f64()).max(0.0);
+        for (engine, turn) in self.engines.iter_mut().zip(&mut turns) {
+            if let Some(turn) = turn {
+                turn.held = Some(alone(engine, &mut self.signals, &Request::Memory)?);
+                let _: serde_json::Value = alone(engine, &mut self.signals, &Request::Drop)?;
+            }
+        }
+        Ok(self.records(work, threads, &turns, disturbance))
+    }
+
+    /// New processes, but for the limits.
+    fn restart(&mut self) -> Result<()> {
+        for engine in &mut self.engines {
+            if engine.name != MULTIPLY_ADDS && engine.name != COPY {
+                *engine = self.starter.start(&engine.name)?;
+                engine.stop(&mut self.signals)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn prepare(&mut self, work: &Work, threads: usize) -> Result<Vec<Option<Turn>>> {
+        let demand = work.demand();
+        let mut turns = Vec::new();
+        for engine in &mut self.engines {
+            let (work, run_seconds) = match engine.name.as_str() {
+                MULTIPLY_ADDS if demand.operations > 0 => (Work::MultiplyAdds, LIMIT_SECONDS),
+                COPY if demand.bytes > 0 => (Work::Copy { bytes: demand.bytes }, LIMIT_SECONDS),
+                MULTIPLY_ADDS | COPY => {
+                    turns.push(None);
+                    continue;
+                }
+                _ => (work.clone(), RUN_SECONDS),
+            };
+            engine.go_on(&mut self.signals)?;
+            let reply = engine.ask(&Request::Prepare { threads, work, run_seconds })?;
+            engine.stop(&mut self.signals)?;
+            turns.push(match reply {
+                Reply::Done(prepared) => {
+                    Some(Turn { prepared, seconds: Vec::new(), beside_load: Vec::new(), held: None })
+                }
+                Reply::Unsupported(_) => None,
+            });
+        }
+        Ok(turns)
+    }
+
+    /// Processor time that everything but this measurement has used since the machine started.
+    fn others_seconds(&self) -> f64 {
+        let load = self.load.iter().map(Load::pid);
+        let groups: Vec<u32> = self.engines.iter().map(Engine::pid).chain(load).collect();
+        machine::busy_seconds() - machine::seconds_of_groups(&groups)
+    }
+
+    fn records(&self, work: &Work, threads: usize, turns: &[Option<Turn>], disturbance: f64) -> Vec<Record> {
+        let taken =
+            || self.engines.iter().zip(turns).filter_map(|(engine, turn)| Some((engine, turn.as_ref()?)));
+        let demand = work.demand();
+        let per_second = |amount: f64, seconds: f64| (amount > 0.0).then_some(amount / seconds / 1e9);
+        let turn_of = |name: &str| taken().find(|(engine, _)| engine.name == name).map(|(_, turn)| turn);
+        let ours = turn_of(OURS);
+        let peak_gflops = turn_of(MULTIPLY_ADDS)
+            .and_then(|turn| per_second(turn.prepared.operations? as f64, Spread::of(&turn.seconds).median));
+        let copy_gbytes =
+            turn_of(COPY).and_then(|turn| per_second(demand.bytes as f64, Spread::of(&turn.seconds).median));
+
+        let competing = taken().filter(|(engine, _)| engine.name != MULTIPLY_ADDS && engine.name != COPY);
+        competing
+            .map(|(engine, turn)| {
+                let seconds = Spread::of(&turn.seconds);
+                let other = ours.filter(|_| engine.name != OURS);
+                let peak_bytes = turn.held.map(|held| held.peak_bytes);
+                Record {
+                    case: work.name(),
+                    pass: work.pass().into(),
+                    work: work.clone(),
+                    threads,
+                    engine: engine.name.clone(),
+                    version: engine.hello.version.clone(),
+                    isa: self.isa(),
+                    seconds,
+                    repetitions: turn.seconds.len(),
+                    iterations: turn.prepared.iterations,
+                    times_ours: other.map(|ours| Spread::of_ratio(&turn.seconds, &ours.seconds)),
+                    gflops: per_second(demand.operations as f64, seconds.median),
+                    peak_gflops,
+                    gbytes: per_second(demand.bytes as f64, seconds.median),
+                    copy_gbytes,
+                    images: work.images().map(|images| images as f64 / seconds.median),
+                    peak_bytes,
+                    peak_bytes_beyond_start: peak_bytes
+                        .map(|bytes| bytes.saturating_sub(engine.hello.resident_bytes)),
+                    slowdown_beside_load: (!turn.beside_load.is_empty())
+                        .then(|| Spread::of_ratio(&turn.beside_load, &turn.seconds)),
+                    disturbance,
+                    wrong: other.and_then(|ours| {
+                        disagreement(&ours.prepared.outputs, &turn.prepared.outputs, work.tolerance())
+                    }),
+                    cpu: self.about.cpu.clone(),
+                    processors: self.about.processors,
+                    commit: self.about.commit.clone(),
+                    date: self.about.date.clone(),
+                }
+            })
+            .collect()
+    }
+}
+
+/// Lets an engine answer while the others are stopped.
+fn alone<T: serde::de::DeserializeOwned>(
+    engine: &mut Engine,
+    signals: &mut Signals,
+    request: &Request,
+) -> Result<T> {
+    engine.go_on(signals)?;
+    let reply = engine.must(request);
+    engine.stop(signals)?;
+    reply
+}

@@ -1,0 +1,157 @@
+//! The tables of the page, one for each kind of work.
+
+use crate::engines::{OURS, PEERS, Peer};
+use crate::print::{better, milliseconds, number, percent, ratio};
+use crate::record::Record;
+use crate::work::Work;
+
+/// A column: its head, and what stands in it for a case.
+type Column = (&'static str, fn(&Record) -> String);
+
+/// A table: its title, the works that it holds, and its columns about ours.
+struct Table {
+    title: &'static str,
+    holds: fn(&Work) -> bool,
+    columns: &'static [Column],
+    /// What is said about a peer besides the ratio.
+    peer: Column,
+}
+
+const GFLOPS: Column = ("GFLOP/s", |record| number(record.gflops, 1));
+const PEAK: Column = ("of peak", |record| percent(record.share_of_peak()));
+const GBYTES: Column = ("GB/s", |record| number(record.gbytes, 1));
+const COPY: Column = ("of copy", |record| percent(record.share_of_copy()));
+const TIME: Column = ("ms", |record| milliseconds(record.seconds.median));
+const IMAGES: Column = ("images/s", |record| number(record.images, 0));
+const MEGABYTES: Column =
+    ("MB", |record| number(record.peak_bytes_beyond_start.map(|bytes| bytes as f64 / 1e6), 0));
+
+const TABLES: &[Table] = &[
+    Table {
+        title: "Convolution",
+        holds: |work| matches!(work, Work::Conv(_)),
+        columns: &[TIME, GFLOPS, PEAK, MEGABYTES],
+        peer: GFLOPS,
+    },
+    Table {
+        title: "Dense layers",
+        holds: |work| matches!(work, Work::Dense(_)),
+        columns: &[TIME, GFLOPS, PEAK],
+        peer: GFLOPS,
+    },
+    Table {
+        title: "Limited by memory",
+        holds: |work| matches!(work, Work::Memory(_)),
+        columns: &[TIME, GBYTES, COPY],
+        peer: TIME,
+    },
+    Table {
+        title: "Training steps",
+        holds: |work| matches!(work, Work::Train(_)),
+        columns: &[TIME, IMAGES, MEGABYTES],
+        peer: IMAGES,
+    },
+    Table {
+        title: "Prediction",
+        holds: |work| matches!(work, Work::Infer(_)),
+        columns: &[TIME, IMAGES, MEGABYTES],
+        peer: IMAGES,
+    },
+    Table {
+        title: "Start of the program",
+        holds: |work| matches!(work, Work::Start),
+        columns: &[TIME],
+        peer: TIME,
+    },
+    Table {
+        title: "Loading and augmenting",
+        holds: |work| matches!(work, Work::Load { .. }),
+        columns: &[TIME, IMAGES],
+        peer: IMAGES,
+    },
+];
+
+/// Every table that has rows.
+pub(super) fn all(records: &[Record]) -> String {
+    let (beside, plain): (Vec<Record>, Vec<Record>) =
+        records.iter().cloned().partition(|record| record.slowdown_beside_load.is_some());
+    let mut text: String = TABLES.iter().map(|table| table.render(&plain)).collect();
+    text += &beside_load(&beside);
+    text
+}
+
+impl Table {
+    fn render(&self, records: &[Record]) -> String {
+        let rows: Vec<Record> = records.iter().filter(|record| (self.holds)(&record.work)).cloned().collect();
+        if rows.is_empty() {
+            return String::new();
+        }
+        let engines = |peer: &Peer| rows.iter().any(|row| peer.engines.contains(&row.engine.as_str()));
+        let peers: Vec<Peer> = PEERS.into_iter().filter(engines).collect();
+
+        let mut heads: Vec<String> = ["case", "pass", "threads"].map(String::from).into();
+        heads.extend(self.columns.iter().map(|(head, _)| (*head).to_string()));
+        for peer in &peers {
+            heads.push(format!("{} {}", peer.name, self.peer.0));
+            if self.columns.iter().any(|(head, _)| *head == MEGABYTES.0) {
+                heads.push(format!("{} MB", peer.name));
+            }
+            heads.push(format!("times {}", peer.name));
+        }
+        let mut text = format!("\n### {}\n\n{}", self.title, line(&heads));
+        let rule: Vec<String> =
+            (0..heads.len()).map(|at| if at < 2 { "---" } else { "---:" }.into()).collect();
+        text += &line(&rule);
+        for ours in rows.iter().filter(|row| row.engine == OURS) {
+            let group: Vec<Record> = rows.iter().filter(|row| row.key() == ours.key()).cloned().collect();
+            text += &line(&self.cells(ours, &group, &peers));
+        }
+        text
+    }
+
+    fn cells(&self, ours: &Record, group: &[Record], peers: &[Peer]) -> Vec<String> {
+        let mark = if ours.is_disturbed() { "*" } else { "" };
+        let mut cells = vec![
+            ours.case.trim_start_matches("conv ").trim_start_matches("dense ").to_string(),
+            ours.pass.clone(),
+            format!("{}{mark}", ours.threads),
+        ];
+        cells.extend(self.columns.iter().map(|(_, value)| value(ours)));
+        for peer in peers {
+            let found = better(group, *peer);
+            cells.push(found.map(self.peer.1).unwrap_or_default());
+            if self.columns.iter().any(|(head, _)| *head == MEGABYTES.0) {
+                cells.push(found.map(MEGABYTES.1).unwrap_or_default());
+            }
+            let wrong = found.is_some_and(|record| record.wrong.is_some());
+            let times = found.and_then(|record| record.times_ours).map(ratio).unwrap_or_default();
+            cells.push(if wrong { "not the same outputs".into() } else { times });
+        }
+        cells
+    }
+}
+
+fn beside_load(records: &[Record]) -> String {
+    if records.is_empty() {
+        return String::new();
+    }
+    let mut text = "\n### Beside one busy process\n\n".to_string();
+    text += "Time beside a process that computes all the time, by the time without.\n\n";
+    text += &line(&["case", "pass", "threads", "ms alone", "times slower"].map(String::from));
+    text += &line(&["---", "---", "---:", "---:", "---:"].map(String::from));
+    for record in records {
+        let (case, pass, threads) = record.key();
+        let slower = record.slowdown_beside_load.map(ratio).unwrap_or_default();
+        text += &line(&[case, pass, threads.to_string(), milliseconds(record.seconds.median), slower]);
+    }
+    text
+}
+
+fn line(cells: &[String]) -> String {
+    format!("| {} |\n", cells.join(" | "))
+}
+
+/// `thread` or `threads`.
+pub(super) fn threads_word(threads: usize) -> &'static str {
+    if threads == 1 { "thread" } else { "threads" }
+}

@@ -1,0 +1,143 @@
+//! Our own engine: the process that computes with this toolkit when the driver asks.
+
+mod conv;
+mod dense;
+mod layout;
+mod limits;
+mod load;
+mod memory;
+mod network;
+mod start;
+
+use std::io::{BufRead, Write};
+use std::time::Instant;
+
+use cnn_tensor::{Tensor, parallel, pool, simd};
+use serde::Serialize;
+use serde_json::json;
+
+use crate::failure::{Result, failure};
+use crate::machine;
+use crate::protocol::{Held, Hello, Output, Prepared, Ran, Request};
+use crate::work::Work;
+use layout::Layout;
+
+/// A run this long needs no run before it to fill the caches again.
+const LONG_SECONDS: f64 = 0.1;
+
+/// How long a work is repeated before it is timed, unless once takes longer.
+const WARM_UP_SECONDS: f64 = 0.1;
+
+/// A work with its inputs made.
+pub(crate) struct Job {
+    /// Computes once.
+    compute: Box<dyn FnMut() -> Result<Vec<Tensor>>>,
+    /// What comes out: names, and which position is where. None of it is compared where this is empty.
+    outputs: Vec<(&'static str, Layout)>,
+    /// Floating-point operations of one computation, where the work does not say.
+    operations: Option<u64>,
+}
+
+impl Job {
+    /// A job with its outputs.
+    fn new(
+        outputs: Vec<(&'static str, Layout)>,
+        compute: impl FnMut() -> Result<Vec<Tensor>> + 'static,
+    ) -> Self {
+        Self { compute: Box::new(compute), outputs, operations: None }
+    }
+}
+
+/// Answers requests until the driver closes the pipe.
+pub(crate) fn run() -> Result<()> {
+    let mut replies = std::io::stdout().lock();
+    let (resident_bytes, _) = machine::own_memory();
+    let version = format!("cnn {}", env!("CARGO_PKG_VERSION"));
+    let isa = Some(simd::active()?.name().to_string());
+    reply(&mut replies, &Hello { version, isa, resident_bytes })?;
+
+    let mut current: Option<(Job, usize)> = None;
+    for line in std::io::stdin().lock().lines() {
+        let answered = match serde_json::from_str(&line?)? {
+            Request::Prepare { threads, work, run_seconds } => {
+                drop(current.take());
+                prepare(threads, &work, run_seconds).map(|(job, prepared)| {
+                    current = Some((job, prepared.iterations));
+                    json!(prepared)
+                })
+            }
+            Request::Run => timed(&mut current).map(|seconds| json!(Ran { seconds })),
+            Request::Memory => Ok(json!(Held { peak_bytes: machine::own_memory().1 })),
+            Request::Drop => {
+                drop(current.take());
+                pool::trim();
+                Ok(json!({}))
+            }
+        };
+        reply(&mut replies, &answered.unwrap_or_else(|error| json!({ "error": error.to_string() })))?;
+    }
+    Ok(())
+}
+
+fn reply(replies: &mut impl Write, value: &impl Serialize) -> Result<()> {
+    writeln!(replies, "{}", serde_json::to_string(value)?)?;
+    Ok(replies.flush()?)
+}
+
+fn prepare(threads: usize, work: &Work, run_seconds: f64) -> Result<(Job, Prepared)> {
+    parallel::set_threads(threads)?;
+    machine::reset_peak();
+    let mut job = match work {
+        Work::Conv(conv) => conv::job(conv)?,
+        Work::Dense(dense) => dense::job(dense)?,
+        Work::Memory(memory) => memory::job(memory)?,
+        Work::Train(network) => network::train(network)?,
+        Work::Infer(network) => network::infer(network)?,
+        Work::Load { batch } => load::job(*batch, threads)?,
+        Work::Start => start::job()?,
+        Work::MultiplyAdds => limits::multiply_adds()?,
+        Work::Copy { bytes } => limits::copy(*bytes)?,
+    };
+    let results = (job.compute)()?;
+    let outputs: Result<Vec<Output>> = job
+        .outputs
+        .iter()
+        .zip(&results)
+        .map(|((name, layout), tensor)| layout.digest(name, tensor))
+        .collect();
+    drop(results);
+    let seconds = warm_up(&mut job)?;
+    let iterations = (run_seconds / seconds).ceil().clamp(1.0, 1e9) as usize;
+    let operations = job.operations;
+    Ok((job, Prepared { iterations, operations, outputs: outputs? }))
+}
+
+/// Repeats a work until it runs as it will; the time that it took in the mean, since what a loader has ready takes
+/// none.
+fn warm_up(job: &mut Job) -> Result<f64> {
+    let begin = Instant::now();
+    for count in 1.. {
+        (job.compute)()?;
+        let seconds = begin.elapsed().as_secs_f64();
+        if seconds > WARM_UP_SECONDS {
+            return Ok(seconds / f64::from(count));
+        }
+    }
+    failure("the clock stands still")
+}
+
+/// Wall time of one of the iterations that make one run.
+fn timed(current: &mut Option<(Job, usize)>) -> Result<f64> {
+    let Some((job, iterations)) = current else { return failure("nothing is prepared") };
+    let start = Instant::now();
+    (job.compute)()?;
+    let first = start.elapsed().as_secs_f64();
+    if *iterations == 1 && first > LONG_SECONDS {
+        return Ok(first);
+    }
+    let start = Instant::now();
+    for _ in 0..*iterations {
+        (job.compute)()?;
+    }
+    Ok(start.elapsed().as_secs_f64() / *iterations as f64)
+}

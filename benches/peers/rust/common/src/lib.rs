@@ -1,0 +1,111 @@
+//! An engine of `cargo xtask bench`: answers the requests of benches/ours/src/protocol.rs, one JSON object a line.
+//!
+//! A peer gives a function from a work, as JSON, to a [`Job`]; timing, warm-up and memory are the same for all.
+
+#![forbid(unsafe_code)]
+
+pub mod inputs;
+
+use std::io::{BufRead, Write};
+use std::time::Instant;
+
+use serde_json::{Value, json};
+
+/// A run this long needs no run before it to fill the caches again.
+const LONG_SECONDS: f64 = 0.1;
+
+/// How long a work is repeated before it is timed, unless once takes longer.
+const WARM_UP_SECONDS: f64 = 0.1;
+
+/// A work with its inputs made.
+pub struct Job {
+    /// Computes once.
+    pub compute: Box<dyn FnMut()>,
+    /// The outputs of the first computation, in PyTorch's order of axes, by name. Empty where none are compared.
+    pub outputs: Vec<(&'static str, Vec<f32>)>,
+}
+
+/// Answers until the driver closes the pipe. `make` gives the job of a work on so many threads, which it has
+/// computed once, or says why there is none.
+pub fn serve(version: &str, make: impl Fn(&Value, usize) -> Result<Job, String>) -> std::io::Result<()> {
+    let mut replies = std::io::stdout().lock();
+    let mut reply = |value: Value| {
+        writeln!(replies, "{value}")?;
+        replies.flush()
+    };
+    reply(json!({ "version": version, "resident_bytes": memory("VmRSS") }))?;
+    let mut current: Option<(Job, usize)> = None;
+    for line in std::io::stdin().lock().lines() {
+        let request: Value = serde_json::from_str(&line?).unwrap_or_default();
+        let answer = match request["do"].as_str() {
+            Some("prepare") => {
+                current = None;
+                // Where the system cannot begin a new count, the peak is that of the whole process.
+                let _ = std::fs::write("/proc/self/clear_refs", "5");
+                let threads = request["threads"].as_u64().unwrap_or(1) as usize;
+                match make(&request["work"], threads) {
+                    Ok(mut job) => {
+                        let outputs: Vec<Value> =
+                            job.outputs.drain(..).map(|(name, values)| digest(name, &values)).collect();
+                        let seconds = warm_up(&mut job);
+                        let wanted = request["run_seconds"].as_f64().unwrap_or(0.03);
+                        let iterations = (wanted / seconds).ceil().clamp(1.0, 1e9) as usize;
+                        current = Some((job, iterations));
+                        json!({ "iterations": iterations, "outputs": outputs })
+                    }
+                    Err(reason) => json!({ "unsupported": reason }),
+                }
+            }
+            Some("run") => match &mut current {
+                Some((job, iterations)) => json!({ "seconds": timed(job, *iterations) }),
+                None => json!({ "error": "nothing is prepared" }),
+            },
+            Some("memory") => json!({ "peak_bytes": memory("VmHWM") }),
+            Some("drop") => {
+                current = None;
+                json!({})
+            }
+            _ => json!({ "error": "unknown request" }),
+        };
+        reply(answer)?;
+    }
+    Ok(())
+}
+
+fn warm_up(job: &mut Job) -> f64 {
+    let begin = Instant::now();
+    let mut count = 0.0;
+    while begin.elapsed().as_secs_f64() <= WARM_UP_SECONDS {
+        (job.compute)();
+        count += 1.0;
+    }
+    begin.elapsed().as_secs_f64() / count
+}
+
+fn timed(job: &mut Job, iterations: usize) -> f64 {
+    let start = Instant::now();
+    (job.compute)();
+    let first = start.elapsed().as_secs_f64();
+    if iterations == 1 && first > LONG_SECONDS {
+        return first;
+    }
+    let start = Instant::now();
+    for _ in 0..iterations {
+        (job.compute)();
+    }
+    start.elapsed().as_secs_f64() / iterations as f64
+}
+
+/// An output in brief.
+fn digest(name: &str, values: &[f32]) -> Value {
+    let sum: f64 = values.iter().map(|value| f64::from(value.abs())).sum();
+    let samples: Vec<f32> = inputs::sample_positions(values.len()).map(|position| values[position]).collect();
+    json!({ "name": name, "len": values.len(), "sum": sum, "samples": samples })
+}
+
+/// A field of this process's status in bytes.
+fn memory(field: &str) -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find(|line| line.starts_with(field)).unwrap_or_default();
+    line.split_whitespace().nth(1).and_then(|value| value.parse::<u64>().ok()).unwrap_or(0) * 1024
+}
