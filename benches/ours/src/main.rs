@@ -2,8 +2,8 @@
 //!
 //! Every engine is a process of its own that speaks the lines of [`protocol`]: ours is this program as
 //! `serve`, the others live in `benches/peers`, outside the workspace. [`cases`] says what is measured,
-//! [`measure`] how: in turn, the engines that wait stopped, the machine's limits among them, the outputs compared.
-//! [`record`] is what is kept of it, [`print`] and [`page`] what a person sees.
+//! [`mod@measure`] how: in turn, the engines that wait stopped, the machine's limits among them, the outputs compared.
+//! [`record`] is what is kept of it, [`mod@print`] and [`mod@page`] what a person sees.
 
 #![forbid(unsafe_code)]
 #![expect(

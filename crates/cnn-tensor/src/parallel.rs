@@ -6,7 +6,7 @@
 //!
 //! A region is a queue of items under a lock, which the caller and its helpers empty together. Pieces are small, so
 //! a helper that comes late, or not at all because another program has its processor, holds up the region by the
-//! one piece that it has in hand. Whether it comes is never waited for: [`gate`] says how a region ends, [`helpers`]
+//! one piece that it has in hand. Whether it comes is never waited for: `gate` says how a region ends, `helpers`
 //! how its threads wait for the next.
 //!
 //! Rayon provides the threads and no more. Its scopes wait for each job that they have started, also for one that a
@@ -25,7 +25,7 @@ use helpers::Helpers;
 use crate::{Error, Result};
 
 /// Work under this many operations (or numbers moved) stays on one thread: about a microsecond, which is what two
-/// threads that are awake take to begin and end together. Helpers that sleep are another matter: [`helpers`] knows.
+/// threads that are awake take to begin and end together. Helpers that sleep are another matter: `helpers` knows.
 const SMALL: usize = 1 << 16;
 
 /// Most threads that may be asked for.
