@@ -34,7 +34,7 @@ pub(crate) struct Session {
     about: About,
 }
 
-/// What every record of a session says.
+/// What every record of one start of the program says.
 struct About {
     cpu: String,
     processors: usize,
