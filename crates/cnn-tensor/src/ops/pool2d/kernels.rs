@@ -101,15 +101,18 @@ impl Inside {
         }
     }
 
-    /// The window of this row at a column.
+    /// The window of this row at a column. One that reads nothing has its first tap where it begins.
     #[inline(always)]
     fn at(self, column: Span) -> Self {
-        Self {
-            start: self.start + column.start,
-            columns: column.len,
-            first_tap: self.first_tap.wrapping_add(column.tap),
-            ..self
-        }
+        let window = Self { start: self.start + column.start, columns: column.len, ..self };
+        let first_tap = if window.is_empty() { 0 } else { self.first_tap.wrapping_add(column.tap) };
+        Self { first_tap, ..window }
+    }
+
+    /// Whether it reads padding alone.
+    #[inline(always)]
+    fn is_empty(&self) -> bool {
+        self.rows == 0 || self.columns == 0
     }
 
     /// First number of the last pixel.
@@ -179,9 +182,9 @@ impl<I: Isa, T: Index> Pixel<I> for MaxWindow<'_, T> {
     #[inline(always)]
     fn vectors<W: Width<I>, const N: usize>(&mut self, isa: I, width: W, channel: usize) {
         let Inside { start, rows, columns, steps, first_tap, tap_row } = self.inside;
-        let mut best = match rows * columns {
-            0 => [isa.splat(f32::NEG_INFINITY); N],
-            _ => width.load::<N>(isa, &self.x[start + channel..]),
+        let mut best = match self.inside.is_empty() {
+            true => [isa.splat(f32::NEG_INFINITY); N],
+            false => width.load::<N>(isa, &self.x[start + channel..]),
         };
         let mut best_tap = [isa.splat(first_tap as f32); N];
         let infinity = isa.splat(f32::INFINITY);

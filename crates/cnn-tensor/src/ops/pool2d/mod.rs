@@ -104,7 +104,8 @@ pub fn index_dtype(options: &Pool2dOptions) -> DType {
 }
 
 /// The maximum of each window. The first of equal values is taken; NaN is larger than any number, and the
-/// last NaN of a window is taken, as in PyTorch. Padding never wins.
+/// last NaN of a window is taken, as in PyTorch. Padding never wins: a window that reads nothing else, between
+/// two dilated taps, is negative infinity at position 0.
 ///
 /// ```
 /// # fn main() -> cnn_tensor::Result<()> {

@@ -290,6 +290,24 @@ fn a_window_whose_taps_no_integer_counts_has_a_divisor() {
 }
 
 #[test]
+fn a_window_whose_taps_all_miss_the_image_is_negative_infinity_at_position_0() {
+    let x = Tensor::full(&[1, 1, 1, 1], 7.0, DType::F32).unwrap();
+    for padding in [[1, 1, 2, 0], [1, 1, 1, 1], [2, 0, 1, 1], [0, 2, 1, 1]] {
+        let [top, bottom, left, right] = padding;
+        let padding = Padding2d { top, bottom, left, right };
+        let options =
+            Pool2dOptions { padding, stride: [1, 1], dilation: [2, 2], ..Pool2dOptions::new([2, 2]) };
+        on_each_level(|_| {
+            let pooled = max_forward(&x, &options).unwrap();
+            assert_eq!(pooled.output.item().unwrap(), f64::NEG_INFINITY, "{padding:?}");
+            assert_eq!(pooled.indices.to_vec::<u8>().unwrap(), [0], "{padding:?}");
+            let back = max_backward(&pooled.indices, &x, x.shape(), &options).unwrap();
+            assert_eq!(back.item().unwrap(), 0.0, "{padding:?}");
+        });
+    }
+}
+
+#[test]
 fn threads_change_nothing() {
     let x = normal(&[3, 30, 31, 24], 1, DType::F32).unwrap();
     let options = Pool2dOptions { stride: [2, 1], padding: Padding2d::all(1), ..Pool2dOptions::new([3, 3]) };
