@@ -150,10 +150,14 @@ impl Kernel for PatchBlock<'_> {
     #[inline(always)]
     fn run<I: Isa>(mut self, isa: I) {
         self.check::<I>();
-        for tile in tiles(self.rows.len(), self.horizontal.outputs, I::ROWS) {
-            let tile = self.tile(tile);
+        let windows = self.rows.len() * self.horizontal.outputs;
+        let count = windows.div_ceil(tile_rows(self.horizontal.outputs, I::ROWS));
+        let mut walk = Walk::new(&self);
+        for index in 0..count {
+            let rows = windows / count + usize::from(index < windows % count);
+            let tile = walk.tile(&self, rows);
             if self.columns > I::LANES {
-                // SAFETY: `check` has passed and `tile` made the tile.
+                // SAFETY: `check` has passed and `walk` made the tile.
                 unsafe { sized::<I, 2>(isa, &mut self, &tile) };
             } else {
                 // SAFETY: as above; the columns fit one vector.
@@ -163,21 +167,18 @@ impl Kernel for PatchBlock<'_> {
     }
 }
 
-/// The linear ranges of windows, over `rows` rows of `width`, that are computed together: parts of one row where a
-/// row divides into nearly whole tiles (so that more segments are padding as a whole), else parts of equal size.
-fn tiles(rows: usize, width: usize, most: usize) -> impl Iterator<Item = Range<usize>> {
-    let whole = (most - most / 4..=most).rev().find(|&size| width.is_multiple_of(size));
-    let total = rows * width;
-    let count = total.div_ceil(whole.unwrap_or(most));
-    (0..count).map(move |tile| tile * total / count..(tile + 1) * total / count)
+/// Most windows in a tile, for rows of `width`: a divisor of it that makes nearly whole tiles, so that more segments are
+/// padding as a whole, else as many as there is room for.
+fn tile_rows(width: usize, most: usize) -> usize {
+    (most - most / 4..=most).rev().find(|&size| width.is_multiple_of(size)).unwrap_or(most)
 }
 
 /// The windows of one register tile.
 struct Tile {
     rows: usize,
-    /// Windows that are neighbours in a row of the image.
-    runs: [Run; MOST_ROWS],
-    run_count: usize,
+    /// The first window.
+    y: usize,
+    x: usize,
     /// Whether every tap of every window lies inside the image.
     interior: bool,
     /// Where each window begins in the input before the shift of a tap.
@@ -186,7 +187,90 @@ struct Tile {
     outputs: [usize; MOST_ROWS],
 }
 
-#[derive(Clone, Copy, Default)]
+/// Goes through the windows in order, and knows where each begins.
+struct Walk {
+    y: usize,
+    x: usize,
+    width: usize,
+    /// Whether all windows are interior.
+    interior: bool,
+    input: Place,
+    output: Place,
+}
+
+/// Where a window begins, and the way from it to the next.
+#[derive(Clone, Copy)]
+struct Place {
+    start: usize,
+    /// To the next window of a row.
+    step: usize,
+    /// From the last window of a row to the first of the next; wraps.
+    turn: usize,
+}
+
+impl Place {
+    /// Windows begin `row` apart along columns and `step` apart along rows of `width`.
+    #[inline(always)]
+    fn new(start: usize, step: usize, row: usize, width: usize) -> Self {
+        Self { start, step, turn: row.wrapping_sub((width - 1).wrapping_mul(step)) }
+    }
+
+    #[inline(always)]
+    fn advance(&mut self, turns: bool) {
+        self.start = self.start.wrapping_add(if turns { self.turn } else { self.step });
+    }
+}
+
+impl Walk {
+    #[inline(always)]
+    fn new(block: &PatchBlock<'_>) -> Self {
+        let PatchBlock { vertical, horizontal, rows, row_pitch, pixel_pitch, .. } = block;
+        let Placement { first, step, width, pitch } = block.placement;
+        let output = ((first[0] + rows.start * step[0]) * width + first[1]) * pitch - block.origin;
+        Self {
+            y: rows.start,
+            x: 0,
+            width: horizontal.outputs,
+            interior: vertical.is_interior(rows.clone()) && horizontal.is_interior(0..horizontal.outputs),
+            input: Place::new(
+                rows.start * vertical.stride * row_pitch,
+                horizontal.stride * pixel_pitch,
+                vertical.stride * row_pitch,
+                horizontal.outputs,
+            ),
+            output: Place::new(output, step[1] * pitch, step[0] * width * pitch, horizontal.outputs),
+        }
+    }
+
+    /// The next windows. Checks that their columns lie inside the output.
+    #[inline(always)]
+    fn tile(&mut self, block: &PatchBlock<'_>, rows: usize) -> Tile {
+        let (inputs, outputs) = ([0; MOST_ROWS], [0; MOST_ROWS]);
+        let mut tile = Tile { rows, y: self.y, x: self.x, interior: self.interior, inputs, outputs };
+        for (input, output) in tile.inputs.iter_mut().zip(&mut tile.outputs).take(rows) {
+            (*input, *output) = (self.input.start, self.output.start);
+            self.x += 1;
+            let turns = self.x == self.width;
+            self.input.advance(turns);
+            self.output.advance(turns);
+            if turns {
+                (self.y, self.x) = (self.y + 1, 0);
+            }
+        }
+        if !tile.interior {
+            tile.interior = block.runs(&tile).all(|run| {
+                let (y, x) = (run.y as usize, run.x as usize);
+                block.vertical.is_interior(y..y + 1) && block.horizontal.is_interior(x..x + run.len as usize)
+            });
+        }
+        // Placements ascend, so the last is the farthest.
+        assert!(tile.outputs[rows - 1] + block.columns <= block.output.len());
+        tile
+    }
+}
+
+/// Windows of a tile that are neighbours in a row of the image.
+#[derive(Clone, Copy)]
 struct Run {
     y: u32,
     x: u32,
@@ -204,18 +288,6 @@ impl Run {
             ((1 << (end - start)) - 1) << (self.first + start - self.x)
         } else {
             0
-        }
-    }
-}
-
-impl Tile {
-    /// One bit for each window that the two taps see inside the image.
-    #[inline(always)]
-    fn inside(&self, vertical: Tap, horizontal: Tap) -> u32 {
-        match self.run_count {
-            // Nearly always so: the compiler would make vectors of the general case.
-            1 => self.runs[0].inside(vertical, horizontal),
-            count => self.runs[..count].iter().fold(0, |bits, run| bits | run.inside(vertical, horizontal)),
         }
     }
 }
@@ -241,40 +313,18 @@ impl PatchBlock<'_> {
         }
     }
 
-    /// Works out the windows of a tile, and checks that their columns lie inside the output.
+    /// The rows of the image that a tile's windows are in.
     #[inline(always)]
-    fn tile(&self, windows: Range<usize>) -> Tile {
-        let Placement { first, step, width, pitch } = self.placement;
-        let mut tile = Tile {
-            rows: windows.len(),
-            runs: [Run::default(); MOST_ROWS],
-            run_count: 0,
-            interior: true,
-            inputs: [0; MOST_ROWS],
-            outputs: [0; MOST_ROWS],
-        };
-        let outputs = self.horizontal.outputs;
-        let (mut y, mut x) = (self.rows.start + windows.start / outputs, windows.start % outputs);
-        let mut row = 0;
-        while row < tile.rows {
-            let len = (outputs - x).min(tile.rows - row);
+    fn runs(&self, tile: &Tile) -> impl Iterator<Item = Run> + use<> {
+        let (width, rows) = (self.horizontal.outputs, tile.rows);
+        let (mut y, mut x, mut first) = (tile.y, tile.x, 0);
+        std::iter::from_fn(move || {
+            let len = (width - x).min(rows - first);
             // An axis has fewer than 2^31 windows.
-            tile.runs[tile.run_count] = Run { y: y as u32, x: x as u32, first: row as u32, len: len as u32 };
-            tile.run_count += 1;
-            tile.interior &= self.vertical.is_interior(y..y + 1) && self.horizontal.is_interior(x..x + len);
-            let input =
-                y * self.vertical.stride * self.row_pitch + x * self.horizontal.stride * self.pixel_pitch;
-            let output = ((first[0] + y * step[0]) * width + first[1] + x * step[1]) * pitch - self.origin;
-            for index in 0..len {
-                tile.inputs[row + index] = input + index * self.horizontal.stride * self.pixel_pitch;
-                tile.outputs[row + index] = output + index * step[1] * pitch;
-            }
-            row += len;
-            (y, x) = (y + 1, 0);
-        }
-        // Placements ascend, so the last is the farthest.
-        assert!(tile.outputs[tile.rows - 1] + self.columns <= self.output.len());
-        tile
+            let run = Run { y: y as u32, x: x as u32, first: first as u32, len: len as u32 };
+            (y, x, first) = (y + 1, 0, first + len);
+            (len > 0).then_some(run)
+        })
     }
 }
 
@@ -299,7 +349,7 @@ unsafe fn sized<I: Isa, const V: usize>(isa: I, block: &mut PatchBlock<'_>, tile
 /// One register tile: `M` windows by `V` vectors.
 ///
 /// # Safety
-/// [`PatchBlock::check`] has passed, `tile` comes from [`PatchBlock::tile`] and has `M` rows, and the block's columns
+/// [`PatchBlock::check`] has passed, `tile` comes from [`Walk::tile`] and has `M` rows, and the block's columns
 /// fit `V` vectors.
 #[inline(always)]
 unsafe fn multiply<I: Isa, const M: usize, const V: usize>(isa: I, block: &mut PatchBlock<'_>, tile: &Tile) {
@@ -312,6 +362,13 @@ unsafe fn multiply<I: Isa, const M: usize, const V: usize>(isa: I, block: &mut P
         for vector in 0..V {
             let start = isa.load_partial(&bias[vector * I::LANES..][..lanes[vector]]);
             each_row!(M, ROW, { sums[ROW][vector] = start });
+        }
+    }
+
+    // The sums take long enough for what is written last to arrive.
+    for row in 0..M {
+        for vector in 0..V {
+            isa.prefetch_write(block.output.as_mut_ptr().wrapping_add(tile.outputs[row] + vector * I::LANES));
         }
     }
 
@@ -329,7 +386,7 @@ unsafe fn multiply<I: Isa, const M: usize, const V: usize>(isa: I, block: &mut P
             let shift =
                 vertical.shift * block.row_pitch as isize + horizontal.shift * block.pixel_pitch as isize;
             if !interior {
-                let inside = tile.inside(*vertical, *horizontal);
+                let inside = block.runs(tile).fold(0, |bits, run| bits | run.inside(*vertical, *horizontal));
                 if inside == 0 {
                     weights = weights.wrapping_add(depth * pitch);
                     continue;
@@ -362,14 +419,32 @@ unsafe fn multiply<I: Isa, const M: usize, const V: usize>(isa: I, block: &mut P
         }
     }
 
-    let target = block.output.as_mut_ptr();
-    each_row!(M, ROW, {
-        let target = target.wrapping_add(tile.outputs[ROW]);
-        for vector in 0..V {
-            let target = target.wrapping_add(vector * I::LANES);
-            let sum = block.activation.vector(isa, sums[ROW][vector]);
-            // SAFETY: `tile` has shown that the row's columns lie inside the output.
-            unsafe { isa.store_partial_at(sum, target, lanes[vector]) };
+    match block.activation {
+        Activation::Identity => {}
+        activation => {
+            each_row!(M, ROW, {
+                for vector in 0..V {
+                    sums[ROW][vector] = activation.vector(isa, sums[ROW][vector]);
+                }
+            });
         }
-    });
+    }
+    let target = block.output.as_mut_ptr();
+    if block.columns == V * I::LANES {
+        each_row!(M, ROW, {
+            for vector in 0..V {
+                let target = target.wrapping_add(tile.outputs[ROW] + vector * I::LANES);
+                // SAFETY: `Walk::tile` has shown that the row's columns lie inside the output.
+                unsafe { isa.store_at(sums[ROW][vector], target) };
+            }
+        });
+    } else {
+        each_row!(M, ROW, {
+            for vector in 0..V {
+                let target = target.wrapping_add(tile.outputs[ROW] + vector * I::LANES);
+                // SAFETY: as above.
+                unsafe { isa.store_partial_at(sums[ROW][vector], target, lanes[vector]) };
+            }
+        });
+    }
 }

@@ -108,6 +108,10 @@ pub(crate) unsafe trait Isa: Copy + Send + Sync + 'static {
     #[inline(always)]
     fn prefetch(self, _pointer: *const f32) {}
 
+    /// Asks for the memory around an address, which need not be writable, to be brought near so that a store finds it.
+    #[inline(always)]
+    fn prefetch_write(self, _pointer: *mut f32) {}
+
     /// Transposes a block of `LANES` rows and columns: writes number `(r, c)` of the source to `(c, r)` of the target.
     ///
     /// # Safety

@@ -66,6 +66,12 @@ unsafe impl Isa for Avx512 {
     }
 
     #[inline(always)]
+    fn prefetch_write(self, pointer: *mut f32) {
+        // SAFETY: as above.
+        unsafe { _mm_prefetch::<_MM_HINT_ET0>(pointer.cast()) }
+    }
+
+    #[inline(always)]
     unsafe fn transpose_at(
         self,
         source: *const f32,
