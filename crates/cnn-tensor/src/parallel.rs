@@ -18,9 +18,11 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError, RwLock};
 
 mod gate;
 mod helpers;
+mod memory;
 
 use gate::Begin;
 use helpers::Helpers;
+pub(crate) use memory::for_each_with_memory;
 
 use crate::{Error, Result};
 

@@ -19,6 +19,9 @@ use crate::{Error, Result};
 /// Most rows of any register tile.
 const MOST_ROWS: usize = 14;
 
+/// Numbers of a cache line.
+const LINE: usize = 16;
+
 /// Two vectors of columns of the right-hand matrix, row after row.
 #[derive(Clone, Copy)]
 pub(crate) struct Panel<'a> {
@@ -156,6 +159,7 @@ impl Kernel for PatchBlock<'_> {
         for index in 0..count {
             let rows = windows / count + usize::from(index < windows % count);
             let tile = walk.tile(&self, rows);
+            self.prefetch_input(isa, &walk, rows);
             if self.columns > I::LANES {
                 // SAFETY: `check` has passed and `walk` made the tile.
                 unsafe { sized::<I, 2>(isa, &mut self, &tile) };
@@ -310,6 +314,21 @@ impl PatchBlock<'_> {
         assert!(depth.is_some_and(|depth| self.panel.holds(depth, self.columns.next_multiple_of(I::LANES))));
         if let Some(bias) = self.bias {
             assert!(bias.len() >= self.columns);
+        }
+    }
+
+    /// Asks for what the next tile is the first to read: its pixels under the last rows of taps.
+    #[inline(always)]
+    fn prefetch_input<I: Isa>(&self, isa: I, next: &Walk, rows: usize) {
+        let Self { vertical, horizontal, input, row_pitch, pixel_pitch, .. } = self;
+        let shift = horizontal.taps.last().map_or(0, |tap| tap.shift);
+        let len = (rows - 1) * horizontal.stride * pixel_pitch + self.depth;
+        for tap in vertical.taps.iter().rev().take(vertical.stride) {
+            let start = tap.shift * *row_pitch as isize + shift * *pixel_pitch as isize;
+            let start = input.as_ptr().wrapping_add(next.input.start).wrapping_offset(start);
+            for at in (0..len).step_by(LINE) {
+                isa.prefetch(start.wrapping_add(at));
+            }
         }
     }
 

@@ -10,8 +10,6 @@
 //! that theirs do not are laid into one line, side by side, without reading what is there; the sum of a few lines,
 //! whole vectors again, is the row.
 
-use std::sync::{Mutex, PoisonError};
-
 use super::Geometry;
 use crate::gemm::product::{After, Left, Product, Right};
 use crate::gemm::target::Target;
@@ -64,13 +62,7 @@ pub(super) fn grad_input(
 
     let bands = layout.bands(geometry);
     let units = batch * bands;
-    let scratch_len = layout.scratch();
-    let pieces = (SCRATCH / scratch_len).clamp(4, PIECES).min(units);
-    // Each thread that takes a piece borrows memory for its products and lines.
-    let mut scratch = Tensor::stale(&[pieces.min(parallel::threads()?), scratch_len], DType::F32)?;
-    let free: Mutex<Vec<&mut [f32]>> =
-        Mutex::new(scratch.as_mut_slice::<f32>()?.chunks_exact_mut(scratch_len).collect());
-    let free = || free.lock().unwrap_or_else(PoisonError::into_inner);
+    let pieces = (SCRATCH / layout.scratch()).clamp(4, PIECES).min(units);
     // Row of the first unit of a piece, counted through all images.
     let first_row = |unit: usize| unit / bands * in_h + unit % bands * in_h / bands;
     let mut work = Vec::with_capacity(pieces);
@@ -83,8 +75,8 @@ pub(super) fn grad_input(
         work.push((units, target));
     }
     let cost = usize::try_from(geometry.multiply_adds()).unwrap_or(usize::MAX);
-    parallel::for_each(work.into_iter(), cost, |(units, mut target)| {
-        let scratch = free().pop().unwrap_or_default();
+    let work = work.into_iter();
+    parallel::for_each_with_memory(work, cost, layout.scratch(), |(units, mut target), scratch| {
         let (products, lines) = scratch.split_at_mut(layout.products());
         lines.fill(0.0);
         for unit in units {
@@ -95,7 +87,6 @@ pub(super) fn grad_input(
             let grad = &grad[unit / bands * image..][..image];
             Band { geometry, layout: &layout, grad, weights, products, lines }.run(level, first % in_h, rows);
         }
-        free().push(scratch);
     })
 }
 

@@ -4,7 +4,6 @@
 //! number of the output depends on its row, its column and the depth alone, whatever pieces the product is cut into.
 
 use std::ops::Range;
-use std::sync::{Mutex, PoisonError};
 
 use super::cut::{Algorithm, Cut, part_of};
 use super::piece::{Piece, Worker};
@@ -102,17 +101,6 @@ impl Product<'_> {
 
     /// Hands the pieces out. Each thread that takes one borrows memory to pack into.
     fn share(&self, worker: &Worker<'_>, pieces: Vec<Piece<'_>>) -> Result<()> {
-        let len = worker.scratch_len();
-        let mut scratch = Tensor::stale(&[pieces.len().min(parallel::threads()?), len], DType::F32)?;
-        let mut rest = scratch.as_mut_slice::<f32>()?;
-        let mut free = Vec::new();
-        while len > 0 && !rest.is_empty() {
-            let (one, others) = rest.split_at_mut(len);
-            free.push(one);
-            rest = others;
-        }
-        let free = Mutex::new(free);
-        let take = || free.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default();
         let work = match worker.algorithm {
             Algorithm::Tiles { .. } => {
                 self.rows.saturating_mul(self.depth).saturating_mul(self.columns) / PRODUCTS_IN_OPERATION
@@ -120,10 +108,9 @@ impl Product<'_> {
             // Reading the right-hand matrix is the work.
             Algorithm::Vector | Algorithm::Dots => self.depth * self.columns,
         };
-        parallel::for_each(pieces.into_iter(), work, |piece| {
-            let scratch = take();
-            worker.run(piece, &mut *scratch);
-            free.lock().unwrap_or_else(PoisonError::into_inner).push(scratch);
+        let pieces = pieces.into_iter();
+        parallel::for_each_with_memory(pieces, work, worker.scratch_len(), |piece, scratch| {
+            worker.run(piece, scratch);
         })
     }
 }
