@@ -14,7 +14,10 @@ use crate::simd;
 use crate::{DType, Result, Tensor, parallel};
 
 /// Most slices of the batch.
-const SLICES: usize = 8;
+const SLICES: usize = 16;
+
+/// Fewest pieces of work, where there are as many: they share evenly between a few threads.
+const FEWEST_PIECES: usize = 16;
 
 /// Most numbers that the slices' private weights may hold together.
 const PRIVATE: usize = 1 << 20;
@@ -42,9 +45,15 @@ pub(super) fn grad_weight(geometry: &Geometry, x: &[f32], grad: &[f32], target: 
 fn sum_slices(geometry: &Geometry, x: &[f32], grad: &[f32], target: &mut [f32]) -> Result<()> {
     let level = simd::active()?;
     let weights = target.len();
-    let slices = SLICES.min(geometry.batch).min((PRIVATE / weights).max(1));
+    let (x_len, grad_len) = (x.len() / geometry.batch, grad.len() / geometry.batch);
+    let pixels = geometry.out_h * geometry.out_w;
+    let slices = SLICES
+        .min((geometry.batch * pixels).div_ceil(BLOCK_PIXELS))
+        .min(geometry.batch)
+        .min((PRIVATE / weights).max(1));
+    // Small images are summed together.
+    let together = (BLOCK_PIXELS / pixels).min(BAND / (x_len + grad_len)).max(1);
     let parts = parts(geometry, slices);
-    let runs: Vec<Vec<Vec<Run>>> = parts.iter().map(|part| bands(geometry, part)).collect();
     let mut private = match slices {
         1 => None,
         _ => Some(Tensor::stale(&[slices, weights], DType::F32)?),
@@ -53,36 +62,57 @@ fn sum_slices(geometry: &Geometry, x: &[f32], grad: &[f32], target: &mut [f32]) 
         None => &mut *target,
         Some(private) => private.as_mut_slice()?,
     };
+    let shares = FEWEST_PIECES.div_ceil(slices).min(parts.len());
     let mut pieces = Vec::new();
     for (slice, mut rest) in sums.chunks_exact_mut(weights).enumerate() {
         let images = slice * geometry.batch / slices..(slice + 1) * geometry.batch / slices;
-        for (part, runs) in parts.iter().zip(&runs) {
-            let (sums, after) = rest.split_at_mut(part.rows.len() * geometry.out_c);
-            rest = after;
-            pieces.push((images.clone(), part, runs, sums));
+        for share in 0..shares {
+            let share = share * parts.len() / shares..(share + 1) * parts.len() / shares;
+            let mut work = Vec::with_capacity(share.len());
+            for part in &parts[share] {
+                let (sums, after) = rest.split_at_mut(part.rows.len() * geometry.out_c);
+                rest = after;
+                work.push((part, sums));
+            }
+            pieces.push((images.clone(), work));
         }
     }
-    let (x_len, grad_len) = (x.len() / geometry.batch, grad.len() / geometry.batch);
     let work = usize::try_from(geometry.multiply_adds()).unwrap_or(usize::MAX);
-    parallel::for_each(pieces.into_iter(), work, |(images, part, bands, sums)| {
+    parallel::for_each(pieces.into_iter(), work, |(images, mut parts)| {
         let mut begin = Begin::Fresh;
-        for image in images {
-            let (x, grad) = (&x[image * x_len..][..x_len], &grad[image * grad_len..][..grad_len]);
-            for runs in bands {
-                for group in 0..geometry.groups {
-                    let column = group * geometry.group_out_c();
-                    level.run(OuterBlock {
-                        input: &x[group * geometry.group_in_c()..],
-                        input_pitch: geometry.horizontal.stride.min(geometry.in_w) * geometry.in_c,
-                        rows: &part.rows,
-                        grad: &grad[column..],
-                        grad_pitch: geometry.out_c,
-                        columns: geometry.group_out_c(),
-                        runs,
-                        target: &mut sums[column..],
-                        target_pitch: geometry.out_c,
-                        begin,
-                    });
+        let runs_of = |parts: &[(&Part, &mut [f32])], images| {
+            parts.iter().map(|(part, _)| bands(geometry, part, images)).collect::<Vec<_>>()
+        };
+        let mut runs = runs_of(&parts, together);
+        for first in images.clone().step_by(together) {
+            let count = together.min(images.end - first);
+            if count < together {
+                runs = runs_of(&parts, count);
+            }
+            let (x, grad) =
+                (&x[first * x_len..][..count * x_len], &grad[first * grad_len..][..count * grad_len]);
+            // All parts take one band before the next, so that it is read from memory once.
+            for band in 0..runs.first().map_or(0, Vec::len) {
+                for ((part, sums), runs) in parts.iter_mut().zip(&runs) {
+                    let runs = &runs[band];
+                    if runs.is_empty() && begin == Begin::Continue {
+                        continue;
+                    }
+                    for group in 0..geometry.groups {
+                        let column = group * geometry.group_out_c();
+                        level.run(OuterBlock {
+                            input: &x[group * geometry.group_in_c()..],
+                            input_pitch: geometry.horizontal.stride.min(geometry.in_w) * geometry.in_c,
+                            rows: &part.rows,
+                            grad: &grad[column..],
+                            grad_pitch: geometry.out_c,
+                            columns: geometry.group_out_c(),
+                            runs,
+                            target: &mut sums[column..],
+                            target_pitch: geometry.out_c,
+                            begin,
+                        });
+                    }
                 }
                 begin = Begin::Continue;
             }
@@ -119,8 +149,8 @@ fn parts(geometry: &Geometry, slices: usize) -> Vec<Part> {
         let rows = taps.flat_map(|(y, x)| (0..channels).map(move |channel| offset(y, x, channel))).collect();
         vec![Part { tap: [0, 0], rows }]
     };
-    // Sixteen pieces share evenly between a few threads; 32 rows keep the pixels in use long enough.
-    while parts.len() * slices < 16 && parts.iter().all(|part| part.rows.len() >= 64) {
+    // 32 rows keep the pixels in use long enough.
+    while parts.len() * slices < FEWEST_PIECES && parts.iter().all(|part| part.rows.len() >= 64) {
         parts = parts
             .into_iter()
             .flat_map(|Part { tap, mut rows }| {
@@ -132,29 +162,32 @@ fn parts(geometry: &Geometry, slices: usize) -> Vec<Part> {
     parts
 }
 
-/// The runs of one image, for each band of output rows; empty bands are left out, except that one band always
-/// remains, so that the sums are written.
-fn bands(geometry: &Geometry, part: &Part) -> Vec<Vec<Run>> {
+/// The runs of some images, for each band of output rows: several images are one band. The bands are the same for every
+/// part.
+fn bands(geometry: &Geometry, part: &Part, images: usize) -> Vec<Vec<Run>> {
     let Geometry { in_w, in_c, in_h, out_h, out_w, out_c, vertical, horizontal, .. } = *geometry;
     // A stride beyond the input never takes a second step inside it.
     let (stride_h, pitch) = (vertical.stride.min(in_h), horizontal.stride.min(in_w) * in_c);
     let row_numbers = out_w * out_c + stride_h * in_w * in_c;
-    let rows_in_band = (BAND / row_numbers).min(BLOCK_PIXELS / out_w).max(1);
+    let rows = images * out_h;
+    let rows_in_band = match images {
+        1 => (BAND / row_numbers).min(BLOCK_PIXELS / out_w).max(1),
+        _ => rows,
+    };
     let columns: Range<usize> = horizontal.inside(part.tap[1], in_w, out_w);
-    let inside = vertical.inside(part.tap[0], in_h, out_h);
     let mut bands = Vec::new();
-    for first in (0..out_h).step_by(rows_in_band) {
+    for first in (0..rows).step_by(rows_in_band) {
         let mut runs: Vec<Run> = Vec::new();
-        for out_y in first.max(inside.start)..(first + rows_in_band).min(inside.end) {
+        for row in first..rows.min(first + rows_in_band) {
             let (Some(y), Some(x)) = (
-                vertical.position(out_y, part.tap[0], in_h),
+                vertical.position(row % out_h, part.tap[0], in_h),
                 horizontal.position(columns.start, part.tap[1], in_w),
             ) else {
                 continue;
             };
             let run = Run {
-                input: (y * in_w + x) * in_c,
-                grad: (out_y * out_w + columns.start) * out_c,
+                input: ((row / out_h * in_h + y) * in_w + x) * in_c,
+                grad: (row * out_w + columns.start) * out_c,
                 pixels: columns.len(),
             };
             match runs.last_mut() {
@@ -169,12 +202,7 @@ fn bands(geometry: &Geometry, part: &Part) -> Vec<Vec<Run>> {
                 _ => {}
             }
         }
-        if !runs.is_empty() {
-            bands.push(runs);
-        }
-    }
-    if bands.is_empty() {
-        bands.push(Vec::new());
+        bands.push(runs);
     }
     bands
 }

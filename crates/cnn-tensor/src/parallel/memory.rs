@@ -1,0 +1,61 @@
+//! Memory that threads borrow for as long as they work on an item.
+
+use std::sync::{Mutex, PoisonError};
+
+use super::{for_each, threads};
+use crate::{DType, Result, Tensor};
+
+/// Numbers of a cache line, at which each thread's memory begins.
+const LINE: usize = 16;
+
+/// As [`for_each`], with `len` numbers of memory for each call, which hold whatever was left there: as many as there
+/// are threads, and lent in turn.
+pub(crate) fn for_each_with_memory<I>(
+    items: I,
+    cost: usize,
+    len: usize,
+    work: impl Fn(I::Item, &mut [f32]) + Sync,
+) -> Result<()>
+where
+    I: ExactSizeIterator + Send,
+{
+    if len == 0 {
+        return for_each(items, cost, |item| work(item, &mut []));
+    }
+    let pitch = len.checked_next_multiple_of(LINE).unwrap_or(len);
+    let mut memory = Tensor::stale(&[items.len().min(threads()?), pitch], DType::F32)?;
+    let free: Mutex<Vec<&mut [f32]>> = Mutex::new(memory.as_mut_slice::<f32>()?.chunks_mut(pitch).collect());
+    let free = || free.lock().unwrap_or_else(PoisonError::into_inner);
+    for_each(items, cost, |item| {
+        // No more threads come than were asked for.
+        let lent = free().pop().unwrap_or_default();
+        work(item, &mut lent[..len]);
+        free().push(lent);
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::parallel::{with_patience, with_threads};
+
+    #[test]
+    fn nobody_else_writes_to_what_is_lent() {
+        for threads in [1, 2, 3] {
+            let mut sums = vec![0.0; 100];
+            let work = |(index, sum): (usize, &mut f32), memory: &mut [f32]| {
+                memory.fill(index as f32);
+                std::thread::yield_now();
+                *sum = memory.iter().sum();
+            };
+            let region = || for_each_with_memory(sums.iter_mut().enumerate(), 1 << 20, 50, work);
+            with_threads(threads, || with_patience(region)).unwrap().unwrap();
+            assert!(sums.iter().enumerate().all(|(index, &sum)| sum == 50.0 * index as f32));
+        }
+    }
+
+    #[test]
+    fn who_wants_no_memory_gets_none() {
+        for_each_with_memory(0..3, 0, 0, |_, memory| assert!(memory.is_empty())).unwrap();
+    }
+}
