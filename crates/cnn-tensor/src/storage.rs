@@ -15,6 +15,13 @@ use crate::{Element, Result};
 /// Every buffer starts on a cache line, which is also the widest vector.
 pub(crate) const ALIGNMENT: usize = 64;
 
+/// Bytes before and after each buffer that hold [`CANARY`] in builds with debug assertions: a kernel that writes past
+/// either end is found out when the buffer is released.
+const GUARD: usize = if cfg!(debug_assertions) { 64 } else { 0 };
+
+/// No byte of a common number.
+const CANARY: u8 = 0xA7;
+
 /// A block of initialised bytes, aligned to [`ALIGNMENT`], owned by one tensor or shared by several.
 pub(crate) struct Buffer {
     block: Block,
@@ -25,7 +32,28 @@ impl Buffer {
     /// A buffer of `bytes` bytes whose contents are unspecified but initialised, and whether they are zero.
     pub(crate) fn new(bytes: usize) -> Result<(Self, bool)> {
         let (block, fresh) = pool::take(bytes)?;
-        Ok((Self { block, bytes }, fresh))
+        let mut buffer = Self { block, bytes };
+        for guard in buffer.guards_mut() {
+            guard.fill(CANARY);
+        }
+        Ok((buffer, fresh))
+    }
+
+    /// The bytes just before the buffer and just after it.
+    fn guards_mut(&mut self) -> [&mut [u8]; 2] {
+        if GUARD == 0 || self.block.class() == Class::EMPTY {
+            return [&mut [], &mut []];
+        }
+        let start = self.block.pointer();
+        // SAFETY: the block begins GUARD bytes before its usable bytes.
+        let before = unsafe { start.sub(GUARD) };
+        // SAFETY: the buffer's bytes are among the usable ones.
+        let after = unsafe { start.add(self.bytes) };
+        [before, after].map(|guard| {
+            // SAFETY: GUARD bytes from here are inside the block, which has as many after its usable ones; no slice of
+            // elements reaches them, the two do not meet, and both live as long as the exclusive borrow.
+            unsafe { std::slice::from_raw_parts_mut(guard.as_ptr(), GUARD) }
+        })
     }
 
     /// `len` elements that begin `offset` elements into the buffer.
@@ -55,6 +83,8 @@ impl Buffer {
 
 impl Drop for Buffer {
     fn drop(&mut self) {
+        let whole = self.guards_mut().iter().all(|guard| guard.iter().all(|&byte| byte == CANARY));
+        debug_assert!(whole || std::thread::panicking(), "written past an end of {} bytes", self.bytes);
         pool::give_back(std::mem::replace(&mut self.block, Block::EMPTY));
     }
 }
@@ -95,13 +125,14 @@ impl Block {
         if self.class == Class::EMPTY {
             return self.base;
         }
-        let misalignment = self.base.as_ptr().addr() % ALIGNMENT;
-        // SAFETY: the allocation is ALIGNMENT bytes longer than the class, and this adds at most that.
-        unsafe { self.base.add((ALIGNMENT - misalignment) % ALIGNMENT) }
+        let misalignment = (self.base.as_ptr().addr() + GUARD) % ALIGNMENT;
+        // SAFETY: the allocation is longer than the class by two guards and ALIGNMENT, and this skips at most one guard
+        // and ALIGNMENT.
+        unsafe { self.base.add(GUARD + (ALIGNMENT - misalignment) % ALIGNMENT) }
     }
 
     fn layout(class: Class) -> Option<Layout> {
-        Layout::from_size_align(class.bytes().checked_add(ALIGNMENT)?, 16).ok()
+        Layout::from_size_align(class.bytes().checked_add(ALIGNMENT + 2 * GUARD)?, 16).ok()
     }
 }
 
@@ -119,3 +150,32 @@ impl Drop for Block {
 
 #[repr(align(64))]
 struct Aligned(#[expect(dead_code, reason = "only the alignment of this type is used")] u8);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_byte_written_past_an_end_is_found_out() {
+        let found = |index: isize| {
+            std::panic::catch_unwind(|| {
+                let (mut buffer, _) = Buffer::new(100).unwrap();
+                let [before, after] = buffer.guards_mut();
+                match usize::try_from(index) {
+                    Ok(index) => after[index] = 0,
+                    Err(_) => before[before.len().wrapping_add_signed(index)] = 0,
+                }
+            })
+            .is_err()
+        };
+        assert!([-1, -64, 0, 63].into_iter().all(found));
+    }
+
+    #[test]
+    fn buffers_begin_at_cache_lines() {
+        for bytes in [1, 64, 100, 4097, 1 << 20] {
+            let (buffer, _) = Buffer::new(bytes).unwrap();
+            assert_eq!(buffer.slice::<u8>(0, bytes).as_ptr().addr() % ALIGNMENT, 0);
+        }
+    }
+}

@@ -449,6 +449,7 @@ unsafe fn multiply<I: Isa, const M: usize, const V: usize>(isa: I, block: &mut P
         }
     }
     let target = block.output.as_mut_ptr();
+    // A choice for each vector would take as long as many steps of the sums.
     if block.columns == V * I::LANES {
         each_row!(M, ROW, {
             for vector in 0..V {
