@@ -6,6 +6,8 @@ pub const INPUT: u64 = 1;
 pub const WEIGHT: u64 = 2;
 /// The gradient that comes in.
 pub const GRADIENT: u64 = 3;
+/// Biases.
+pub const BIAS: u64 = 5;
 /// Labels.
 pub const LABELS: u64 = 6;
 /// Positions of samples.

@@ -1,15 +1,20 @@
 //! An engine of `cargo xtask bench`: answers the requests of benches/ours/src/protocol.rs, one JSON object a line.
 //!
-//! A peer gives a function from a work, as JSON, to a [`Job`]; timing, warm-up and memory are the same for all.
+//! A peer gives a function from a work, as JSON, to a [`Job`]; timing, warm-up, threads and memory are the same for
+//! all.
 
 #![forbid(unsafe_code)]
 
 pub mod inputs;
+mod process;
+mod work;
 
-use std::io::{BufRead, Write};
+use std::io::Write;
 use std::time::Instant;
 
+use process::{Requests, memory};
 use serde_json::{Value, json};
+pub use work::{CLASSES, Conv, Network, Optimizer, size};
 
 /// A run this long needs no run before it to fill the caches again.
 const LONG_SECONDS: f64 = 0.1;
@@ -26,23 +31,27 @@ pub struct Job {
 }
 
 /// Answers until the driver closes the pipe. `make` gives the job of a work on so many threads, which it has
-/// computed once, or says why there is none.
+/// computed once, or says why there is none. The process has been started with `RAYON_NUM_THREADS` of that number.
 pub fn serve(version: &str, make: impl Fn(&Value, usize) -> Result<Job, String>) -> std::io::Result<()> {
     let mut replies = std::io::stdout().lock();
     let mut reply = |value: Value| {
         writeln!(replies, "{value}")?;
         replies.flush()
     };
-    reply(json!({ "version": version, "resident_bytes": memory("VmRSS") }))?;
+    let requests = Requests::open()?;
+    if requests.at_start() {
+        reply(json!({ "version": version, "resident_bytes": memory("VmRSS") }))?;
+    }
     let mut current: Option<(Job, usize)> = None;
-    for line in std::io::stdin().lock().lines() {
-        let request: Value = serde_json::from_str(&line?).unwrap_or_default();
+    for line in requests {
+        let request: Value = serde_json::from_str(&line).unwrap_or_default();
         let answer = match request["do"].as_str() {
             Some("prepare") => {
                 current = None;
+                let threads = request["threads"].as_u64().unwrap_or(1) as usize;
+                process::with_threads(threads, &line)?;
                 // Where the system cannot begin a new count, the peak is that of the whole process.
                 let _ = std::fs::write("/proc/self/clear_refs", "5");
-                let threads = request["threads"].as_u64().unwrap_or(1) as usize;
                 match make(&request["work"], threads) {
                     Ok(mut job) => {
                         let outputs: Vec<Value> =
@@ -101,11 +110,4 @@ fn digest(name: &str, values: &[f32]) -> Value {
     let sum: f64 = values.iter().map(|value| f64::from(value.abs())).sum();
     let samples: Vec<f32> = inputs::sample_positions(values.len()).map(|position| values[position]).collect();
     json!({ "name": name, "len": values.len(), "sum": sum, "samples": samples })
-}
-
-/// A field of this process's status in bytes.
-fn memory(field: &str) -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find(|line| line.starts_with(field)).unwrap_or_default();
-    line.split_whitespace().nth(1).and_then(|value| value.parse::<u64>().ok()).unwrap_or(0) * 1024
 }
