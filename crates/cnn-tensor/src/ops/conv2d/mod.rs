@@ -6,10 +6,12 @@
 //! depthwise convolution (`depthwise`), few channels in each group (`grouped`), and the gradient of an input with few
 //! channels (`scatter`).
 
+mod axis;
 mod depthwise;
 mod geometry;
 mod grouped;
 mod padding;
+mod pass;
 pub mod reference;
 mod rows;
 mod scatter;

@@ -8,9 +8,9 @@
 
 use std::ops::Range;
 
-use super::axis::{Axis, Phase};
+use super::super::axis::{Axis, Phase};
+use super::super::pass::Pass;
 use super::{CHANNELS_TOGETHER, each, pixel};
-use crate::ops::activation::Activation;
 use crate::simd::{Isa, Kernel};
 
 /// Pixels of a wide tile, which slides over its source. Chosen by `8x96x56x56 depthwise` for all instruction sets:
@@ -25,28 +25,6 @@ const MOST_AHEAD: usize = 2;
 
 /// Numbers in a cache line.
 const LINE: usize = 16;
-
-/// A pass over all images.
-pub(super) struct Pass<'a> {
-    /// Rows of the target and the source.
-    pub(super) vertical: &'a Axis,
-    /// Columns of the target and the source.
-    pub(super) horizontal: &'a Axis,
-    /// Rows and columns of the target of one image.
-    pub(super) targets: [usize; 2],
-    /// Rows and columns of the kernel.
-    pub(super) kernel: [usize; 2],
-    /// Channels.
-    pub(super) channels: usize,
-    /// All source images.
-    pub(super) source: &'a [f32],
-    /// `[k_h, k_w, channels]`.
-    pub(super) weight: &'a [f32],
-    /// What the sums start from.
-    pub(super) bias: Option<&'a [f32]>,
-    /// Applied before storing.
-    pub(super) activation: Activation,
-}
 
 /// Some rows of the target.
 pub(super) struct Band<'a> {
@@ -79,7 +57,7 @@ impl Kernel for Band<'_> {
 /// Rows of one image from `first_row` on.
 #[inline(always)]
 fn strips<I: Isa>(isa: I, pass: &Pass<'_>, image: usize, first_row: usize, target: &mut [f32]) {
-    let &Pass { vertical, horizontal, targets: [_, width], kernel: [k_h, k_w], channels, .. } = pass;
+    let &Pass { ref vertical, ref horizontal, targets: [_, width], kernel: [k_h, k_w], channels, .. } = pass;
     let (source_row, target_row) = (horizontal.sources * channels, width * channels);
     let source = &pass.source[image * vertical.sources * source_row..][..vertical.sources * source_row];
     assert!(pass.weight.len() == k_h * k_w * channels);

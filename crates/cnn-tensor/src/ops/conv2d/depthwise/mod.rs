@@ -3,17 +3,17 @@
 //! Forward pass and input gradient are one kernel (`correlate`): sums over taps, with strides and dilations taken
 //! apart into phases of one form (`axis`). The weight gradient (`weights`) keeps the sums of the taps in registers.
 
-pub(super) mod axis;
 mod correlate;
 #[cfg(test)]
 mod tests;
 mod weights;
 
-use axis::Axis;
-use correlate::{Band, Pass};
+use correlate::Band;
 use weights::Slice;
 
 use super::Geometry;
+use super::axis::Axis;
+use super::pass::Pass;
 use crate::ops::activation::Activation;
 use crate::simd;
 use crate::{DType, Result, Tensor, parallel};
@@ -46,19 +46,7 @@ pub(super) fn forward(
     activation: Activation,
     target: &mut [f32],
 ) -> Result<()> {
-    let &Geometry { in_h, in_w, out_h, out_w, in_c: channels, vertical, horizontal, .. } = geometry;
-    let pass = Pass {
-        vertical: &Axis::forward(&vertical, in_h, out_h),
-        horizontal: &Axis::forward(&horizontal, in_w, out_w),
-        targets: [out_h, out_w],
-        kernel: [vertical.kernel, horizontal.kernel],
-        channels,
-        source: x,
-        weight,
-        bias,
-        activation,
-    };
-    run(&pass, target)
+    run(&Pass::forward(geometry, x, weight, bias, activation), target)
 }
 
 /// See [`super::grad_input`].
@@ -68,19 +56,7 @@ pub(super) fn grad_input(
     weight: &[f32],
     target: &mut [f32],
 ) -> Result<()> {
-    let &Geometry { in_h, in_w, out_h, out_w, in_c: channels, vertical, horizontal, .. } = geometry;
-    let pass = Pass {
-        vertical: &Axis::transposed(&vertical, in_h, out_h),
-        horizontal: &Axis::transposed(&horizontal, in_w, out_w),
-        targets: [in_h, in_w],
-        kernel: [vertical.kernel, horizontal.kernel],
-        channels,
-        source: grad,
-        weight,
-        bias: None,
-        activation: Activation::Identity,
-    };
-    run(&pass, target)
+    run(&Pass::grad_input(geometry, grad, weight), target)
 }
 
 fn run(pass: &Pass<'_>, target: &mut [f32]) -> Result<()> {

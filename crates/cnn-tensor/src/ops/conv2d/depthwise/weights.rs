@@ -9,7 +9,7 @@
 
 use std::ops::Range;
 
-use super::axis::{Axis, Phase};
+use super::super::axis::{Axis, Phase};
 use super::each;
 use crate::gemm::outer::BLOCK_PIXELS;
 use crate::simd::{Isa, Kernel, Level};

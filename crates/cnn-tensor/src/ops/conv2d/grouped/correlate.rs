@@ -4,9 +4,9 @@
 //! the weights once, and each pixel's source in the member's order. Sources in the padding are a vector of zeros.
 //! The sum of a pixel runs over its taps in the order of their sources, and over members, whichever tile computes it.
 
-use super::super::depthwise::axis::{Axis, Phase};
+use super::super::axis::Phase;
+use super::super::pass::Pass;
 use super::{MOST_MEMBERS, first_channel, orders};
-use crate::ops::activation::Activation;
 use crate::simd::{Isa, Kernel};
 
 /// Most pixels of a tile: their sums, a vector of weights, an order and what is under way fit sixteen registers.
@@ -14,30 +14,6 @@ const TILE: usize = 8;
 
 /// What is read in the padding: as many zeros as the widest vector has lanes.
 static ZEROS: [f32; 16] = [0.0; 16];
-
-/// A pass over all images.
-pub(super) struct Pass<'a> {
-    /// Rows of the target and the source.
-    pub(super) vertical: &'a Axis,
-    /// Columns of the target and the source.
-    pub(super) horizontal: &'a Axis,
-    /// Rows and columns of the target of one image.
-    pub(super) targets: [usize; 2],
-    /// Rows and columns of the kernel.
-    pub(super) kernel: [usize; 2],
-    /// Channels of a group: they divide the lanes of a vector.
-    pub(super) members: usize,
-    /// Channels: no fewer than a vector has lanes.
-    pub(super) channels: usize,
-    /// All source images.
-    pub(super) source: &'a [f32],
-    /// `[k_h, k_w, members, channels]`.
-    pub(super) weight: &'a [f32],
-    /// What the sums start from.
-    pub(super) bias: Option<&'a [f32]>,
-    /// Applied before storing.
-    pub(super) activation: Activation,
-}
 
 /// Some rows of the target.
 pub(super) struct Rows<'a> {
@@ -56,8 +32,8 @@ impl Kernel for Rows<'_> {
     fn run<I: Isa>(self, isa: I) {
         let pass = self.pass;
         let &Pass {
-            vertical,
-            horizontal,
+            ref vertical,
+            ref horizontal,
             targets: [height, width],
             kernel: [k_h, k_w],
             members,
@@ -168,7 +144,7 @@ impl Tile<'_> {
         isa: I,
         orders: &[I::Order; MOST_MEMBERS],
     ) {
-        let &Pass { horizontal, kernel: [_, k_w], members, channels, .. } = self.pass;
+        let &Pass { ref horizontal, kernel: [_, k_w], members, channels, .. } = self.pass;
         let Phase { taps, stride, pitch, tap, tap_step, .. } = *self.columns;
         let pixel_step = stride * pitch * channels;
         for vector in 0..channels.div_ceil(I::LANES) {

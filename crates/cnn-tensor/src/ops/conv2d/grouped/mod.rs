@@ -13,11 +13,11 @@ mod correlate;
 mod tests;
 mod weights;
 
-use correlate::{Pass, Rows};
+use correlate::Rows;
 use weights::Slice;
 
 use super::Geometry;
-use super::depthwise::axis::Axis;
+use super::pass::Pass;
 use crate::gemm::Tile;
 use crate::gemm::outer::BLOCK_PIXELS;
 use crate::ops::activation::Activation;
@@ -48,20 +48,7 @@ pub(super) fn forward(
     activation: Activation,
     target: &mut [f32],
 ) -> Result<()> {
-    let &Geometry { in_h, in_w, out_h, out_w, in_c: channels, vertical, horizontal, .. } = geometry;
-    let pass = Pass {
-        vertical: &Axis::forward(&vertical, in_h, out_h),
-        horizontal: &Axis::forward(&horizontal, in_w, out_w),
-        targets: [out_h, out_w],
-        kernel: [vertical.kernel, horizontal.kernel],
-        members: geometry.group_in_c(),
-        channels,
-        source: x,
-        weight,
-        bias,
-        activation,
-    };
-    run(&pass, target)
+    run(&Pass::forward(geometry, x, weight, bias, activation), target)
 }
 
 /// See [`super::grad_input`].
@@ -71,8 +58,7 @@ pub(super) fn grad_input(
     weight: &[f32],
     target: &mut [f32],
 ) -> Result<()> {
-    let &Geometry { in_h, in_w, out_h, out_w, in_c: channels, vertical, horizontal, .. } = geometry;
-    let members = geometry.group_in_c();
+    let (channels, members) = (geometry.in_c, geometry.group_in_c());
     // `[tap][output member][input channel]` of `[tap][input member][output channel]`.
     let mut turned = Tensor::stale(&[weight.len()], DType::F32)?;
     let taps = turned.as_mut_slice::<f32>()?.chunks_exact_mut(members * channels);
@@ -83,19 +69,7 @@ pub(super) fn grad_input(
             }
         }
     }
-    let pass = Pass {
-        vertical: &Axis::transposed(&vertical, in_h, out_h),
-        horizontal: &Axis::transposed(&horizontal, in_w, out_w),
-        targets: [in_h, in_w],
-        kernel: [vertical.kernel, horizontal.kernel],
-        members,
-        channels,
-        source: grad,
-        weight: turned.as_slice()?,
-        bias: None,
-        activation: Activation::Identity,
-    };
-    run(&pass, target)
+    run(&Pass::grad_input(geometry, grad, turned.as_slice()?), target)
 }
 
 fn run(pass: &Pass<'_>, target: &mut [f32]) -> Result<()> {

@@ -1,4 +1,4 @@
-//! One axis of a depthwise pass: which elements of the source each element of the target is a sum over.
+//! One axis of a depthwise or grouped pass: which elements of the source each element of the target is a sum over.
 //!
 //! Strides and dilations are taken apart into phases: targets at equal distances whose sums all have the same
 //! taps. Within a phase the source of target `i` and tap `k` is `source + (i * stride + k) * pitch`, so that a
@@ -11,37 +11,37 @@ use std::ops::Range;
 use crate::ops::window::Window;
 
 /// An axis, all phases.
-pub(in crate::ops::conv2d) struct Axis {
+pub(super) struct Axis {
     /// Elements of the source.
-    pub(in crate::ops::conv2d) sources: usize,
+    pub(super) sources: usize,
     /// Distance between the targets of a phase.
-    pub(in crate::ops::conv2d) step: usize,
+    pub(super) step: usize,
     /// The phase of the targets `0, step, ..`, of `1, 1 + step, ..`, and so on.
-    pub(in crate::ops::conv2d) phases: Vec<Phase>,
+    pub(super) phases: Vec<Phase>,
 }
 
 /// Targets that have the same taps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::ops::conv2d) struct Phase {
+pub(super) struct Phase {
     /// Targets.
-    pub(in crate::ops::conv2d) count: usize,
+    pub(super) count: usize,
     /// Number of taps.
-    pub(in crate::ops::conv2d) taps: usize,
+    pub(super) taps: usize,
     /// The tap with the first source.
-    pub(in crate::ops::conv2d) tap: usize,
+    pub(super) tap: usize,
     /// From a tap to the one with the next source.
-    pub(in crate::ops::conv2d) tap_step: isize,
+    pub(super) tap_step: isize,
     /// Source of the first target and tap; outside the axis where it is in the padding.
-    pub(in crate::ops::conv2d) source: isize,
+    pub(super) source: isize,
     /// Distance between the sources of neighbouring taps.
-    pub(in crate::ops::conv2d) pitch: usize,
+    pub(super) pitch: usize,
     /// Distance between the first sources of neighbouring targets, in pitches.
-    pub(in crate::ops::conv2d) stride: usize,
+    pub(super) stride: usize,
 }
 
 impl Axis {
     /// From the input to the output of a convolution.
-    pub(in crate::ops::conv2d) fn forward(window: &Window, input: usize, output: usize) -> Self {
+    pub(super) fn forward(window: &Window, input: usize, output: usize) -> Self {
         let &Window { kernel, stride, dilation, before, .. } = window;
         let common = greatest_common_divisor(stride, dilation);
         let step = dilation / common;
@@ -58,7 +58,7 @@ impl Axis {
     }
 
     /// From the output to the input of a convolution.
-    pub(in crate::ops::conv2d) fn transposed(window: &Window, input: usize, output: usize) -> Self {
+    pub(super) fn transposed(window: &Window, input: usize, output: usize) -> Self {
         let &Window { kernel, stride, dilation, before, .. } = window;
         let common = greatest_common_divisor(stride, dilation);
         let (tap_step, pitch) = (stride / common, dilation / common);
@@ -86,19 +86,19 @@ impl Axis {
     }
 
     /// The phase of a target, and its place there.
-    pub(in crate::ops::conv2d) fn find(&self, target: usize) -> (&Phase, usize) {
+    pub(super) fn find(&self, target: usize) -> (&Phase, usize) {
         (&self.phases[target % self.step], target / self.step)
     }
 }
 
 impl Phase {
     /// Source of a target's tap 0, perhaps in the padding.
-    pub(in crate::ops::conv2d) fn start(&self, target: usize) -> isize {
+    pub(super) fn start(&self, target: usize) -> isize {
         self.source + (target * self.stride * self.pitch) as isize
     }
 
     /// Which of the pitches from `start` on, among the first `count`, lie inside an axis of `sources` elements.
-    pub(in crate::ops::conv2d) fn inside(&self, start: isize, count: usize, sources: usize) -> Range<usize> {
+    pub(super) fn inside(&self, start: isize, count: usize, sources: usize) -> Range<usize> {
         let pitches = |distance: isize| usize::try_from(distance).unwrap_or(0).div_ceil(self.pitch);
         let end = pitches(sources as isize - start).min(count);
         pitches(-start).min(end)..end
