@@ -2,7 +2,7 @@
 //!
 //! `word(stream, index)` is the output of SplitMix64 (Steele, Lea and Flood, 2014) with the seed `stream << 40`
 //! after `index + 1` steps; a number takes its upper 24 bits and lies in [-1, 1). `benches/peers/torch/inputs.py`
-//! and `benches/peers/rust/src/inputs.rs` are the same formula.
+//! and `benches/peers/rust/common/src/inputs.rs` are the same formula.
 
 /// Streams of numbers, one for each input.
 pub(crate) mod stream {

@@ -12,6 +12,7 @@
 
 use std::ops::Range;
 
+use super::target::Target;
 use crate::ops::activation::Activation;
 use crate::simd::{Isa, Kernel};
 use crate::{Error, Result};
@@ -92,25 +93,19 @@ impl Axis {
         self.interior.start <= outputs.start && outputs.end <= self.interior.end
     }
 
-    /// Number of taps.
-    pub(crate) fn taps(&self) -> usize {
-        self.taps.len()
-    }
-
     /// Number of windows.
     pub(crate) fn outputs(&self) -> usize {
         self.outputs
     }
 }
 
-/// Where the pixels of an image, or of one phase of it, go: output `(y, x)` begins at number
-/// `((first[0] + y * step[0]) * width + first[1] + x * step[1]) * pitch`.
+/// Where the pixels of an image, or of one phase of it, go: output `(y, x)` is pixel
+/// `(first[0] + y * step[0]) * width + first[1] + x * step[1]`.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Placement {
     pub(crate) first: [usize; 2],
     pub(crate) step: [usize; 2],
     pub(crate) width: usize,
-    pub(crate) pitch: usize,
 }
 
 /// Some rows of output pixels times the columns of one panel.
@@ -133,17 +128,15 @@ pub(crate) struct PatchBlock<'a> {
     pub(crate) zeros: &'a [f32],
     /// The right-hand matrix: `taps * depth` rows.
     pub(crate) panel: Panel<'a>,
-    /// Columns that are stored, at most two vectors.
-    pub(crate) columns: usize,
     /// What the sums start from, one number for each column; else zero.
     pub(crate) bias: Option<&'a [f32]>,
     /// Applied before storing.
     pub(crate) activation: Activation,
-    /// Where the sums go.
-    pub(crate) output: &'a mut [f32],
-    /// Where they go in there, first column of the panel included.
+    /// Where the sums go: pixels by the panel's columns, at most two vectors.
+    pub(crate) output: Target<'a>,
+    /// Where they go in there.
     pub(crate) placement: Placement,
-    /// Subtracted from each placement: the number that `output` begins at.
+    /// Subtracted from each placement: the pixel that `output` begins at.
     pub(crate) origin: usize,
 }
 
@@ -160,7 +153,7 @@ impl Kernel for PatchBlock<'_> {
             let rows = windows / count + usize::from(index < windows % count);
             let tile = walk.tile(&self, rows);
             self.prefetch_input(isa, &walk, rows);
-            if self.columns > I::LANES {
+            if self.output.columns() > I::LANES {
                 // SAFETY: `check` has passed and `walk` made the tile.
                 unsafe { sized::<I, 2>(isa, &mut self, &tile) };
             } else {
@@ -187,7 +180,7 @@ struct Tile {
     interior: bool,
     /// Where each window begins in the input before the shift of a tap.
     inputs: [usize; MOST_ROWS],
-    /// Where each goes in the output.
+    /// Pixel of the output that each is.
     outputs: [usize; MOST_ROWS],
 }
 
@@ -229,8 +222,8 @@ impl Walk {
     #[inline(always)]
     fn new(block: &PatchBlock<'_>) -> Self {
         let PatchBlock { vertical, horizontal, rows, row_pitch, pixel_pitch, .. } = block;
-        let Placement { first, step, width, pitch } = block.placement;
-        let output = ((first[0] + rows.start * step[0]) * width + first[1]) * pitch - block.origin;
+        let Placement { first, step, width } = block.placement;
+        let output = (first[0] + rows.start * step[0]) * width + first[1] - block.origin;
         Self {
             y: rows.start,
             x: 0,
@@ -242,11 +235,11 @@ impl Walk {
                 vertical.stride * row_pitch,
                 horizontal.outputs,
             ),
-            output: Place::new(output, step[1] * pitch, step[0] * width * pitch, horizontal.outputs),
+            output: Place::new(output, step[1], step[0] * width, horizontal.outputs),
         }
     }
 
-    /// The next windows. Checks that their columns lie inside the output.
+    /// The next windows. Checks that they lie inside the output.
     #[inline(always)]
     fn tile(&mut self, block: &PatchBlock<'_>, rows: usize) -> Tile {
         let (inputs, outputs) = ([0; MOST_ROWS], [0; MOST_ROWS]);
@@ -268,7 +261,7 @@ impl Walk {
             });
         }
         // Placements ascend, so the last is the farthest.
-        assert!(tile.outputs[rows - 1] + block.columns <= block.output.len());
+        assert!(tile.outputs[rows - 1] < block.output.rows());
         tile
     }
 }
@@ -299,8 +292,9 @@ impl Run {
 impl PatchBlock<'_> {
     fn check<I: Isa>(&self) {
         let Self { vertical, horizontal, .. } = self;
+        let columns = self.output.columns();
         assert!(I::ROWS <= MOST_ROWS && self.rows.end <= vertical.outputs);
-        assert!(self.columns > 0 && self.columns <= 2 * I::LANES && self.zeros.len() >= self.depth);
+        assert!(columns > 0 && columns <= 2 * I::LANES && self.zeros.len() >= self.depth);
         let last = |axis: &Axis, pitch: usize| axis.size.checked_sub(1)?.checked_mul(pitch);
         let end = || {
             last(vertical, self.row_pitch)?
@@ -311,9 +305,9 @@ impl PatchBlock<'_> {
         let empty = vertical.size == 0 || horizontal.size == 0;
         assert!(empty || end().is_some_and(|end| end <= self.input.len()));
         let depth = (vertical.taps.len() * horizontal.taps.len()).checked_mul(self.depth);
-        assert!(depth.is_some_and(|depth| self.panel.holds(depth, self.columns.next_multiple_of(I::LANES))));
+        assert!(depth.is_some_and(|depth| self.panel.holds(depth, columns.next_multiple_of(I::LANES))));
         if let Some(bias) = self.bias {
-            assert!(bias.len() >= self.columns);
+            assert!(bias.len() >= columns);
         }
     }
 
@@ -373,7 +367,8 @@ unsafe fn sized<I: Isa, const V: usize>(isa: I, block: &mut PatchBlock<'_>, tile
 #[inline(always)]
 unsafe fn multiply<I: Isa, const M: usize, const V: usize>(isa: I, block: &mut PatchBlock<'_>, tile: &Tile) {
     let (depth, pitch) = (block.depth, block.panel.pitch);
-    let lanes: [usize; V] = std::array::from_fn(|vector| (block.columns - vector * I::LANES).min(I::LANES));
+    let columns = block.output.columns();
+    let lanes: [usize; V] = std::array::from_fn(|vector| (columns - vector * I::LANES).min(I::LANES));
 
     // `sums` is indexed by constants alone, else it would live in memory.
     let mut sums = [[isa.splat(0.0); V]; M];
@@ -387,7 +382,7 @@ unsafe fn multiply<I: Isa, const M: usize, const V: usize>(isa: I, block: &mut P
     // The sums take long enough for what is written last to arrive.
     for row in 0..M {
         for vector in 0..V {
-            isa.prefetch_write(block.output.as_mut_ptr().wrapping_add(tile.outputs[row] + vector * I::LANES));
+            isa.prefetch_write(block.output.row_start(tile.outputs[row]).wrapping_add(vector * I::LANES));
         }
     }
 
@@ -448,20 +443,21 @@ unsafe fn multiply<I: Isa, const M: usize, const V: usize>(isa: I, block: &mut P
             });
         }
     }
-    let target = block.output.as_mut_ptr();
     // A choice for each vector would take as long as many steps of the sums.
-    if block.columns == V * I::LANES {
+    if columns == V * I::LANES {
         each_row!(M, ROW, {
+            let target = block.output.row_start(tile.outputs[ROW]);
             for vector in 0..V {
-                let target = target.wrapping_add(tile.outputs[ROW] + vector * I::LANES);
-                // SAFETY: `Walk::tile` has shown that the row's columns lie inside the output.
+                let target = target.wrapping_add(vector * I::LANES);
+                // SAFETY: `Walk::tile` has shown that the pixel is one of the output's, whose columns fit the vectors.
                 unsafe { isa.store_at(sums[ROW][vector], target) };
             }
         });
     } else {
         each_row!(M, ROW, {
+            let target = block.output.row_start(tile.outputs[ROW]);
             for vector in 0..V {
-                let target = target.wrapping_add(tile.outputs[ROW] + vector * I::LANES);
+                let target = target.wrapping_add(vector * I::LANES);
                 // SAFETY: as above.
                 unsafe { isa.store_partial_at(sums[ROW][vector], target, lanes[vector]) };
             }

@@ -14,7 +14,7 @@ use std::time::Instant;
 
 use process::{Requests, memory};
 use serde_json::{Value, json};
-pub use work::{CLASSES, Conv, Network, Optimizer, size};
+pub use work::{CLASSES, Conv, Network, Optimizer};
 
 /// A run this long needs no run before it to fill the caches again.
 const LONG_SECONDS: f64 = 0.1;
@@ -50,6 +50,7 @@ pub fn serve(version: &str, make: impl Fn(&Value, usize) -> Result<Job, String>)
                 current = None;
                 let threads = request["threads"].as_u64().unwrap_or(1) as usize;
                 process::with_threads(threads, &line)?;
+                process::join_pool();
                 // Where the system cannot begin a new count, the peak is that of the whole process.
                 let _ = std::fs::write("/proc/self/clear_refs", "5");
                 match make(&request["work"], threads) {

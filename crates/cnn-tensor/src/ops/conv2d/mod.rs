@@ -11,6 +11,7 @@ mod depthwise;
 mod geometry;
 mod grouped;
 mod padding;
+mod panels;
 mod pass;
 pub mod reference;
 mod rows;

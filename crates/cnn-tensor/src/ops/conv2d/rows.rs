@@ -11,8 +11,10 @@ use std::ops::Range;
 
 use super::Geometry;
 use super::padding::pad;
+use super::panels::{Direction, Panels};
+use crate::gemm::Tile;
 use crate::gemm::patches::{Axis, Panel, PatchBlock, Placement};
-use crate::gemm::{PackPanels, Tile};
+use crate::gemm::target::Target;
 use crate::ops::activation::Activation;
 use crate::ops::window::Window;
 use crate::simd::{self, Level};
@@ -29,6 +31,12 @@ const PIECE: usize = 1 << 15;
 /// Fewest register tiles in a piece of work, so that each panel is used often enough.
 const PIECE_TILES: usize = 4;
 
+/// Numbers of an input that is not cut: each panel passes over all of it, and threads share the panels.
+const WHOLE: usize = 1 << 16;
+
+/// Fewest pieces, where there are panels enough.
+const FEWEST_PIECES: usize = 8;
+
 /// Pieces that the work is cut into where it is large enough: they share evenly between several threads.
 const PIECES: usize = 32;
 
@@ -42,6 +50,7 @@ pub(super) fn forward(
     target: &mut [f32],
 ) -> Result<()> {
     let convolution = Convolution {
+        weight,
         batch: geometry.batch,
         groups: geometry.groups,
         input: [geometry.in_h, geometry.in_w, geometry.in_c],
@@ -53,7 +62,7 @@ pub(super) fn forward(
         vertical: Side::of_outputs(&geometry.vertical, geometry.out_h),
         horizontal: Side::of_outputs(&geometry.horizontal, geometry.out_w),
     };
-    convolution.run(vec![phase], x, weight, Finish { bias, activation }, target)
+    convolution.run(vec![phase], x, Finish { bias, activation }, target)
 }
 
 /// See [`super::grad_input`].
@@ -64,6 +73,7 @@ pub(super) fn grad_input(
     target: &mut [f32],
 ) -> Result<()> {
     let convolution = Convolution {
+        weight,
         batch: geometry.batch,
         groups: geometry.groups,
         input: [geometry.out_h, geometry.out_w, geometry.out_c],
@@ -81,7 +91,7 @@ pub(super) fn grad_input(
                 .map(|horizontal| Phase { vertical: vertical.clone(), horizontal: horizontal.clone() })
         })
         .collect();
-    convolution.run(phases, grad, weight, Finish { bias: None, activation: Activation::Identity }, target)
+    convolution.run(phases, grad, Finish { bias: None, activation: Activation::Identity }, target)
 }
 
 /// The taps that reach the elements of one side of an image: element `first + j * step` of the output sums, over the
@@ -146,17 +156,9 @@ struct Phase {
     horizontal: Side,
 }
 
-/// Which way the channels of a tap are summed.
-#[derive(Clone, Copy)]
-enum Direction {
-    /// Over input channels.
-    Forward,
-    /// Over output channels.
-    Input,
-}
-
 /// A convolution in either direction: sizes are `[height, width, channels]`.
-struct Convolution {
+struct Convolution<'a> {
+    weight: &'a [f32],
     batch: usize,
     groups: usize,
     input: [usize; 3],
@@ -180,25 +182,17 @@ struct Images<'a> {
 }
 
 /// One phase, ready to run.
-struct Plan {
+struct Plan<'a> {
     vertical: Axis,
     horizontal: Axis,
     /// Numbers in a segment.
     depth: usize,
-    /// Panels of each group in turn, all rows of the matrix in each.
-    weights: Tensor,
+    panels: Panels<'a>,
     placement: Placement,
 }
 
-impl Convolution {
-    fn run(
-        &self,
-        phases: Vec<Phase>,
-        input: &[f32],
-        weight: &[f32],
-        finish: Finish<'_>,
-        target: &mut [f32],
-    ) -> Result<()> {
+impl<'a> Convolution<'a> {
+    fn run(&self, phases: Vec<Phase>, input: &[f32], finish: Finish<'_>, target: &mut [f32]) -> Result<()> {
         let level = simd::active()?;
         if self.batch == 0 || target.is_empty() {
             return Ok(());
@@ -211,7 +205,7 @@ impl Convolution {
         {
             let (rows, columns) = (phase.vertical.padding(in_h), phase.horizontal.padding(in_w));
             if (rows.clone(), columns.clone()) == (0..0, 0..0) {
-                let plan = self.plan_segments(phase, [0, 0], self.input, level, weight)?;
+                let plan = self.plan_segments(phase, [0, 0], self.input, level)?;
                 return self.execute(
                     level,
                     &[plan],
@@ -222,14 +216,14 @@ impl Convolution {
             }
             let before = [rows.start, columns.start];
             let (padded, size) = pad(input, self.input, rows, columns)?;
-            let plan = self.plan_segments(phase, before, size, level, weight)?;
+            let plan = self.plan_segments(phase, before, size, level)?;
             return self.execute(level, &[plan], &Images { data: padded.as_slice()?, size }, finish, target);
         }
         let plans = phases
             .iter()
             .map(|phase| {
                 let (vertical, horizontal) = (phase.vertical.axis(0, in_h)?, phase.horizontal.axis(0, in_w)?);
-                self.plan(phase, vertical, horizontal, in_c / self.groups, level, weight)
+                self.plan(phase, vertical, horizontal, in_c / self.groups, level)
             })
             .collect::<Result<Vec<_>>>()?;
         self.execute(level, &plans, &Images { data: input, size: self.input }, finish, target)
@@ -242,14 +236,13 @@ impl Convolution {
         before: [usize; 2],
         [height, width, in_c]: [usize; 3],
         level: Level,
-        weight: &[f32],
-    ) -> Result<Plan> {
+    ) -> Result<Plan<'a>> {
         let span = phase.horizontal.taps.len();
         let first =
             Side { taps: phase.horizontal.taps.iter().take(1).copied().collect(), ..phase.horizontal };
         // A segment begins where all of it lies inside the row.
         let horizontal = first.axis(before[1], (width + 1).saturating_sub(span))?;
-        self.plan(phase, phase.vertical.axis(before[0], height)?, horizontal, span * in_c, level, weight)
+        self.plan(phase, phase.vertical.axis(before[0], height)?, horizontal, span * in_c, level)
     }
 
     fn plan(
@@ -259,129 +252,110 @@ impl Convolution {
         horizontal: Axis,
         depth: usize,
         level: Level,
-        weight: &[f32],
-    ) -> Result<Plan> {
+    ) -> Result<Plan<'a>> {
         let placement = Placement {
             first: [phase.vertical.first, phase.horizontal.first],
             step: [phase.vertical.step, phase.horizontal.step],
             width: self.output[1],
-            pitch: self.output[2],
         };
-        let weights = self.pack(phase, level, weight)?;
-        Ok(Plan { vertical, horizontal, depth, weights, placement })
-    }
-
-    /// The weights of a phase: for each group and each panel of its columns, the taps in turn, each a matrix from
-    /// reduced channels to columns.
-    fn pack(&self, phase: &Phase, level: Level, weight: &[f32]) -> Result<Tensor> {
-        let width = Tile::of(level).columns;
-        let (reduced, columns) = (self.input[2] / self.groups, self.output[2] / self.groups);
-        let taps: Vec<usize> = (phase.vertical.taps.iter())
+        let taps = (phase.vertical.taps.iter())
             .flat_map(|&(y, _)| phase.horizontal.taps.iter().map(move |&(x, _)| y * self.kernel_w + x))
             .collect();
-        let panels = columns.div_ceil(width);
-        let panel_len = taps.len() * reduced * width;
-        let mut packed = Tensor::stale(&[self.groups * panels * panel_len], DType::F32)?;
-        if panel_len == 0 {
-            return Ok(packed);
-        }
-        let targets = packed.as_mut_slice::<f32>()?.chunks_exact_mut(panel_len).enumerate();
-        parallel::for_each(targets, weight.len(), |(index, panel)| {
-            let (group, first) = (index / panels, index % panels * width);
-            let columns = (columns - first).min(width);
-            let depth = reduced;
-            for (tap, target) in taps.iter().zip(panel.chunks_exact_mut(reduced * width)) {
-                // The weights are [tap][input channel of a group][output channel].
-                match self.direction {
-                    Direction::Forward => {
-                        let pitch = self.output[2];
-                        let start = tap * reduced * pitch + group * (pitch / self.groups) + first;
-                        let at = |row| row * pitch;
-                        level.run(PackPanels {
-                            source: &weight[start..],
-                            at,
-                            step: 1,
-                            depth,
-                            columns,
-                            target,
-                        });
-                    }
-                    Direction::Input => {
-                        let step = self.input[2];
-                        let start = (tap * (self.output[2] / self.groups) + first) * step + group * reduced;
-                        let at = |row| row;
-                        level.run(PackPanels { source: &weight[start..], at, step, depth, columns, target });
-                    }
-                }
-            }
-        })?;
-        Ok(packed)
+        let panels = Panels {
+            weight: self.weight,
+            taps,
+            direction: self.direction,
+            groups: self.groups,
+            channels: [self.input[2] / self.groups, self.output[2] / self.groups],
+            level,
+        };
+        Ok(Plan { vertical, horizontal, depth, panels, placement })
     }
 
     fn execute(
         &self,
         level: Level,
-        plans: &[Plan],
+        plans: &[Plan<'_>],
         images: &Images<'_>,
         finish: Finish<'_>,
         target: &mut [f32],
     ) -> Result<()> {
         let [out_h, out_w, out_c] = self.output;
-        let columns = out_c / self.groups;
-        let longest = plans.iter().map(|plan| plan.depth).max().unwrap_or(0);
-        let zeros = Tensor::zeros(&[longest], DType::F32)?;
+        let zeros = Tensor::zeros(&[plans.iter().map(|plan| plan.depth).max().unwrap_or(0)], DType::F32)?;
         let zeros = zeros.as_slice()?;
-        let weights = plans.iter().map(|plan| plan.weights.as_slice()).collect::<Result<Vec<&[f32]>>>()?;
-        let width = Tile::of(level).columns;
+        let [plan, ..] = plans else { return Ok(()) };
+        // Panels have the same columns in every phase.
+        let (panels, step) = (&plan.panels, plan.placement.step[0]);
+        let cut = Cut::new(self.batch, images.size, plans, Tile::of(level).rows, panels.count());
 
         let image_len = images.size.iter().product::<usize>();
-        let row_len = out_w * out_c;
-        let cut = Cut::new(self.batch, images.size, plans, Tile::of(level).rows);
-        let step = plans[0].placement.step[0];
+        let image_pixels = out_h * out_w;
         let mut pieces = Vec::new();
-        let inputs = images.data.chunks(cut.images * image_len);
-        for (input, output) in inputs.zip(target.chunks_mut(cut.images * out_h * row_len)) {
-            if cut.images > 1 {
-                pieces.push((0..cut.height, input, output));
-                continue;
+        let mut rest = Target::new(target, self.batch * image_pixels, out_c);
+        let bands = cut.bands(plans);
+        for input in images.data.chunks(cut.images * image_len) {
+            for band in 0..bands {
+                let rows = (out_h - band * cut.height * step).min(cut.height * step);
+                let (mut output, after) = rest.split_rows(input.len() / image_len * rows * out_w);
+                rest = after;
+                for block in 0..cut.blocks {
+                    let range =
+                        block * panels.count() / cut.blocks..(block + 1) * panels.count() / cut.blocks;
+                    let columns = panels.columns(range.end - 1).end - panels.columns(range.start).start;
+                    let (columns, after) = output.split_columns(columns);
+                    output = after;
+                    pieces.push((band * cut.height, input, range, columns));
+                }
             }
-            let bands = output.chunks_mut(cut.height * step * row_len).enumerate();
-            pieces.extend(
-                bands.map(|(band, output)| (band * cut.height..(band + 1) * cut.height, input, output)),
-            );
         }
-        let products =
-            plans.iter().map(|plan| plan.vertical.taps() * plan.horizontal.taps() * plan.depth).max();
-        let work = (self.batch * out_h * row_len).saturating_mul(products.unwrap_or(0).max(1));
-        parallel::for_each(pieces.into_iter(), work, |(rows, input, output)| {
-            for (plan, weights) in plans.iter().zip(&weights) {
-                let rows = rows.start..rows.end.min(plan.vertical.outputs());
+        // Where there is one piece for each panel, it is packed when it is needed, and never leaves the cache.
+        let once = pieces.len() == cut.blocks;
+        let packed = match once {
+            true => Vec::new(),
+            false => plans.iter().map(|plan| plan.panels.pack_all()).collect::<Result<Vec<_>>>()?,
+        };
+        let packed = packed.iter().map(Tensor::as_slice).collect::<Result<Vec<&[f32]>>>()?;
+        let longest = plans.iter().map(|plan| plan.panels.len()).max().unwrap_or(0);
+        let memory = if once { longest } else { 0 };
+        let work =
+            (self.batch * image_pixels * out_c).saturating_mul((longest / Tile::of(level).columns).max(1));
+        parallel::for_each_with_memory(pieces.into_iter(), work, memory, |piece, memory| {
+            let (first_row, input, range, mut output) = piece;
+            for (number, plan) in plans.iter().enumerate() {
+                let rows = first_row..plan.vertical.outputs().min(first_row + cut.height);
                 if rows.is_empty() {
                     continue;
                 }
-                let panel_len = plan.vertical.taps() * plan.horizontal.taps() * plan.depth * width;
-                let panels = columns.div_ceil(width);
-                for index in 0..self.groups * panels {
-                    let (group, first) = (index / panels, index % panels * width);
-                    let column = group * columns + first;
-                    let outputs = output.chunks_mut(out_h * row_len);
-                    for (input, output) in input.chunks_exact(image_len).zip(outputs) {
+                let panel_len = plan.panels.len();
+                for index in range.clone() {
+                    let panel = match packed.get(number) {
+                        Some(packed) => &packed[index * panel_len..][..panel_len],
+                        None => {
+                            plan.panels.pack(index, &mut memory[..panel_len]);
+                            &memory[..panel_len]
+                        }
+                    };
+                    let columns = plan.panels.columns(index);
+                    let first = columns.start - plan.panels.columns(range.start).start;
+                    let channel = plan.panels.group(index) * (images.size[2] / self.groups);
+                    for (image, input) in input.chunks_exact(image_len).enumerate() {
+                        let (_, pixels) = output.reborrow().split_rows(image * image_pixels);
+                        let (_, right) = pixels.split_columns(first);
                         level.run(PatchBlock {
                             vertical: &plan.vertical,
                             horizontal: &plan.horizontal,
                             rows: rows.clone(),
-                            input: &input[group * (images.size[2] / self.groups)..],
+                            input: &input[channel..],
                             row_pitch: images.size[1] * images.size[2],
                             pixel_pitch: images.size[2],
                             depth: plan.depth,
                             zeros,
-                            panel: Panel { data: &weights[index * panel_len..][..panel_len], pitch: width },
-                            columns: (columns - first).min(width),
-                            bias: finish.bias.map(|bias| &bias[column..]),
+                            panel: Panel { data: panel, pitch: Tile::of(level).columns },
+                            bias: finish.bias.map(|bias| &bias[columns.start..]),
                             activation: finish.activation,
-                            output: &mut output[column..],
+                            output: right.split_columns(columns.len()).0,
                             placement: plan.placement,
-                            origin: rows.start * step * row_len,
+                            origin: rows.start * step * out_w,
                         });
                     }
                 }
@@ -390,25 +364,42 @@ impl Convolution {
     }
 }
 
-/// How the work is cut: some images, or some rows of windows of one image.
+/// How the work is cut: some images, or some rows of windows of one image, and the panels in blocks.
 struct Cut {
     images: usize,
     height: usize,
+    blocks: usize,
 }
 
 impl Cut {
-    fn new(batch: usize, [in_h, in_w, in_c]: [usize; 3], plans: &[Plan], tile_rows: usize) -> Self {
-        let sides = |plan: &Plan| [plan.vertical.outputs(), plan.horizontal.outputs()];
+    fn new(
+        batch: usize,
+        [in_h, in_w, in_c]: [usize; 3],
+        plans: &[Plan<'_>],
+        tile_rows: usize,
+        panels: usize,
+    ) -> Self {
+        let sides = |plan: &Plan<'_>| [plan.vertical.outputs(), plan.horizontal.outputs()];
         let [rows, width] = plans.iter().map(sides).max().unwrap_or([1, 1]);
+        if panels > 1 && batch * in_h * in_w * in_c <= WHOLE {
+            return Self { images: batch, height: rows, blocks: panels };
+        }
         // Rows of input under a row of windows, about.
         let row_len = (in_h * in_w * in_c / rows).max(1);
         let fewest = (PIECE_TILES * tile_rows).div_ceil(width);
         let even = (batch * rows).div_ceil(PIECES);
         let height = (PIECE / row_len).min(even).max(fewest);
-        if height < rows {
-            return Self { images: 1, height: rows.div_ceil(rows.div_ceil(height)) };
-        }
-        Self { images: (height / rows).min(batch), height: rows }
+        let (images, height) = match height < rows {
+            true => (1, rows.div_ceil(rows.div_ceil(height))),
+            false => ((height / rows).min(batch), rows),
+        };
+        let pieces = batch.div_ceil(images) * rows.div_ceil(height);
+        Self { images, height, blocks: FEWEST_PIECES.div_ceil(pieces).min(panels) }
+    }
+
+    /// Bands of an image.
+    fn bands(&self, plans: &[Plan<'_>]) -> usize {
+        plans.iter().map(|plan| plan.vertical.outputs()).max().unwrap_or(0).div_ceil(self.height)
     }
 }
 
