@@ -1,15 +1,19 @@
 //! Sum, difference and product of two tensors of one shape.
 
+use cnn_tensor::ops::activation::Activation;
 use cnn_tensor::ops::{binary, unary};
 use cnn_tensor::{Spec, Tensor};
 
+use super::activation::{reads_output, through};
 use super::expect_same;
 use crate::function::{Buffers, Function, Keeps, Output, Purpose, Saved, Wanted, expect_inputs, take_inputs};
-use crate::{Result, Var};
+use crate::{Attribute, Result, Var};
 
-/// `a + b`.
+/// `act(a + b)`.
 #[derive(Debug)]
-struct Add;
+struct Add {
+    activation: Activation,
+}
 
 /// `a - b`.
 #[derive(Debug)]
@@ -24,8 +28,16 @@ impl Function for Add {
         "add"
     }
 
+    fn attributes(&self) -> Vec<Attribute> {
+        vec![Attribute::new("activation", self.activation.name())]
+    }
+
     fn infer(&self, inputs: &[Spec]) -> Result<Spec> {
         infer(self.name(), inputs)
+    }
+
+    fn keeps(&self, _wanted: &Wanted) -> Keeps {
+        Keeps::nothing().output_if(reads_output(self.activation))
     }
 
     fn buffers(&self, _inputs: &[Spec]) -> Buffers {
@@ -34,10 +46,11 @@ impl Function for Add {
 
     fn forward(&self, inputs: Vec<Tensor>, _purpose: Purpose) -> Result<Output> {
         let [a, b] = take_inputs(self.name(), inputs)?;
-        Ok(binary::add(a, &b)?.into())
+        Ok(binary::add_act(a, &b, self.activation)?.into())
     }
 
     fn backward(&self, saved: Saved, grad: Tensor) -> Result<Vec<Option<Tensor>>> {
+        let grad = through(self.activation, &saved, grad)?;
         let left = saved.if_wanted(0, || Ok(grad.clone()))?;
         Ok(vec![left, Some(grad)])
     }
@@ -110,7 +123,15 @@ impl Var {
     /// As [`Var::apply`].
     #[expect(clippy::should_implement_trait, reason = "an operator cannot return an error")]
     pub fn add(self, other: Var) -> Result<Var> {
-        Var::apply(Add, vec![self, other])
+        self.add_act(other, Activation::Identity)
+    }
+
+    /// [`Var::add`] with the activation applied as the sum is stored: the end of a residual block.
+    ///
+    /// # Errors
+    /// As [`Var::apply`].
+    pub fn add_act(self, other: Var, activation: Activation) -> Result<Var> {
+        Var::apply(Add { activation }, vec![self, other])
     }
 
     /// `self - other`, of the same shape.

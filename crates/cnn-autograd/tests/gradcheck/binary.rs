@@ -3,13 +3,19 @@
 use std::slice::from_ref;
 
 use cnn_autograd::{Result, Var};
+use cnn_tensor::ops::activation::Activation;
 
 use crate::{check, random};
 
 type Binary = fn(Var, Var) -> Result<Var>;
 
 pub(crate) fn cases() {
-    let functions: [(&str, Binary); 3] = [("add", Var::add), ("sub", Var::sub), ("mul", Var::mul)];
+    let functions: [(&str, Binary); 4] = [
+        ("add", Var::add),
+        ("add and relu", |a, b| a.add_act(b, Activation::Relu)),
+        ("sub", Var::sub),
+        ("mul", Var::mul),
+    ];
     for (name, function) in functions {
         for shape in [vec![], vec![5], vec![2, 3, 3, 2]] {
             let (a, b) = (random(&shape, 1), random(&shape, 2));

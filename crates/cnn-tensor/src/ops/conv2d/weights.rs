@@ -1,7 +1,7 @@
 //! The gradient of the weights: a register tile holds a block of the weights, and the pixels stream past it.
 //!
 //! No patch matrix and no transposed copy: for one tap, the pixels of an output row and the pixels of the input
-//! under it are two runs at constant pitches. The batch is cut into slices, a number that depends on the sizes
+//! under it are two runs at constant pitches. The batch is cut into slices, whose number depends on the sizes
 //! alone; each slice sums into its own weights, and the slices are added in order.
 
 use std::ops::Range;
@@ -47,10 +47,13 @@ fn sum_slices(geometry: &Geometry, x: &[f32], grad: &[f32], target: &mut [f32]) 
     let weights = target.len();
     let (x_len, grad_len) = (x.len() / geometry.batch, grad.len() / geometry.batch);
     let pixels = geometry.out_h * geometry.out_w;
-    let slices = SLICES
-        .min((geometry.batch * pixels).div_ceil(BLOCK_PIXELS))
-        .min(geometry.batch)
-        .min((PRIVATE / weights).max(1));
+    let most = SLICES.min((geometry.batch * pixels).div_ceil(BLOCK_PIXELS)).min((PRIVATE / weights).max(1));
+    // Slices are some images, or some rows of one.
+    let (image_slices, row_slices) = match geometry.batch < most {
+        true => (geometry.batch, (most / geometry.batch).min(geometry.out_h)),
+        false => (most, 1),
+    };
+    let slices = image_slices * row_slices;
     // Small images are summed together.
     let together = (BLOCK_PIXELS / pixels).min(BAND / (x_len + grad_len)).max(1);
     let parts = parts(geometry, slices);
@@ -65,29 +68,30 @@ fn sum_slices(geometry: &Geometry, x: &[f32], grad: &[f32], target: &mut [f32]) 
     let shares = FEWEST_PIECES.div_ceil(slices).min(parts.len());
     let mut pieces = Vec::new();
     for (slice, mut rest) in sums.chunks_exact_mut(weights).enumerate() {
-        let images = slice * geometry.batch / slices..(slice + 1) * geometry.batch / slices;
+        let images = share_of(geometry.batch, slice / row_slices, image_slices);
+        let rows = share_of(geometry.out_h, slice % row_slices, row_slices);
         for share in 0..shares {
-            let share = share * parts.len() / shares..(share + 1) * parts.len() / shares;
+            let share = share_of(parts.len(), share, shares);
             let mut work = Vec::with_capacity(share.len());
             for part in &parts[share] {
                 let (sums, after) = rest.split_at_mut(part.rows.len() * geometry.out_c);
                 rest = after;
                 work.push((part, sums));
             }
-            pieces.push((images.clone(), work));
+            pieces.push((images.clone(), rows.clone(), work));
         }
     }
     let work = usize::try_from(geometry.multiply_adds()).unwrap_or(usize::MAX);
-    parallel::for_each(pieces.into_iter(), work, |(images, mut parts)| {
+    parallel::for_each(pieces.into_iter(), work, |(images, rows, mut parts)| {
         let mut begin = Begin::Fresh;
         let runs_of = |parts: &[(&Part, &mut [f32])], images| {
-            parts.iter().map(|(part, _)| bands(geometry, part, images)).collect::<Vec<_>>()
+            parts.iter().map(|(part, _)| bands(geometry, part, images, rows.clone())).collect::<Vec<_>>()
         };
-        let mut runs = runs_of(&parts, together);
+        let (mut runs, mut images_of_runs) = (Vec::new(), 0);
         for first in images.clone().step_by(together) {
             let count = together.min(images.end - first);
-            if count < together {
-                runs = runs_of(&parts, count);
+            if count != images_of_runs {
+                (runs, images_of_runs) = (runs_of(&parts, count), count);
             }
             let (x, grad) =
                 (&x[first * x_len..][..count * x_len], &grad[first * grad_len..][..count * grad_len]);
@@ -122,6 +126,11 @@ fn sum_slices(geometry: &Geometry, x: &[f32], grad: &[f32], target: &mut [f32]) 
         add_slices(private.as_slice()?, target)?;
     }
     Ok(())
+}
+
+/// Share number `index` of `0..len` cut into `count` parts.
+fn share_of(len: usize, index: usize, count: usize) -> Range<usize> {
+    index * len / count..(index + 1) * len / count
 }
 
 /// Rows of the weights that are summed over the same pixels.
@@ -162,23 +171,23 @@ fn parts(geometry: &Geometry, slices: usize) -> Vec<Part> {
     parts
 }
 
-/// The runs of some images, for each band of output rows: several images are one band. The bands are the same for every
-/// part.
-fn bands(geometry: &Geometry, part: &Part, images: usize) -> Vec<Vec<Run>> {
+/// The runs in these rows of some images, for each band of output rows: several images are one band. The bands are the
+/// same for every part.
+fn bands(geometry: &Geometry, part: &Part, images: usize, rows: Range<usize>) -> Vec<Vec<Run>> {
     let Geometry { in_w, in_c, in_h, out_h, out_w, out_c, vertical, horizontal, .. } = *geometry;
     // A stride beyond the input never takes a second step inside it.
     let (stride_h, pitch) = (vertical.stride.min(in_h), horizontal.stride.min(in_w) * in_c);
     let row_numbers = out_w * out_c + stride_h * in_w * in_c;
-    let rows = images * out_h;
+    let rows = rows.start..rows.end + (images - 1) * out_h;
     let rows_in_band = match images {
         1 => (BAND / row_numbers).min(BLOCK_PIXELS / out_w).max(1),
-        _ => rows,
+        _ => rows.len(),
     };
     let columns: Range<usize> = horizontal.inside(part.tap[1], in_w, out_w);
     let mut bands = Vec::new();
-    for first in (0..rows).step_by(rows_in_band) {
+    for first in rows.clone().step_by(rows_in_band) {
         let mut runs: Vec<Run> = Vec::new();
-        for row in first..rows.min(first + rows_in_band) {
+        for row in first..rows.end.min(first + rows_in_band) {
             let (Some(y), Some(x)) = (
                 vertical.position(row % out_h, part.tap[0], in_h),
                 horizontal.position(columns.start, part.tap[1], in_w),
