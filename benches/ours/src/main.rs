@@ -147,7 +147,7 @@ fn page() -> Result<()> {
     let unexplained = page::write(&docs())?;
     println!("docs/benchmarks.md is written");
     for case in unexplained {
-        println!("far from its limit and without a reason in docs/benchmarks/reasons.txt: {case}");
+        println!("without a reason in docs/benchmarks/reasons.txt: {case}");
     }
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! `page`: docs/benchmarks.md from the records in docs/benchmarks.
 
 mod reasons;
+mod shortfalls;
 mod tables;
 
 use std::collections::BTreeSet;
@@ -9,9 +10,6 @@ use std::path::Path;
 use crate::failure::Result;
 use crate::record::{Record, read_folder};
 pub(crate) use reasons::Reason;
-
-/// Under this share of its limit a case has to be explained.
-const CLIFF: f64 = 0.4;
 
 const HEAD: &str = "\
 # Benchmarks
@@ -42,7 +40,7 @@ cargo xtask bench --check --python peers/bin/python
 The last line measures the committed cases again, and fails where ours has lost more than noise.
 ";
 
-/// Writes the page; returns the cases under 40 % of their limit for which no reason is given.
+/// Writes the page; returns the shortfalls for which no reason is given.
 pub(crate) fn write(docs: &Path) -> Result<Vec<String>> {
     let folder = docs.join("benchmarks");
     let records = read_folder(&folder)?;
@@ -53,7 +51,7 @@ pub(crate) fn write(docs: &Path) -> Result<Vec<String>> {
     Ok(unexplained)
 }
 
-/// The page, and the cliffs without a reason.
+/// The page, and the shortfalls without a reason.
 pub(crate) fn render(records: &[Record], reasons: &[Reason]) -> (String, Vec<String>) {
     let mut text = HEAD.to_string();
     let mut unexplained = Vec::new();
@@ -67,7 +65,8 @@ pub(crate) fn render(records: &[Record], reasons: &[Reason]) -> (String, Vec<Str
         let here: Vec<Record> = latest(records.iter().filter(|record| record.cpu == cpu).cloned().collect());
         text += &machine(cpu, &here);
         text += &tables::all(&here);
-        text += &cliffs(&here, reasons, &mut unexplained);
+        text += &shortfalls::of_limits(&here, reasons, &mut unexplained);
+        text += &shortfalls::of_peers(&here, reasons, &mut unexplained);
     }
     (text, unexplained)
 }
@@ -105,30 +104,6 @@ fn machine(cpu: &str, records: &[Record]) -> String {
     )
 }
 
-/// Every case of ours under 40 % of its own limit, with its reason.
-fn cliffs(records: &[Record], reasons: &[Reason], unexplained: &mut Vec<String>) -> String {
-    let mut text = format!("\n### Under {:.0} % of the limit\n\n", CLIFF * 100.0);
-    text += "The limit of a case is the smaller of the peak and of the bandwidth for the bytes that it must move.\n";
-    let mut any = false;
-    for record in records.iter().filter(|record| record.engine == "ours") {
-        let Some(share) = record.share_of_limit().filter(|&share| share < CLIFF) else { continue };
-        any = true;
-        let (case, pass, threads) = record.key();
-        let reason = reasons.iter().find(|reason| reason.explains(&record.work));
-        if reason.is_none() {
-            unexplained.push(format!("{case}, {pass}, {threads} threads: {:.0} %", share * 100.0));
-        }
-        let words = reason.map_or("no reason known.", |reason| &reason.text);
-        text += &format!(
-            "\n- {case}, {pass}, {threads} {}: {:.0} %; {words}",
-            tables::threads_word(threads),
-            share * 100.0
-        );
-    }
-    text += if any { "\n" } else { "\nNone.\n" };
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -154,6 +129,20 @@ mod tests {
         assert!(text.contains("2 threads: 30 %; one channel of input"), "{text}");
         assert!(unexplained.is_empty());
         assert_eq!(render(&[conv("ours", 0.5)], &[]).1.len(), 1);
+    }
+
+    #[test]
+    fn a_case_that_a_peer_does_faster_is_told_with_its_reason() {
+        let mut torch = conv("torch", 0.2);
+        torch.times_ours = Some(Spread::of(&[0.8]));
+        let mut ours = conv("ours", 0.25);
+        ours.gflops = Some(180.0);
+        let reasons = [Reason::parse("64x1x28x28 fwd => it waits for memory").unwrap()];
+        let (text, unexplained) = render(&[ours.clone(), torch.clone()], &reasons);
+        assert!(text.contains("2 threads: 0.80x of torch; it waits for memory"), "{text}");
+        assert!(unexplained.is_empty());
+        torch.times_ours = Some(Spread::of(&[0.99]));
+        assert!(!render(&[ours, torch], &reasons).0.contains("of torch;"));
     }
 
     #[test]
