@@ -130,6 +130,11 @@ impl Geometry {
         [self.batch, self.out_h, self.out_w, self.out_c]
     }
 
+    /// Pixels of all outputs.
+    pub(crate) fn output_pixels(&self) -> usize {
+        self.batch * self.out_h * self.out_w
+    }
+
     /// `[batch, in_h, in_w, in_c]`.
     pub fn input_shape(&self) -> [usize; 4] {
         [self.batch, self.in_h, self.in_w, self.in_c]

@@ -22,11 +22,14 @@ mod weights;
 
 pub use geometry::{Conv2dOptions, Geometry};
 
+use std::ops::Range;
+
 use super::activation::Activation;
 use super::check;
 use crate::gemm::Tile;
+use crate::gemm::target::Target;
 use crate::simd;
-use crate::{DType, Error, Result, Spec, Tensor};
+use crate::{DType, Error, Float, Result, Spec, Tensor};
 
 /// Shape and type of the output.
 ///
@@ -84,9 +87,131 @@ pub fn forward(
     match geometry.algorithm(lanes()?) {
         geometry::Algorithm::Depthwise => depthwise::forward(&geometry, x, weight, bias, activation, target)?,
         geometry::Algorithm::Grouped => grouped::forward(&geometry, x, weight, bias, activation, target)?,
-        geometry::Algorithm::Rows => rows::forward(&geometry, x, weight, bias, activation, target)?,
+        geometry::Algorithm::Rows => {
+            let target = Target::new(target, geometry.output_pixels(), geometry.out_c);
+            rows::forward(&geometry, (x, geometry.in_c), weight, bias, activation, target)?;
+        }
     }
     Ok(result)
+}
+
+/// Some neighbouring channels of a batch of images `[batch, height, width, channels]`.
+#[derive(Debug, Clone)]
+pub struct Channels<'a> {
+    /// The images.
+    pub images: &'a Tensor,
+    /// Their channels.
+    pub range: Range<usize>,
+}
+
+/// As [`forward`], from a range of channels to a range of the channels of `output`: a network that splits and
+/// concatenates along channels needs no copy for it. Convolutions with one or a few channels in each group, and those
+/// in `F64`, make one all the same.
+///
+/// ```
+/// # fn main() -> cnn_tensor::Result<()> {
+/// use cnn_tensor::ops::conv2d::{Channels, Conv2dOptions, forward_channels};
+/// use cnn_tensor::{DType, Tensor, ops::activation::Activation};
+/// // The second of two channels, doubled, goes to the first of two.
+/// let images = Tensor::from_slice(&[1, 1, 2, 2], &[1.0f32, 2.0, 3.0, 4.0])?;
+/// let mut output = Tensor::zeros(&[1, 1, 2, 2], DType::F32)?;
+/// let double = Tensor::from_slice(&[1, 1, 1, 1], &[2.0f32])?;
+/// let x = Channels { images: &images, range: 1..2 };
+/// let options = Conv2dOptions::default();
+/// forward_channels(&x, &double, None, Activation::Identity, &options, (&mut output, 0..1))?;
+/// assert_eq!(output.to_vec::<f32>()?, [4.0, 0.0, 8.0, 0.0]);
+/// # Ok(()) }
+/// ```
+///
+/// # Shapes
+/// As [`forward`], with as many channels as the ranges have.
+///
+/// # Errors
+/// As [`forward`]; [`Error::Shape`] where a range is not one of its images, or the output has another shape;
+/// [`Error::DType`] where its type is another.
+pub fn forward_channels(
+    x: &Channels<'_>,
+    weight: &Tensor,
+    bias: Option<&Tensor>,
+    activation: Activation,
+    options: &Conv2dOptions,
+    (output, to): (&mut Tensor, Range<usize>),
+) -> Result<()> {
+    let dtype = x.images.dtype();
+    let pitch = channels_of("input", x.images, &x.range)?;
+    let out_pitch = channels_of("output", output, &to)?;
+    let mut shape = x.images.shape().to_vec();
+    shape[3] = x.range.len();
+    infer(Spec::new(crate::Shape::new(&shape)?, dtype), weight.spec(), options)?;
+    let geometry = Geometry::new(&shape, weight.shape(), options)?;
+    if let Some(bias) = bias {
+        check::exactly(bias, "conv2d bias", dtype, &[geometry.out_c])?;
+    }
+    let mut expected = geometry.output_shape();
+    if to.len() != expected[3] {
+        return Err(Error::shape(
+            "conv2d",
+            format!("output channels {to:?}, expected {} of them", expected[3]),
+        ));
+    }
+    expected[3] = out_pitch;
+    check::exactly(output, "conv2d output", dtype, &expected)?;
+    let in_place = dtype == DType::F32 && geometry.algorithm(lanes()?) == geometry::Algorithm::Rows;
+    if !in_place {
+        let x = copied(x, &shape)?;
+        let result = forward(&x, weight, bias, activation, options)?;
+        return match dtype {
+            DType::F32 => put::<f32>(&result, output, to),
+            _ => put::<f64>(&result, output, to),
+        };
+    }
+    let bias = bias.map(Tensor::as_slice).transpose()?;
+    let weight = weight.as_slice()?;
+    let source = x.images.as_slice::<f32>()?.get(x.range.start..).unwrap_or_default();
+    let whole = Target::new(output.as_mut_slice()?, geometry.output_pixels(), out_pitch);
+    let target = whole.split_columns(to.start).1.split_columns(to.len()).0;
+    rows::forward(&geometry, (source, pitch), weight, bias, activation, target)
+}
+
+/// The number of channels of `images`, of which `range` must be some.
+fn channels_of(name: &str, images: &Tensor, range: &Range<usize>) -> Result<usize> {
+    match *images.shape() {
+        [_, _, _, channels] if range.start <= range.end && range.end <= channels => Ok(channels),
+        ref met => Err(Error::shape(
+            "conv2d",
+            format!(
+                "channels {range:?} of {name} {met:?}, expected a range of the channels of [batch, height, width, channels]"
+            ),
+        )),
+    }
+}
+
+/// The channels as a tensor of their own.
+fn copied(x: &Channels<'_>, shape: &[usize]) -> Result<Tensor> {
+    fn take<E: Float>(x: &Channels<'_>, result: &mut Tensor) -> Result<()> {
+        let (range, channels) = (x.range.clone(), x.images.shape()[3].max(1));
+        let pixels = result.as_mut_slice::<E>()?.chunks_exact_mut(range.len().max(1));
+        for (to, from) in pixels.zip(x.images.as_slice::<E>()?.chunks_exact(channels)) {
+            to.copy_from_slice(&from[range.clone()]);
+        }
+        Ok(())
+    }
+    let mut result = Tensor::stale(shape, x.images.dtype())?;
+    match x.images.dtype() {
+        DType::F32 => take::<f32>(x, &mut result)?,
+        _ => take::<f64>(x, &mut result)?,
+    }
+    Ok(result)
+}
+
+/// Writes `part` to these channels.
+fn put<E: Float>(part: &Tensor, output: &mut Tensor, to: Range<usize>) -> Result<()> {
+    let channels = output.shape()[3].max(1);
+    let pixels = output.as_mut_slice::<E>()?.chunks_exact_mut(channels);
+    for (pixel, from) in pixels.zip(part.as_slice::<E>()?.chunks_exact(to.len().max(1))) {
+        pixel[to.clone()].copy_from_slice(from);
+    }
+    Ok(())
 }
 
 /// Gradient with respect to the input; also the forward pass of a transposed convolution.

@@ -40,14 +40,15 @@ const FEWEST_PIECES: usize = 8;
 /// Pieces that the work is cut into where it is large enough: they share evenly between several threads.
 const PIECES: usize = 32;
 
-/// See [`super::forward`].
+/// See [`super::forward`]. Pixels of the input begin `pixel` numbers apart, the first at the start of `x`; the target
+/// holds all output pixels.
 pub(super) fn forward(
     geometry: &Geometry,
-    x: &[f32],
+    (x, pixel): (&[f32], usize),
     weight: &[f32],
     bias: Option<&[f32]>,
     activation: Activation,
-    target: &mut [f32],
+    target: Target<'_>,
 ) -> Result<()> {
     let convolution = Convolution {
         weight,
@@ -62,7 +63,12 @@ pub(super) fn forward(
         vertical: Side::of_outputs(&geometry.vertical, geometry.out_h),
         horizontal: Side::of_outputs(&geometry.horizontal, geometry.out_w),
     };
-    convolution.run(vec![phase], x, Finish { bias, activation }, target)
+    convolution.run(
+        vec![phase],
+        &Images { data: x, size: convolution.input, pixel },
+        Finish { bias, activation },
+        target,
+    )
 }
 
 /// See [`super::grad_input`].
@@ -91,7 +97,9 @@ pub(super) fn grad_input(
                 .map(|horizontal| Phase { vertical: vertical.clone(), horizontal: horizontal.clone() })
         })
         .collect();
-    convolution.run(phases, grad, Finish { bias: None, activation: Activation::Identity }, target)
+    let images = Images { data: grad, size: convolution.input, pixel: geometry.out_c };
+    let target = Target::new(target, geometry.batch * geometry.in_h * geometry.in_w, geometry.in_c);
+    convolution.run(phases, &images, Finish { bias: None, activation: Activation::Identity }, target)
 }
 
 /// The taps that reach the elements of one side of an image: element `first + j * step` of the output sums, over the
@@ -179,6 +187,8 @@ struct Images<'a> {
     data: &'a [f32],
     /// `[height, width, channels]`.
     size: [usize; 3],
+    /// Numbers between neighbouring pixels.
+    pixel: usize,
 }
 
 /// One phase, ready to run.
@@ -192,32 +202,34 @@ struct Plan<'a> {
 }
 
 impl<'a> Convolution<'a> {
-    fn run(&self, phases: Vec<Phase>, input: &[f32], finish: Finish<'_>, target: &mut [f32]) -> Result<()> {
+    fn run(
+        &self,
+        phases: Vec<Phase>,
+        images: &Images<'_>,
+        finish: Finish<'_>,
+        target: Target<'_>,
+    ) -> Result<()> {
         let level = simd::active()?;
-        if self.batch == 0 || target.is_empty() {
+        if target.rows() == 0 || target.columns() == 0 {
             return Ok(());
         }
         let [in_h, in_w, in_c] = self.input;
         if let [phase] = &phases[..]
             && self.groups == 1
             && in_c < FEW_CHANNELS
+            && in_c == images.pixel
             && phase.horizontal.is_contiguous()
         {
             let (rows, columns) = (phase.vertical.padding(in_h), phase.horizontal.padding(in_w));
             if (rows.clone(), columns.clone()) == (0..0, 0..0) {
                 let plan = self.plan_segments(phase, [0, 0], self.input, level)?;
-                return self.execute(
-                    level,
-                    &[plan],
-                    &Images { data: input, size: self.input },
-                    finish,
-                    target,
-                );
+                return self.execute(level, &[plan], images, finish, target);
             }
             let before = [rows.start, columns.start];
-            let (padded, size) = pad(input, self.input, rows, columns)?;
+            let (padded, size) = pad(images.data, self.input, rows, columns)?;
             let plan = self.plan_segments(phase, before, size, level)?;
-            return self.execute(level, &[plan], &Images { data: padded.as_slice()?, size }, finish, target);
+            let images = Images { data: padded.as_slice()?, size, pixel: in_c };
+            return self.execute(level, &[plan], &images, finish, target);
         }
         let plans = phases
             .iter()
@@ -226,7 +238,7 @@ impl<'a> Convolution<'a> {
                 self.plan(phase, vertical, horizontal, in_c / self.groups, level)
             })
             .collect::<Result<Vec<_>>>()?;
-        self.execute(level, &plans, &Images { data: input, size: self.input }, finish, target)
+        self.execute(level, &plans, images, finish, target)
     }
 
     /// The pixels under one kernel row are one segment of an image that has its padding around it.
@@ -278,7 +290,7 @@ impl<'a> Convolution<'a> {
         plans: &[Plan<'_>],
         images: &Images<'_>,
         finish: Finish<'_>,
-        target: &mut [f32],
+        target: Target<'_>,
     ) -> Result<()> {
         let [out_h, out_w, out_c] = self.output;
         let zeros = Tensor::zeros(&[plans.iter().map(|plan| plan.depth).max().unwrap_or(0)], DType::F32)?;
@@ -288,15 +300,17 @@ impl<'a> Convolution<'a> {
         let (panels, step) = (&plan.panels, plan.placement.step[0]);
         let cut = Cut::new(self.batch, images.size, plans, Tile::of(level).rows, panels.count());
 
-        let image_len = images.size.iter().product::<usize>();
+        let [in_h, in_w, in_c] = images.size;
+        let image_len = in_h * in_w * images.pixel;
         let image_pixels = out_h * out_w;
         let mut pieces = Vec::new();
-        let mut rest = Target::new(target, self.batch * image_pixels, out_c);
+        let mut rest = target;
         let bands = cut.bands(plans);
-        for input in images.data.chunks(cut.images * image_len) {
+        for first_image in (0..self.batch).step_by(cut.images) {
+            let count = cut.images.min(self.batch - first_image);
             for band in 0..bands {
                 let rows = (out_h - band * cut.height * step).min(cut.height * step);
-                let (mut output, after) = rest.split_rows(input.len() / image_len * rows * out_w);
+                let (mut output, after) = rest.split_rows(count * rows * out_w);
                 rest = after;
                 for block in 0..cut.blocks {
                     let range =
@@ -304,7 +318,8 @@ impl<'a> Convolution<'a> {
                     let columns = panels.columns(range.end - 1).end - panels.columns(range.start).start;
                     let (columns, after) = output.split_columns(columns);
                     output = after;
-                    pieces.push((band * cut.height, input, range, columns));
+                    let images = first_image..first_image + count;
+                    pieces.push((band * cut.height, images, range, columns));
                 }
             }
         }
@@ -320,7 +335,7 @@ impl<'a> Convolution<'a> {
         let work =
             (self.batch * image_pixels * out_c).saturating_mul((longest / Tile::of(level).columns).max(1));
         parallel::for_each_with_memory(pieces.into_iter(), work, memory, |piece, memory| {
-            let (first_row, input, range, mut output) = piece;
+            let (first_row, numbers, range, mut output) = piece;
             for (number, plan) in plans.iter().enumerate() {
                 let rows = first_row..plan.vertical.outputs().min(first_row + cut.height);
                 if rows.is_empty() {
@@ -337,17 +352,17 @@ impl<'a> Convolution<'a> {
                     };
                     let columns = plan.panels.columns(index);
                     let first = columns.start - plan.panels.columns(range.start).start;
-                    let channel = plan.panels.group(index) * (images.size[2] / self.groups);
-                    for (image, input) in input.chunks_exact(image_len).enumerate() {
+                    let channel = plan.panels.group(index) * (in_c / self.groups);
+                    for (image, number) in numbers.clone().enumerate() {
                         let (_, pixels) = output.reborrow().split_rows(image * image_pixels);
                         let (_, right) = pixels.split_columns(first);
                         level.run(PatchBlock {
                             vertical: &plan.vertical,
                             horizontal: &plan.horizontal,
                             rows: rows.clone(),
-                            input: &input[channel..],
-                            row_pitch: images.size[1] * images.size[2],
-                            pixel_pitch: images.size[2],
+                            input: &images.data[number * image_len + channel..],
+                            row_pitch: in_w * images.pixel,
+                            pixel_pitch: images.pixel,
                             depth: plan.depth,
                             zeros,
                             panel: Panel { data: panel, pitch: Tile::of(level).columns },

@@ -6,6 +6,7 @@ use super::*;
 use crate::ops::window::Padding2d;
 use crate::random::Key;
 use crate::simd::{self, Level};
+use crate::testing::{normal, on_each_level};
 use crate::{Shape, testing};
 
 /// Numbers in [-1, 1).
@@ -337,4 +338,81 @@ fn misfits_are_named() {
         forward(&half, &weight, None, Activation::Identity, &options),
         Err(Error::DType { .. })
     ));
+}
+
+#[test]
+fn a_convolution_reads_and_writes_ranges_of_channels() {
+    // Channels read, of how many; groups; kernel; output channels, of how many.
+    let cases = [
+        (3..8, 20, 1, 3, 40, 64, 7),
+        (0..3, 5, 1, 3, 6, 9, 3),
+        (16..48, 64, 1, 1, 32, 32, 0),
+        (1..2, 3, 1, 5, 16, 20, 4),
+        (2..34, 40, 4, 3, 64, 66, 1),
+        (4..20, 24, 16, 3, 16, 17, 1),
+        (4..36, 36, 8, 3, 32, 40, 8),
+    ];
+    for (range, in_c, groups, kernel, out_c, out_all, first) in cases {
+        let options =
+            Conv2dOptions { groups, padding: Padding2d::all(kernel / 2), ..Conv2dOptions::default() };
+        for dtype in [DType::F32, DType::F64] {
+            let images = normal(&[2, 9, 11, in_c], 1, dtype).unwrap();
+            let weight = normal(&[kernel, kernel, range.len() / groups, out_c], 2, dtype).unwrap();
+            let bias = normal(&[out_c], 3, dtype).unwrap();
+            let numbers = images.to_f64_vec().unwrap();
+            let part: Vec<f64> =
+                numbers.chunks(in_c).flat_map(|pixel| pixel[range.clone()].to_vec()).collect();
+            let part = Tensor::from_slice(&[2, 9, 11, range.len()], &part).unwrap().to_dtype(dtype).unwrap();
+            let expected = forward(&part, &weight, Some(&bias), Activation::Relu, &options).unwrap();
+            let expected = expected.to_f64_vec().unwrap();
+            on_each_level(|_| {
+                let mut output = Tensor::full(&[2, 9, 11, out_all], 7.0, dtype).unwrap();
+                let x = Channels { images: &images, range: range.clone() };
+                let to = (&mut output, first..first + out_c);
+                forward_channels(&x, &weight, Some(&bias), Activation::Relu, &options, to).unwrap();
+                let output = output.to_f64_vec().unwrap();
+                for (pixel, expected) in output.chunks(out_all).zip(expected.chunks(out_c)) {
+                    for (channel, &value) in pixel.iter().enumerate() {
+                        match channel.checked_sub(first).and_then(|channel| expected.get(channel)) {
+                            Some(expected) => assert!((value - expected).abs() < 1e-3, "{range:?} {dtype:?}"),
+                            None => {
+                                assert_eq!(value, 7.0, "{range:?} {dtype:?}: channel {channel} is not ours")
+                            }
+                        }
+                    }
+                }
+            });
+        }
+    }
+}
+
+#[test]
+fn ranges_that_are_none_of_their_images_are_errors() {
+    let images = Tensor::zeros(&[1, 4, 4, 6], DType::F32).unwrap();
+    let weight = Tensor::zeros(&[3, 3, 2, 4], DType::F32).unwrap();
+    let attempt = |range, shape: &[usize], to| {
+        let mut output = Tensor::zeros(shape, DType::F32).unwrap();
+        let x = Channels { images: &images, range };
+        forward_channels(
+            &x,
+            &weight,
+            None,
+            Activation::Identity,
+            &Conv2dOptions::default(),
+            (&mut output, to),
+        )
+    };
+    assert!(attempt(4..6, &[1, 2, 2, 5], 1..5).is_ok());
+    #[expect(clippy::reversed_empty_ranges, reason = "what must be refused")]
+    let backwards = 5..3;
+    for (range, shape, to) in [
+        (5..7, [1, 2, 2, 5], 1..5),
+        (0..3, [1, 2, 2, 5], 1..5),
+        (backwards, [1, 2, 2, 5], 1..5),
+        (0..2, [1, 2, 2, 5], 2..6),
+        (0..2, [1, 2, 2, 5], 1..4),
+        (0..2, [1, 3, 2, 5], 1..5),
+    ] {
+        assert!(matches!(attempt(range, &shape, to), Err(Error::Shape { .. })));
+    }
 }
