@@ -38,7 +38,7 @@ const WHOLE: usize = 1 << 16;
 const FEWEST_PIECES: usize = 8;
 
 /// Pieces that the work is cut into where it is large enough: they share evenly between several threads.
-const PIECES: usize = 32;
+const PIECES: usize = 16;
 
 /// See [`super::forward`]. Pixels of the input begin `pixel` numbers apart, the first at the start of `x`; the target
 /// holds all output pixels.
