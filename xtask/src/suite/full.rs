@@ -17,9 +17,10 @@ const PACKAGE_LIMIT: u64 = 10 << 20;
 
 /// Tests, by part of their names, that Miri runs: tensors over their storage, the pool, loads and stores of vectors,
 /// and the kernels of convolution and matrix products, which hold the unsafe code.
-const UNDER_MIRI: [&str; 6] = [
+const UNDER_MIRI: [&str; 7] = [
     "tensor::tests",
     "pool::tests",
+    "storage::tests",
     "simd::tests",
     "gate::tests",
     "a_tiny",
