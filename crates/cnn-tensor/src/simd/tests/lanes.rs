@@ -138,7 +138,8 @@ fn each_lane_follows_the_formula_for_one_number() {
     }
     on_each_level(|level| {
         for operation in LANEWISE {
-            for start in 0..lanes.len() {
+            // Under Miri, which is thousands of times slower, some have to do.
+            for start in (0..lanes.len()).step_by(if cfg!(miri) { 97 } else { 1 }) {
                 let lanes: [[f32; 4]; WIDEST] =
                     std::array::from_fn(|lane| lanes[(start + 7 * lane) % lanes.len()]);
                 let got = level.run(Apply { operation, lanes });
@@ -204,7 +205,8 @@ fn rounding_is_to_the_nearest_whole_number_and_ties_go_to_even() {
 #[test]
 fn powers_of_two_are_exact() {
     let powers: Vec<f32> = (-126..=127).map(|power| power as f32).collect();
-    let expected: Vec<f32> = (-126..=127).map(|power| 2.0f32.powi(power)).collect();
+    // The exponent's field; `powi` need not be exact.
+    let expected: Vec<f32> = (1..=254u32).map(|exponent| f32::from_bits(exponent << 23)).collect();
     on_each_level(|level| assert_eq!(level.run((Unary(Exp2), powers.clone())), expected, "{level}"));
 }
 
