@@ -55,7 +55,8 @@ fn miri() -> Step {
         .args(UNDER_MIRI);
     command.current_dir(root());
     // The machine's memory is read from /proc. One thread: the pool's helpers come from rayon, whose queues Miri
-    // refuses; the gate, which holds the unsafe code of what divides the work, starts its own in its tests. Property runs are thousands of times slower here.
+    // refuses; the gate, which holds the unsafe code of what divides the work, starts its own in its tests. Property
+    // runs are thousands of times slower here.
     command
         .env("MIRIFLAGS", "-Zmiri-disable-isolation")
         .env("CNN_THREADS", "1")
