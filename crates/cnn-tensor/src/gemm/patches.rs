@@ -229,13 +229,14 @@ impl Walk {
             x: 0,
             width: horizontal.outputs,
             interior: vertical.is_interior(rows.clone()) && horizontal.is_interior(0..horizontal.outputs),
+            // A stride beyond the image wraps here, and no second window takes it.
             input: Place::new(
                 rows.start * vertical.stride * row_pitch,
-                horizontal.stride * pixel_pitch,
-                vertical.stride * row_pitch,
+                horizontal.stride.wrapping_mul(*pixel_pitch),
+                vertical.stride.wrapping_mul(*row_pitch),
                 horizontal.outputs,
             ),
-            output: Place::new(output, step[1], step[0] * width, horizontal.outputs),
+            output: Place::new(output, step[1], step[0].wrapping_mul(width), horizontal.outputs),
         }
     }
 

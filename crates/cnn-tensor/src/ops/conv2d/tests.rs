@@ -416,3 +416,11 @@ fn ranges_that_are_none_of_their_images_are_errors() {
         assert!(matches!(attempt(range, &shape, to), Err(Error::Shape { .. })));
     }
 }
+
+#[test]
+fn a_stride_beyond_any_image_takes_one_window() {
+    for stride in [100, usize::MAX / 2, usize::MAX] {
+        let case = Case::new([2, 5, 6, 16], 24, [3, 3]).stride([stride, stride]);
+        check(&case);
+    }
+}
