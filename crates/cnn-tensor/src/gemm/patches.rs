@@ -380,17 +380,13 @@ unsafe fn multiply<I: Isa, const M: usize, const V: usize>(isa: I, block: &mut P
         }
     }
 
-    // The sums take long enough for what is written last to arrive.
-    for row in 0..M {
-        for vector in 0..V {
-            isa.prefetch_write(block.output.row_start(tile.outputs[row]).wrapping_add(vector * I::LANES));
-        }
-    }
-
     let input = block.input.as_ptr();
     let zeros = block.zeros.as_ptr();
     let mut weights = block.panel.data.as_ptr();
     let interior = tile.interior;
+    // What is written last is asked for early, a row at each of the first steps: requests for all rows at once would
+    // fill the processor's list of misses, and the loads of the sums would wait behind them.
+    let mut unasked = M;
     let mut starts = [zeros; M];
     for row in 0..M {
         starts[row] = input.wrapping_add(tile.inputs[row]);
@@ -416,6 +412,13 @@ unsafe fn multiply<I: Isa, const M: usize, const V: usize>(isa: I, block: &mut P
                 }
             }
             for step in shift..shift + depth as isize {
+                if unasked > 0 {
+                    unasked -= 1;
+                    let row = block.output.row_start(tile.outputs[unasked]);
+                    for vector in 0..V {
+                        isa.prefetch_write(row.wrapping_add(vector * I::LANES));
+                    }
+                }
                 let mut columns = [isa.splat(0.0); V];
                 for (vector, column) in columns.iter_mut().enumerate() {
                     // SAFETY: `check` has shown that the panel holds whole vectors for each step of each tap.
