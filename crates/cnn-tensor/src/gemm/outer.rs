@@ -17,6 +17,9 @@ pub(crate) struct Run {
 /// that the sum over a whole batch stays exact to the last digits.
 pub(crate) const BLOCK_PIXELS: usize = 512;
 
+/// Pixels before its use that a pixel is asked for.
+const AHEAD: usize = 16;
+
 /// Whether sums replace what the target holds or are added to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Begin {
@@ -135,6 +138,8 @@ unsafe fn accumulate<I: Isa, const M: usize, const V: usize>(
     let last_lanes = lanes(V - 1);
     let mut sums = [[isa.splat(0.0); V]; M];
     let rows: &[usize; M] = block.rows[first..first + M].try_into().unwrap_or_else(|_| unreachable!());
+    // Where pixels are far apart, the processor does not see what comes.
+    let ahead = block.grad_pitch.saturating_mul(AHEAD);
     for run in block.runs {
         let input = block.input.as_ptr().wrapping_add(run.input);
         let starts = rows.map(|row| input.wrapping_add(row));
@@ -151,6 +156,9 @@ unsafe fn accumulate<I: Isa, const M: usize, const V: usize>(
                     // SAFETY: as above; all lanes of this vector are columns of the block.
                     unsafe { isa.load_at(source) }
                 };
+            }
+            for vector in 0..V {
+                isa.prefetch(grad.wrapping_add(ahead + vector * I::LANES));
             }
             grad = grad.wrapping_add(block.grad_pitch);
             for row in 0..M {

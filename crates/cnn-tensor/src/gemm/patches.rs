@@ -152,13 +152,13 @@ impl Kernel for PatchBlock<'_> {
         for index in 0..count {
             let rows = windows / count + usize::from(index < windows % count);
             let tile = walk.tile(&self, rows);
-            self.prefetch_input(isa, &walk, rows);
+            let ahead = self.ahead(&walk, rows);
             if self.output.columns() > I::LANES {
                 // SAFETY: `check` has passed and `walk` made the tile.
-                unsafe { sized::<I, 2>(isa, &mut self, &tile) };
+                unsafe { sized::<I, 2>(isa, &mut self, &tile, ahead) };
             } else {
                 // SAFETY: as above; the columns fit one vector.
-                unsafe { sized::<I, 1>(isa, &mut self, &tile) };
+                unsafe { sized::<I, 1>(isa, &mut self, &tile, ahead) };
             }
         }
     }
@@ -182,6 +182,25 @@ struct Tile {
     inputs: [usize; MOST_ROWS],
     /// Pixel of the output that each is.
     outputs: [usize; MOST_ROWS],
+}
+
+/// Lines of the input that will be read soon.
+#[derive(Clone, Copy)]
+struct Ahead {
+    next: *const f32,
+    lines: usize,
+}
+
+impl Ahead {
+    /// Asks for one of them, if any is left.
+    #[inline(always)]
+    fn ask<I: Isa>(&mut self, isa: I) {
+        if self.lines > 0 {
+            isa.prefetch(self.next);
+            self.next = self.next.wrapping_add(LINE);
+            self.lines -= 1;
+        }
+    }
 }
 
 /// Goes through the windows in order, and knows where each begins.
@@ -312,18 +331,19 @@ impl PatchBlock<'_> {
         }
     }
 
-    /// Asks for what the next tile is the first to read: its pixels under the last rows of taps.
+    /// What the tile that `next` begins is about to read: its pixels under the last row of taps, which no tile above has
+    /// read.
     #[inline(always)]
-    fn prefetch_input<I: Isa>(&self, isa: I, next: &Walk, rows: usize) {
-        let Self { vertical, horizontal, input, row_pitch, pixel_pitch, .. } = self;
-        let shift = horizontal.taps.last().map_or(0, |tap| tap.shift);
-        let len = (rows - 1) * horizontal.stride * pixel_pitch + self.depth;
-        for tap in vertical.taps.iter().rev().take(vertical.stride) {
-            let start = tap.shift * *row_pitch as isize + shift * *pixel_pitch as isize;
-            let start = input.as_ptr().wrapping_add(next.input.start).wrapping_offset(start);
-            for at in (0..len).step_by(LINE) {
-                isa.prefetch(start.wrapping_add(at));
-            }
+    fn ahead(&self, next: &Walk, rows: usize) -> Ahead {
+        let Self { vertical, horizontal, row_pitch, pixel_pitch, .. } = self;
+        let (Some(y), Some(x)) = (vertical.taps.last(), horizontal.taps.last()) else {
+            return Ahead { next: self.input.as_ptr(), lines: 0 };
+        };
+        let shift = y.shift * *row_pitch as isize + x.shift * *pixel_pitch as isize;
+        let len = (rows - 1) * horizontal.stride.saturating_mul(*pixel_pitch) + self.depth;
+        Ahead {
+            next: self.input.as_ptr().wrapping_add(next.input.start).wrapping_offset(shift),
+            lines: len.div_ceil(LINE),
         }
     }
 
@@ -347,12 +367,12 @@ impl PatchBlock<'_> {
 /// # Safety
 /// As [`multiply`].
 #[inline(always)]
-unsafe fn sized<I: Isa, const V: usize>(isa: I, block: &mut PatchBlock<'_>, tile: &Tile) {
+unsafe fn sized<I: Isa, const V: usize>(isa: I, block: &mut PatchBlock<'_>, tile: &Tile, ahead: Ahead) {
     macro_rules! choose {
         ($($size:literal),+) => {
             $(if I::ROWS >= $size && tile.rows == $size {
                 // SAFETY: passed on from the caller.
-                return unsafe { multiply::<I, $size, V>(isa, block, tile) };
+                return unsafe { multiply::<I, $size, V>(isa, block, tile, ahead) };
             })+
         };
     }
@@ -366,7 +386,12 @@ unsafe fn sized<I: Isa, const V: usize>(isa: I, block: &mut PatchBlock<'_>, tile
 /// [`PatchBlock::check`] has passed, `tile` comes from [`Walk::tile`] and has `M` rows, and the block's columns
 /// fit `V` vectors.
 #[inline(always)]
-unsafe fn multiply<I: Isa, const M: usize, const V: usize>(isa: I, block: &mut PatchBlock<'_>, tile: &Tile) {
+unsafe fn multiply<I: Isa, const M: usize, const V: usize>(
+    isa: I,
+    block: &mut PatchBlock<'_>,
+    tile: &Tile,
+    mut ahead: Ahead,
+) {
     let (depth, pitch) = (block.depth, block.panel.pitch);
     let columns = block.output.columns();
     let lanes: [usize; V] = std::array::from_fn(|vector| (columns - vector * I::LANES).min(I::LANES));
@@ -384,8 +409,8 @@ unsafe fn multiply<I: Isa, const M: usize, const V: usize>(isa: I, block: &mut P
     let zeros = block.zeros.as_ptr();
     let mut weights = block.panel.data.as_ptr();
     let interior = tile.interior;
-    // What is written last is asked for early, a row at each of the first steps: requests for all rows at once would
-    // fill the processor's list of misses, and the loads of the sums would wait behind them.
+    // What is written last, and what the next tile reads, is asked for early, a little at each step: requests in one go
+    // would fill the processor's list of misses, and the loads of the sums would wait behind them.
     let mut unasked = M;
     let mut starts = [zeros; M];
     for row in 0..M {
@@ -412,6 +437,7 @@ unsafe fn multiply<I: Isa, const M: usize, const V: usize>(isa: I, block: &mut P
                 }
             }
             for step in shift..shift + depth as isize {
+                ahead.ask(isa);
                 if unasked > 0 {
                     unasked -= 1;
                     let row = block.output.row_start(tile.outputs[unasked]);
