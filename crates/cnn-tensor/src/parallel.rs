@@ -120,30 +120,48 @@ pub(crate) fn for_each<I>(items: I, cost: usize, work: impl Fn(I::Item) + Sync) 
 where
     I: ExactSizeIterator + Send,
 {
-    let team = current()?;
-    let helpers = match team.helpers {
-        Some(helpers) if cost >= SMALL && items.len() > 1 && !INSIDE.get() => helpers,
-        _ => {
-            items.for_each(work);
-            return Ok(());
-        }
-    };
-    SPLITS.set(SPLITS.get() + 1);
-    let extra = (team.threads - 1).min(items.len() - 1);
-    let queue = Mutex::new(items);
-    let drain = || {
-        let _inside = Inside::enter();
-        loop {
-            // A panic in an item's work happens outside the lock, so the queue stays whole.
-            let item = queue.lock().unwrap_or_else(PoisonError::into_inner).next();
-            match item {
-                Some(item) => work(item),
-                None => break,
-            }
-        }
-    };
-    helpers.share(extra, cost, BEGIN.get(), &drain);
+    Region::new(items.len(), cost)?.run(items, work);
     Ok(())
+}
+
+/// Where the items of a region are worked on.
+struct Region {
+    /// Who helps the caller, and how many of them may come.
+    helpers: Option<(Arc<Helpers>, usize)>,
+    cost: usize,
+}
+
+impl Region {
+    /// A region of so many items, which cost so much together.
+    fn new(items: usize, cost: usize) -> Result<Self> {
+        let team = current()?;
+        let extra = (team.threads - 1).min(items.saturating_sub(1));
+        let alone = cost < SMALL || extra == 0 || INSIDE.get();
+        Ok(Self { helpers: team.helpers.filter(|_| !alone).map(|helpers| (helpers, extra)), cost })
+    }
+
+    /// Most threads that work at once.
+    fn threads(&self) -> usize {
+        1 + self.helpers.as_ref().map_or(0, |&(_, extra)| extra)
+    }
+
+    fn run<I: Iterator + Send>(self, items: I, work: impl Fn(I::Item) + Sync) {
+        let Some((helpers, extra)) = self.helpers else { return items.for_each(work) };
+        SPLITS.set(SPLITS.get() + 1);
+        let queue = Mutex::new(items);
+        let drain = || {
+            let _inside = Inside::enter();
+            loop {
+                // A panic in an item's work happens outside the lock, so the queue stays whole.
+                let item = queue.lock().unwrap_or_else(PoisonError::into_inner).next();
+                match item {
+                    Some(item) => work(item),
+                    None => break,
+                }
+            }
+        };
+        helpers.share(extra, self.cost, BEGIN.get(), &drain);
+    }
 }
 
 /// Marks this thread as inside a region while it lives.

@@ -4,7 +4,8 @@
 //! numbers. No row is ever written. A register tile holds up to `ROWS` output pixels by two vectors of columns; for
 //! each segment it works out where its pixels begin ([`Axis`] knows which outputs a tap reaches), then each step
 //! broadcasts one number of each pixel and multiplies it by two vectors of the panel. A pixel in the padding reads
-//! zeros; a segment that is padding for the whole tile is skipped.
+//! zeros; a segment that is padding for the whole tile is skipped, unless zero times a weight is not zero: a tile must not
+//! show in the sum.
 //!
 //! The sum of each output runs over taps, then over the numbers of the segment, whatever the tile. That a tap's
 //! pixels lie inside the image is shown when an [`Axis`] is made, that the image lies inside its slice when a block
@@ -30,6 +31,8 @@ pub(crate) struct Panel<'a> {
     pub(crate) data: &'a [f32],
     /// Distance between neighbouring rows.
     pub(crate) pitch: usize,
+    /// Whether all numbers are finite. Only then is the padding's product with them zero, and may be left out.
+    pub(crate) finite: bool,
 }
 
 impl Panel<'_> {
@@ -145,8 +148,11 @@ impl Kernel for PatchBlock<'_> {
 
     #[inline(always)]
     fn run<I: Isa>(mut self, isa: I) {
-        self.check::<I>();
         let windows = self.rows.len() * self.horizontal.outputs;
+        if windows == 0 {
+            return;
+        }
+        self.check::<I>();
         let count = windows.div_ceil(tile_rows(self.horizontal.outputs, I::ROWS));
         let mut walk = Walk::new(&self);
         for index in 0..count {
@@ -248,11 +254,10 @@ impl Walk {
             x: 0,
             width: horizontal.outputs,
             interior: vertical.is_interior(rows.clone()) && horizontal.is_interior(0..horizontal.outputs),
-            // A stride beyond the image wraps here, and no second window takes it.
             input: Place::new(
                 rows.start * vertical.stride * row_pitch,
-                horizontal.stride.wrapping_mul(*pixel_pitch),
-                vertical.stride.wrapping_mul(*row_pitch),
+                horizontal.stride * pixel_pitch,
+                vertical.stride * row_pitch,
                 horizontal.outputs,
             ),
             output: Place::new(output, step[1], step[0].wrapping_mul(width), horizontal.outputs),
@@ -280,7 +285,7 @@ impl Walk {
                 block.vertical.is_interior(y..y + 1) && block.horizontal.is_interior(x..x + run.len as usize)
             });
         }
-        // Placements ascend, so the last is the farthest.
+        // `check` has shown that placements ascend.
         assert!(tile.outputs[rows - 1] < block.output.rows());
         tile
     }
@@ -321,6 +326,15 @@ impl PatchBlock<'_> {
                 .checked_add(last(horizontal, self.pixel_pitch)?)?
                 .checked_add(self.depth)
         };
+        let Placement { first, step, width } = self.placement;
+        let last = |first: usize, step: usize, outputs: usize| {
+            outputs.checked_sub(1)?.checked_mul(step)?.checked_add(first)
+        };
+        // So placements ascend, and the last of a tile is the farthest.
+        let ascend = last(first[1], step[1], horizontal.outputs).is_some_and(|column| column < width);
+        let rows = || last(first[0], step[0], self.rows.end)?.checked_add(1)?.checked_mul(width);
+        assert!(ascend && rows().is_some());
+        assert!((first[0] + self.rows.start * step[0]) * width + first[1] >= self.origin);
         // An empty axis has no tap that reaches it, so nothing is read.
         let empty = vertical.size == 0 || horizontal.size == 0;
         assert!(empty || end().is_some_and(|end| end <= self.input.len()));
@@ -340,7 +354,7 @@ impl PatchBlock<'_> {
             return Ahead { next: self.input.as_ptr(), lines: 0 };
         };
         let shift = y.shift * *row_pitch as isize + x.shift * *pixel_pitch as isize;
-        let len = (rows - 1) * horizontal.stride.saturating_mul(*pixel_pitch) + self.depth;
+        let len = (rows - 1) * horizontal.stride * pixel_pitch + self.depth;
         Ahead {
             next: self.input.as_ptr().wrapping_add(next.input.start).wrapping_offset(shift),
             lines: len.div_ceil(LINE),
@@ -423,7 +437,7 @@ unsafe fn multiply<I: Isa, const M: usize, const V: usize>(
                 vertical.shift * block.row_pitch as isize + horizontal.shift * block.pixel_pitch as isize;
             if !interior {
                 let inside = block.runs(tile).fold(0, |bits, run| bits | run.inside(*vertical, *horizontal));
-                if inside == 0 {
+                if inside == 0 && block.panel.finite {
                     weights = weights.wrapping_add(depth * pitch);
                     continue;
                 }

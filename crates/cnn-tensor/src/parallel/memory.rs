@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use super::{for_each, threads};
+use super::{Region, for_each};
 use crate::{DType, Result, Tensor};
 
 /// Numbers of a cache line, at which each thread's memory begins.
@@ -23,21 +23,25 @@ where
         return for_each(items, cost, |item| work(item, &mut []));
     }
     let pitch = len.checked_next_multiple_of(LINE).unwrap_or(len);
-    let mut memory = Tensor::stale(&[items.len().min(threads()?), pitch], DType::F32)?;
+    let region = Region::new(items.len(), cost)?;
+    let mut memory = Tensor::stale(&[region.threads(), pitch], DType::F32)?;
     let free: Mutex<Vec<&mut [f32]>> = Mutex::new(memory.as_mut_slice::<f32>()?.chunks_mut(pitch).collect());
     let free = || free.lock().unwrap_or_else(PoisonError::into_inner);
-    for_each(items, cost, |item| {
-        // No more threads come than were asked for.
+    region.run(items, |item| {
+        // No more threads come than the region has.
         let lent = free().pop().unwrap_or_default();
         work(item, &mut lent[..len]);
         free().push(lent);
-    })
+    });
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
     use super::*;
-    use crate::parallel::{with_patience, with_threads};
+    use crate::parallel::{set_threads, threads, with_patience, with_threads};
 
     #[test]
     fn nobody_else_writes_to_what_is_lent() {
@@ -52,6 +56,25 @@ mod tests {
             with_threads(threads, || with_patience(region)).unwrap().unwrap();
             assert!(sums.iter().enumerate().all(|(index, &sum)| sum == 50.0 * index as f32));
         }
+    }
+
+    #[test]
+    fn a_region_keeps_the_threads_that_it_began_with() {
+        let before = threads().unwrap();
+        let stop = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !stop.load(Relaxed) {
+                    set_threads(1).unwrap();
+                    set_threads(4).unwrap();
+                }
+            });
+            for _ in 0..300 {
+                for_each_with_memory(0..9, 1 << 20, 1, |_, memory| memory.fill(1.0)).unwrap();
+            }
+            stop.store(true, Relaxed);
+        });
+        set_threads(before).unwrap();
     }
 
     #[test]

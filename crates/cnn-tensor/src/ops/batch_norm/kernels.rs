@@ -226,7 +226,7 @@ impl Kernel for Sums<'_> {
             (Taken::Read(grad), Activation::Relu) => {
                 total.of(isa, &mut Through { x, grad, output, act: Activation::Relu });
             }
-            (Taken::Replaced(_), Activation::Identity) => debug_assert!(false, "nothing to replace"),
+            (Taken::Replaced(grad), Activation::Identity) => total.of(isa, &mut Plain { x, grad }),
             (Taken::Replaced(grad), Activation::Relu) => {
                 total.of(isa, &mut Replaced { x, grad, output, act: Activation::Relu });
             }

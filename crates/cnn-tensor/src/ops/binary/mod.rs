@@ -48,7 +48,7 @@ pub fn add(a: Tensor, b: &Tensor) -> Result<Tensor> {
 pub fn add_act(a: Tensor, b: &Tensor, act: Activation) -> Result<Tensor> {
     match act {
         Activation::Identity => add(a, b),
-        Activation::Relu => combine(&AddRelu, a, b),
+        Activation::Relu => combine(&OfSum(Relu), a, b),
     }
 }
 
@@ -113,15 +113,15 @@ binary!(Add, "add", +);
 binary!(Sub, "sub", -);
 binary!(Mul, "mul", *);
 
-/// A sum behind the rectifier.
-struct AddRelu;
+/// A function of the sum.
+struct OfSum<U>(U);
 
-impl Binary for AddRelu {
-    const NAME: &'static str = "add";
+impl<U: Unary> Binary for OfSum<U> {
+    const NAME: &'static str = "add_act";
 
     #[inline(always)]
     fn value<F: Float>(&self, a: F, b: F) -> F {
-        Relu.value(a + b)
+        self.0.value(a + b)
     }
 }
 

@@ -59,6 +59,10 @@ pub(crate) enum Algorithm {
     Rows,
 }
 
+/// Most numbers that an image with its padding may have: a few steps through one, in any direction, then fit a machine
+/// word, and the kernels need not check.
+const MOST_NUMBERS: usize = isize::MAX as usize >> 6;
+
 impl Geometry {
     /// Checks shapes and options against each other.
     ///
@@ -122,6 +126,16 @@ impl Geometry {
         let horizontal = window(k_w, 1, options.padding.left, options.padding.right);
         let out_h = vertical.output_size(OP, in_h)?;
         let out_w = horizontal.output_size(OP, in_w)?;
+        // `output_size` has shown that these sums do not overflow.
+        let [height, width] =
+            [in_h + vertical.before + vertical.after, in_w + horizontal.before + horizontal.after];
+        let numbers = height.checked_mul(width).and_then(|pixels| pixels.checked_mul(in_c.max(out_c)));
+        if numbers.is_none_or(|numbers| numbers > MOST_NUMBERS) {
+            return Err(Error::shape(
+                OP,
+                format!("input {input:?}, padded to {height} by {width}, is larger than any memory"),
+            ));
+        }
         Ok(Self { batch, in_h, in_w, in_c, out_h, out_w, out_c, groups, vertical, horizontal })
     }
 

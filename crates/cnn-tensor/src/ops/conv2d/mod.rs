@@ -84,6 +84,9 @@ pub fn forward(
     let bias = bias.map(Tensor::as_slice).transpose()?;
     let (x, weight) = (x.as_slice()?, weight.as_slice()?);
     let target = result.as_mut_slice()?;
+    if target.is_empty() {
+        return Ok(result);
+    }
     match geometry.algorithm(lanes()?) {
         geometry::Algorithm::Depthwise => depthwise::forward(&geometry, x, weight, bias, activation, target)?,
         geometry::Algorithm::Grouped => grouped::forward(&geometry, x, weight, bias, activation, target)?,
@@ -165,6 +168,9 @@ pub fn forward_channels(
             _ => put::<f64>(&result, output, to),
         };
     }
+    if geometry.batch == 0 {
+        return Ok(());
+    }
     let bias = bias.map(Tensor::as_slice).transpose()?;
     let weight = weight.as_slice()?;
     let source = x.images.as_slice::<f32>()?.get(x.range.start..).unwrap_or_default();
@@ -236,6 +242,9 @@ pub fn grad_input(
     let mut result = Tensor::stale(input_shape, DType::F32)?;
     let (grad, weight) = (grad_output.as_slice()?, weight.as_slice()?);
     let target = result.as_mut_slice()?;
+    if target.is_empty() {
+        return Ok(result);
+    }
     if geometry.scatters(lanes()?) {
         scatter::grad_input(&geometry, grad, weight, target)?;
         return Ok(result);
@@ -270,6 +279,10 @@ pub fn grad_weight(
     let mut result = Tensor::stale(weight_shape, DType::F32)?;
     let (x, grad) = (x.as_slice()?, grad_output.as_slice()?);
     let target = result.as_mut_slice()?;
+    if geometry.batch == 0 {
+        target.fill(0.0);
+        return Ok(result);
+    }
     match geometry.algorithm(lanes()?) {
         geometry::Algorithm::Depthwise => depthwise::grad_weight(&geometry, x, grad, target)?,
         geometry::Algorithm::Grouped => grouped::grad_weight(&geometry, x, grad, target)?,

@@ -4,6 +4,19 @@ use std::ops::Range;
 
 use crate::{DType, Result, Tensor, parallel};
 
+/// Numbers that a copy may have beside four times those of the image; where padding makes more, it is mostly padding.
+const MARGIN: usize = 1 << 12;
+
+/// Whether a copy of an image with so much padding is of about the image's size.
+pub(super) fn is_small(
+    [height, width, channels]: [usize; 3],
+    vertical: &Range<usize>,
+    horizontal: &Range<usize>,
+) -> bool {
+    let (rows, columns) = (height + vertical.start + vertical.end, width + horizontal.start + horizontal.end);
+    rows * columns * channels <= 4 * height * width * channels + MARGIN
+}
+
 /// The images of `input`, each `[height, width, channels]`, with `vertical.start` rows of zeros above,
 /// `vertical.end` below, and columns likewise; and the size of an image after that.
 pub(super) fn pad(

@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use crate::gemm::{PackPanels, Tile};
-use crate::simd::Level;
+use crate::simd::{Isa, Kernel, Level};
 use crate::{DType, Result, Tensor, parallel};
 
 /// Which way the channels of a tap are summed.
@@ -62,19 +62,23 @@ impl Panels<'_> {
         group + first..group + columns.min(first + self.width())
     }
 
-    /// All of them, one after the other.
-    pub(super) fn pack_all(&self) -> Result<Tensor> {
+    /// All of them.
+    pub(super) fn pack_all(&self) -> Result<Packed> {
         let len = self.len();
-        let mut packed = Tensor::stale(&[self.count() * len], DType::F32)?;
+        let mut numbers = Tensor::stale(&[self.count() * len], DType::F32)?;
+        let mut finite = vec![true; self.count()];
         if len > 0 {
-            let targets = packed.as_mut_slice::<f32>()?.chunks_exact_mut(len).enumerate();
-            parallel::for_each(targets, self.weight.len(), |(index, target)| self.pack(index, target))?;
+            let targets = numbers.as_mut_slice::<f32>()?.chunks_exact_mut(len);
+            let targets = targets.zip(&mut finite).enumerate();
+            parallel::for_each(targets, self.weight.len(), |(index, (target, finite))| {
+                *finite = self.pack(index, target);
+            })?;
         }
-        Ok(packed)
+        Ok(Packed { numbers, finite })
     }
 
-    /// Writes panel `index`.
-    pub(super) fn pack(&self, index: usize, target: &mut [f32]) {
+    /// Writes panel `index`. Whether all its numbers are finite.
+    pub(super) fn pack(&self, index: usize, target: &mut [f32]) -> bool {
         let ([depth, columns], range) = (self.channels, self.columns(index));
         let group = self.group(index);
         for (tap, target) in self.taps.iter().zip(target.chunks_exact_mut((depth * self.width()).max(1))) {
@@ -94,5 +98,30 @@ impl Panels<'_> {
                 }
             }
         }
+        self.level.run(AllFinite(target))
+    }
+}
+
+/// All panels, one after the other.
+pub(super) struct Packed {
+    pub(super) numbers: Tensor,
+    /// For each panel, whether all its numbers are finite.
+    pub(super) finite: Vec<bool>,
+}
+
+/// Whether all numbers are finite: zero times any other is not zero.
+struct AllFinite<'a>(&'a [f32]);
+
+impl Kernel for AllFinite<'_> {
+    type Output = bool;
+
+    #[inline(always)]
+    fn run<I: Isa>(self, _isa: I) -> bool {
+        let mut sums = [0.0f32; 64];
+        let (blocks, rest) = self.0.as_chunks::<64>();
+        for block in blocks {
+            sums.iter_mut().zip(block).for_each(|(sum, x)| *sum += 0.0 * x);
+        }
+        rest.iter().chain(&sums).map(|x| 0.0 * x).sum::<f32>() == 0.0
     }
 }

@@ -10,7 +10,7 @@
 use std::ops::Range;
 
 use super::Geometry;
-use super::padding::pad;
+use super::padding::{self, pad};
 use super::panels::{Direction, Panels};
 use crate::gemm::Tile;
 use crate::gemm::patches::{Axis, Panel, PatchBlock, Placement};
@@ -210,9 +210,6 @@ impl<'a> Convolution<'a> {
         target: Target<'_>,
     ) -> Result<()> {
         let level = simd::active()?;
-        if target.rows() == 0 || target.columns() == 0 {
-            return Ok(());
-        }
         let [in_h, in_w, in_c] = self.input;
         if let [phase] = &phases[..]
             && self.groups == 1
@@ -225,11 +222,13 @@ impl<'a> Convolution<'a> {
                 let plan = self.plan_segments(phase, [0, 0], self.input, level)?;
                 return self.execute(level, &[plan], images, finish, target);
             }
-            let before = [rows.start, columns.start];
-            let (padded, size) = pad(images.data, self.input, rows, columns)?;
-            let plan = self.plan_segments(phase, before, size, level)?;
-            let images = Images { data: padded.as_slice()?, size, pixel: in_c };
-            return self.execute(level, &[plan], &images, finish, target);
+            if padding::is_small(self.input, &rows, &columns) {
+                let before = [rows.start, columns.start];
+                let (padded, size) = pad(images.data, self.input, rows, columns)?;
+                let plan = self.plan_segments(phase, before, size, level)?;
+                let images = Images { data: padded.as_slice()?, size, pixel: in_c };
+                return self.execute(level, &[plan], &images, finish, target);
+            }
         }
         let plans = phases
             .iter()
@@ -329,7 +328,9 @@ impl<'a> Convolution<'a> {
             true => Vec::new(),
             false => plans.iter().map(|plan| plan.panels.pack_all()).collect::<Result<Vec<_>>>()?,
         };
-        let packed = packed.iter().map(Tensor::as_slice).collect::<Result<Vec<&[f32]>>>()?;
+        let packed = (packed.iter())
+            .map(|packed| Ok((packed.numbers.as_slice::<f32>()?, &packed.finite[..])))
+            .collect::<Result<Vec<_>>>()?;
         let longest = plans.iter().map(|plan| plan.panels.len()).max().unwrap_or(0);
         let memory = if once { longest } else { 0 };
         let work =
@@ -343,11 +344,12 @@ impl<'a> Convolution<'a> {
                 }
                 let panel_len = plan.panels.len();
                 for index in range.clone() {
-                    let panel = match packed.get(number) {
-                        Some(packed) => &packed[index * panel_len..][..panel_len],
+                    let (panel, finite) = match packed.get(number) {
+                        Some((packed, finite)) => (&packed[index * panel_len..][..panel_len], finite[index]),
                         None => {
-                            plan.panels.pack(index, &mut memory[..panel_len]);
-                            &memory[..panel_len]
+                            let panel = &mut memory[..panel_len];
+                            let finite = plan.panels.pack(index, panel);
+                            (&*panel, finite)
                         }
                     };
                     let columns = plan.panels.columns(index);
@@ -365,7 +367,7 @@ impl<'a> Convolution<'a> {
                             pixel_pitch: images.pixel,
                             depth: plan.depth,
                             zeros,
-                            panel: Panel { data: panel, pitch: Tile::of(level).columns },
+                            panel: Panel { data: panel, pitch: Tile::of(level).columns, finite },
                             bias: finish.bias.map(|bias| &bias[columns.start..]),
                             activation: finish.activation,
                             output: right.split_columns(columns.len()).0,

@@ -222,6 +222,60 @@ proptest! {
     }
 }
 
+proptest! {
+    #[test]
+    fn far_padding_and_wide_steps_are_computed_or_refused(
+        batch in 0usize..3,
+        (channels, members, out_c) in (1usize..40, 1usize..5, 1usize..5),
+        sides in [1usize..5, 1usize..5],
+        kernel in [1usize..4, 1usize..4],
+        (before, after) in ([0u32..63, 0u32..63], [0u32..63, 0u32..63]),
+        (stride, dilation) in ([0u32..64, 0u32..64], [0u32..64, 0u32..64]),
+        depthwise in any::<bool>(),
+    ) {
+        let power = |exponent: u32| 1usize << exponent;
+        let [top, left, bottom, right] = [before[0], before[1], after[0], after[1]].map(|e| power(e) - 1);
+        let options = Conv2dOptions {
+            padding: Padding2d { top, bottom, left, right },
+            stride: stride.map(power),
+            dilation: dilation.map(power),
+            groups: if depthwise { channels } else { members },
+        };
+        let group_in_c = if depthwise { 1 } else { channels };
+        let in_c = group_in_c * options.groups;
+        let out_c = if depthwise { channels } else { out_c * members };
+        let (input, weight) = ([batch, sides[0], sides[1], in_c], [kernel[0], kernel[1], group_in_c, out_c]);
+        let Ok(geometry) = Geometry::new(&input, &weight, &options) else { return Ok(()) };
+        // What a test can hold.
+        if geometry.out_h.saturating_mul(geometry.out_w) > 100 && batch > 0 {
+            return Ok(());
+        }
+        check(&Case { input, out_c, kernel, options });
+    }
+
+    #[test]
+    fn an_image_gives_the_same_bits_in_any_batch_whatever_the_weights(
+        (height, width) in (1usize..24, 1usize..24),
+        (in_c, out_c) in (1usize..40, 1usize..70),
+        kernel in [1usize..5, 1usize..5],
+        stride in [1usize..3, 1usize..3],
+        padding in 0usize..3,
+        odd in prop_oneof![Just(f32::INFINITY), Just(f32::NAN), Just(0.5)],
+        seed in any::<u64>(),
+    ) {
+        let options = Conv2dOptions { stride, padding: Padding2d::all(padding), ..Conv2dOptions::default() };
+        let x = random(&[20, height, width, in_c], seed);
+        let mut weight = random(&[kernel[0], kernel[1], in_c, out_c], !seed);
+        weight.as_mut_slice::<f32>().unwrap()[0] = odd;
+        prop_assume!(infer(x.spec(), weight.spec(), &options).is_ok());
+        let of = |x: &Tensor| forward(x, &weight, None, Activation::Identity, &options).unwrap();
+        on_each_level(|level| {
+            let alone = of(&x.narrow(7..8).unwrap());
+            assert!(testing::same_bits(&of(&x).narrow(7..8).unwrap(), &alone), "{level}");
+        });
+    }
+}
+
 #[test]
 fn the_bits_do_not_depend_on_threads_or_on_the_batch() {
     let x = random(&[6, 20, 20, 24], 1);

@@ -7,7 +7,7 @@
 use std::ops::Range;
 
 use super::Geometry;
-use super::padding::pad;
+use super::padding;
 use crate::gemm::outer::{BLOCK_PIXELS, Begin, OuterBlock, Run};
 use crate::ops::window::Window;
 use crate::simd;
@@ -31,13 +31,13 @@ const FEW_CHANNELS: usize = 8;
 
 /// See [`super::grad_weight`].
 pub(super) fn grad_weight(geometry: &Geometry, x: &[f32], grad: &[f32], target: &mut [f32]) -> Result<()> {
-    if geometry.batch == 0 || x.is_empty() {
-        target.fill(0.0);
-        return Ok(());
-    }
     if geometry.groups == 1 && geometry.in_c < FEW_CHANNELS && has_padding(geometry) {
-        let (padded, unpadded) = pad_all(geometry, x)?;
-        return sum_slices(&unpadded, padded.as_slice()?, grad, target);
+        let [rows, columns] = reach(geometry);
+        let image = [geometry.in_h, geometry.in_w, geometry.in_c];
+        if padding::is_small(image, &rows, &columns) {
+            let (padded, size) = padding::pad(x, image, rows, columns)?;
+            return sum_slices(&unpadded(geometry, size), padded.as_slice()?, grad, target);
+        }
     }
     sum_slices(geometry, x, grad, target)
 }
@@ -239,21 +239,23 @@ fn has_padding(geometry: &Geometry) -> bool {
         && whole(&geometry.horizontal, geometry.in_w, geometry.out_w))
 }
 
-/// The input with its padding around it, as far as windows reach, and the geometry that then needs none.
-fn pad_all(geometry: &Geometry, x: &[f32]) -> Result<(Tensor, Geometry)> {
-    let Geometry { in_h, in_w, in_c, out_h, out_w, vertical, horizontal, .. } = *geometry;
+/// Rows and columns of padding, before and after, that windows reach.
+fn reach(geometry: &Geometry) -> [Range<usize>; 2] {
     let reach = |window: &Window, input: usize, outputs: usize| {
         let end = (outputs - 1) * window.stride + (window.kernel - 1) * window.dilation + 1;
         window.before..end.saturating_sub(window.before + input)
     };
-    let (rows, columns) = (reach(&vertical, in_h, out_h), reach(&horizontal, in_w, out_w));
-    let (padded, [height, width, _]) = pad(x, [in_h, in_w, in_c], rows, columns)?;
-    let unpadded = Geometry {
+    let Geometry { in_h, in_w, out_h, out_w, vertical, horizontal, .. } = geometry;
+    [reach(vertical, *in_h, *out_h), reach(horizontal, *in_w, *out_w)]
+}
+
+/// The same convolution of images of this size that hold their padding.
+fn unpadded(geometry: &Geometry, [height, width, _]: [usize; 3]) -> Geometry {
+    Geometry {
         in_h: height,
         in_w: width,
-        vertical: Window { before: 0, after: 0, ..vertical },
-        horizontal: Window { before: 0, after: 0, ..horizontal },
+        vertical: Window { before: 0, after: 0, ..geometry.vertical },
+        horizontal: Window { before: 0, after: 0, ..geometry.horizontal },
         ..*geometry
-    };
-    Ok((padded, unpadded))
+    }
 }

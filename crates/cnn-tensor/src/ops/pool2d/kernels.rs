@@ -10,7 +10,7 @@ use crate::ops::window::Window;
 use crate::simd::{Isa, Kernel};
 
 /// What is done to the vectors of one pixel's channels.
-trait Pixel<I: Isa> {
+pub(super) trait Pixel<I: Isa> {
     /// Works on the `N` vectors from `channel` on.
     fn vectors<W: Width<I>, const N: usize>(&mut self, isa: I, width: W, channel: usize);
 

@@ -396,4 +396,17 @@ proptest! {
         };
         check_against_reference(&[shape.0, shape.1, shape.2, shape.3], &options, seed);
     }
+
+    #[test]
+    fn windows_that_tile_the_image_agree_with_the_reference(
+        kernel in [1usize..4, 1usize..5],
+        windows in [1usize..4, 1usize..6],
+        left_over in 0usize..4,
+        (batch, channels) in (1usize..3, 1usize..40),
+        seed in any::<u64>(),
+    ) {
+        let width = windows[1] * kernel[1] + left_over.min(kernel[1] - 1);
+        let shape = [batch, windows[0] * kernel[0], width, channels];
+        check_against_reference(&shape, &Pool2dOptions::new(kernel), seed);
+    }
 }

@@ -3,7 +3,8 @@
 //! Numbers of the output's gradient are read once, and nothing is looked up for each pixel.
 
 use super::geometry::{Geometry, Index};
-use crate::ops::channels::{Part, Whole, Width};
+use super::kernels::Pixel;
+use crate::ops::channels::Width;
 use crate::simd::{Isa, Kernel};
 
 /// Whether windows lie side by side from the first row and column on, with no row of the image left over.
@@ -122,66 +123,58 @@ impl<S> TiledBack<'_, S> {
         S: Spread<I>,
     {
         let Self { g, spread, grad_input, mut from } = self;
-        let (channels, row, k_w) = (g.channels, g.in_w * g.channels, g.columns.kernel);
+        let (channels, row) = (g.channels, g.in_w * g.channels);
+        let width = g.columns.kernel * channels;
+        let covered = g.out_w * width;
         for rows in grad_input.chunks_exact_mut(g.rows.kernel * row) {
             for input_row in rows.chunks_exact_mut(row) {
-                // Columns that no window covers.
-                input_row[g.out_w * k_w * channels..].fill(0.0);
+                input_row[covered..].fill(0.0);
             }
-            for out_x in 0..g.out_w {
-                let start = out_x * k_w * channels;
-                let mut channel = 0;
-                let tile = Tile { spread: &spread, row, pixel: channels, k_w };
-                while channel + 4 * I::LANES <= channels {
-                    tile.write::<I, _, 4>(isa, Whole, from + channel, &mut rows[start + channel..]);
-                    channel += 4 * I::LANES;
-                }
-                while channel + I::LANES <= channels {
-                    tile.write::<I, _, 1>(isa, Whole, from + channel, &mut rows[start + channel..]);
-                    channel += I::LANES;
-                }
-                // A single vector may reach into the pixels to the right, which are written later.
-                let reach = start + (k_w - 1) * channels + I::LANES;
-                if channel == 0 && reach <= row && spread.has(from + I::LANES) {
-                    tile.write::<I, _, 1>(isa, Whole, from, &mut rows[start..]);
-                } else if channel < channels {
-                    tile.write::<I, _, 1>(
-                        isa,
-                        Part(channels - channel),
-                        from + channel,
-                        &mut rows[start + channel..],
-                    );
-                }
+            for start in (0..covered).step_by(width) {
+                let rows = &mut rows[start..];
+                let mut tile =
+                    Tile { spread: &spread, rows, row, channels, width, covered: covered - start, from };
+                tile.work(isa, channels);
                 from += channels;
             }
         }
     }
 }
 
-/// How windows lie in the rows of the input.
+/// One window: its pixels, and the numbers of the output that they are made of.
 struct Tile<'a, S> {
     spread: &'a S,
+    /// From the first pixel on.
+    rows: &'a mut [f32],
     /// Numbers in a row of the input.
     row: usize,
     /// Numbers in a pixel.
-    pixel: usize,
-    k_w: usize,
+    channels: usize,
+    /// Numbers in a row of the window.
+    width: usize,
+    /// Numbers in a row from the first pixel on that this window and those after it cover.
+    covered: usize,
+    /// First number in the output.
+    from: usize,
 }
 
-impl<S> Tile<'_, S> {
-    /// Writes the pixels of a window; `rows` begins with its first.
+impl<I: Isa, S: Spread<I>> Pixel<I> for Tile<'_, S> {
     #[inline(always)]
-    fn write<I: Isa, W: Width<I>, const N: usize>(&self, isa: I, width: W, from: usize, rows: &mut [f32])
-    where
-        S: Spread<I>,
-    {
-        let window = self.spread.load::<W, N>(isa, width, from);
+    fn vectors<W: Width<I>, const N: usize>(&mut self, isa: I, width: W, channel: usize) {
+        let window = self.spread.load::<W, N>(isa, width, self.from + channel);
         let mut tap = 0;
-        for row in rows.chunks_mut(self.row) {
-            for k_x in 0..self.k_w {
-                width.store(isa, self.spread.pixel(isa, &window, tap), &mut row[k_x * self.pixel..]);
+        for row in self.rows.chunks_mut(self.row) {
+            for pixel in (0..self.width).step_by(self.channels) {
+                width.store(isa, self.spread.pixel(isa, &window, tap), &mut row[pixel + channel..]);
                 tap += 1;
             }
         }
+    }
+
+    /// From the first channel on, a vector reaches into pixels to the right, which are written later.
+    #[inline(always)]
+    fn has_room(&self, channel: usize) -> bool {
+        let reach = self.width - self.channels + I::LANES;
+        channel == 0 && reach <= self.covered && self.spread.has(self.from + I::LANES)
     }
 }

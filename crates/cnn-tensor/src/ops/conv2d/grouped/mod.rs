@@ -74,9 +74,6 @@ pub(super) fn grad_input(
 
 fn run(pass: &Pass<'_>, target: &mut [f32]) -> Result<()> {
     let level = simd::active()?;
-    if target.is_empty() {
-        return Ok(());
-    }
     let row_len = pass.targets[1] * pass.channels;
     let rows = (PIECE / row_len).max(1);
     let work = target.len().saturating_mul(pass.kernel[0] * pass.kernel[1] * pass.members);
@@ -89,10 +86,6 @@ fn run(pass: &Pass<'_>, target: &mut [f32]) -> Result<()> {
 pub(super) fn grad_weight(geometry: &Geometry, x: &[f32], grad: &[f32], target: &mut [f32]) -> Result<()> {
     let level = simd::active()?;
     let &Geometry { batch, in_c: channels, .. } = geometry;
-    if batch == 0 {
-        target.fill(0.0);
-        return Ok(());
-    }
     let lanes = Tile::of(level).columns / 2;
     let rows = geometry.taps() * geometry.group_in_c();
     let vectors = channels.div_ceil(lanes);
