@@ -44,7 +44,8 @@ impl Axis {
     pub(super) fn forward(window: &Window, input: usize, output: usize) -> Self {
         let &Window { kernel, stride, dilation, before, .. } = window;
         let common = greatest_common_divisor(stride, dilation);
-        let step = dilation / common;
+        // A step past the last target never takes place.
+        let step = (dilation / common).min(output);
         let phase = |first: usize| Phase {
             count: (output - first).div_ceil(step),
             taps: kernel,
@@ -54,7 +55,7 @@ impl Axis {
             pitch: dilation,
             stride: stride / common,
         };
-        Self { sources: input, step, phases: (0..step.min(output)).map(phase).collect() }
+        Self { sources: input, step, phases: (0..step).map(phase).collect() }
     }
 
     /// From the output to the input of a convolution.
@@ -62,7 +63,7 @@ impl Axis {
         let &Window { kernel, stride, dilation, before, .. } = window;
         let common = greatest_common_divisor(stride, dilation);
         let (tap_step, pitch) = (stride / common, dilation / common);
-        let step = stride.saturating_mul(pitch);
+        let step = stride.saturating_mul(pitch).min(input);
         let phase = |first: usize| {
             // Tap t takes input x from output (x + before - t * dilation) / stride, where that is whole.
             let distance = |tap: usize| (first + before) as isize - (tap * dilation) as isize;
@@ -82,7 +83,7 @@ impl Axis {
                 stride: 1,
             }
         };
-        Self { sources: output, step, phases: (0..step.min(input)).map(phase).collect() }
+        Self { sources: output, step, phases: (0..step).map(phase).collect() }
     }
 
     /// The phase of a target, and its place there.

@@ -117,7 +117,8 @@ impl Geometry {
             kernel,
             // A stride beyond the padded input takes no second step, so it may as well be no larger.
             stride: options.stride[axis].min(input[axis + 1].saturating_add(before).saturating_add(after)),
-            dilation: options.dilation[axis],
+            // A single tap has nothing to be distant from.
+            dilation: if kernel == 1 { options.dilation[axis].min(1) } else { options.dilation[axis] },
             before,
             after,
             rounding: Rounding::Floor,
