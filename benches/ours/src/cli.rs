@@ -17,14 +17,11 @@ PyTorch is looked for in the Python that --python or CNN_BENCH_PYTHON names.";
 
 /// Time this toolkit and its peers in turn on the same inputs.
 #[derive(Debug, Parser)]
-#[command(name = "cargo xtask bench", version, about, after_help = EXAMPLES, max_term_width = 100)]
-#[command(subcommand_required = false, arg_required_else_help = true)]
+#[command(name = "cnn-bench", bin_name = "cargo xtask bench", version, about, after_help = EXAMPLES, max_term_width = 100)]
+#[command(subcommand_required = true, arg_required_else_help = true)]
 pub(crate) struct Cli {
-    /// Measure again what docs/benchmarks holds, and fail on a loss beyond noise
-    #[arg(long)]
-    pub(crate) check: bool,
     #[command(subcommand)]
-    pub(crate) command: Option<Command>,
+    pub(crate) command: Command,
     #[command(flatten)]
     pub(crate) choice: Choice,
 }
@@ -39,6 +36,10 @@ pub(crate) enum Command {
     Infer,
     /// Loading and augmenting images
     Data,
+    /// Measure again what docs/benchmarks holds of this machine, and fail on a loss beyond noise
+    // A flag too, which takes the place of a suite: clap refuses both together.
+    #[command(long_flag = "check")]
+    Check,
     /// Write docs/benchmarks.md from the records in docs/benchmarks
     Page,
     /// Answer requests on standard input, as an engine
@@ -74,8 +75,14 @@ pub(crate) struct Choice {
     #[arg(long, global = true, value_name = "N", default_value_t = 1)]
     pub(crate) retries: u16,
     /// The Python that has PyTorch
-    #[arg(long, global = true, value_name = "FILE", env = "CNN_BENCH_PYTHON", default_value = "python3")]
+    #[arg(long, global = true, value_name = "FILE", default_value_os_t = python())]
     pub(crate) python: PathBuf,
+}
+
+/// The Python that the environment names. Read here and not by clap, to which a variable counts as an argument: with
+/// one set, a command line without arguments would not print the help.
+fn python() -> PathBuf {
+    std::env::var_os("CNN_BENCH_PYTHON").map_or_else(|| "python3".into(), PathBuf::from)
 }
 
 /// A peer, or nobody.
@@ -102,27 +109,45 @@ impl Choice {
 
 #[cfg(test)]
 mod tests {
+    use clap::error::ErrorKind;
+
     use super::*;
+
+    fn parse(line: &str) -> Result<Cli, clap::Error> {
+        Cli::try_parse_from(line.split(' '))
+    }
 
     #[test]
     fn the_flags_of_the_documentation_are_understood() {
-        let cli = Cli::try_parse_from(
-            "bench kernels --against torch,burn --threads 1,2 --case conv --json a.jsonl".split(' '),
-        )
-        .unwrap();
-        assert_eq!(cli.command, Some(Command::Kernels));
+        let cli =
+            parse("bench kernels --against torch,burn --threads 1,2 --case conv --json a.jsonl").unwrap();
+        assert_eq!(cli.command, Command::Kernels);
         let names: Vec<&str> = cli.choice.peers().iter().map(|peer| peer.name).collect();
         assert_eq!(names, ["torch", "burn"]);
         assert_eq!(cli.choice.threads, [1, 2]);
-        assert!(Cli::try_parse_from(["bench", "--check"]).unwrap().check);
-        assert!(
-            Cli::try_parse_from(["bench", "train", "--against", "none"]).unwrap().choice.peers().is_empty()
-        );
+        assert!(parse("bench train --against none").unwrap().choice.peers().is_empty());
+    }
+
+    #[test]
+    fn a_check_is_a_command_of_its_own_however_it_is_written() {
+        for line in ["bench --check", "bench check", "bench --threads 2 --check --case dense"] {
+            assert_eq!(parse(line).unwrap().command, Command::Check, "{line}");
+        }
+        for line in ["bench --check kernels", "bench kernels --check", "bench --check page"] {
+            assert!(parse(line).is_err(), "{line}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_measured_that_is_not_asked_for() {
+        let kind = |line| parse(line).unwrap_err().kind();
+        assert_eq!(kind("bench"), ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand);
+        assert_eq!(kind("bench --threads 2"), ErrorKind::MissingSubcommand);
     }
 
     #[test]
     fn an_unknown_peer_is_refused() {
-        let error = Cli::try_parse_from(["bench", "train", "--against", "torhc"]).unwrap_err();
+        let error = parse("bench train --against torhc").unwrap_err();
         assert!(error.to_string().contains("there are torch, gemm, burn, candle"), "{error}");
     }
 }

@@ -58,14 +58,14 @@ fn main() -> ExitCode {
 fn run(cli: &Cli) -> Result<()> {
     let choice = &cli.choice;
     match cli.command {
-        Some(Command::Serve) => serve::run(),
-        Some(Command::Busy) => load::run(),
-        Some(Command::Page) => page(),
-        Some(Command::Kernels) => suite(Suite::Kernels, choice),
-        Some(Command::Train) => suite(Suite::Train, choice),
-        Some(Command::Infer) => suite(Suite::Infer, choice),
-        Some(Command::Data) => suite(Suite::Data, choice),
-        None => check(choice),
+        Command::Kernels => suite(Suite::Kernels, choice),
+        Command::Train => suite(Suite::Train, choice),
+        Command::Infer => suite(Suite::Infer, choice),
+        Command::Data => suite(Suite::Data, choice),
+        Command::Check => check(choice),
+        Command::Page => page(),
+        Command::Serve => serve::run(),
+        Command::Busy => load::run(),
     }
 }
 
