@@ -132,15 +132,14 @@ fn sized(op: MemoryOp, bytes: usize) -> Memory {
     Memory { op, batch: (batch + batch / 2 + 1).next_power_of_two() / 2 }
 }
 
-/// Whether a case is asked for: each word of the pattern is part of its name or pass. The name of a pass, a
-/// number, and a word like `M=1`, have to be a whole word of it.
+/// Whether a case is asked for: each word of the pattern is its pass, or part of a word of its name. A number, and a
+/// word like `M=1`, have to be a whole word of it.
 pub(crate) fn matches(work: &Work, pattern: &str) -> bool {
-    const PASSES: [&str; 5] = ["fwd", "bwd", "fwd+bwd", "fwd+weights", "fwd+bias+relu"];
-    let name = format!("{} {}", work.name(), work.pass()).replace(',', " ");
+    let name = work.name().replace(',', " ");
     pattern.replace(',', " ").split_whitespace().all(|word| {
-        let number = word.bytes().all(|byte| byte.is_ascii_digit());
-        let whole = number || PASSES.contains(&word) || word.contains('=');
-        name.split_whitespace().any(|part| if whole { part == word } else { part.contains(word) })
+        let whole = word.contains('=') || word.bytes().all(|byte| byte.is_ascii_digit());
+        let fits = |part: &str| if whole { part == word } else { part.contains(word) };
+        word == work.pass() || name.split_whitespace().any(fits)
     })
 }
 
@@ -175,6 +174,27 @@ mod tests {
         assert_eq!(found("64x1x28x28 -> 32, 3, 1, 1").len(), 3);
         assert_eq!(found("64x1x28x28 6").len(), 2);
         assert!(found("nothing like it").is_empty());
+    }
+
+    #[test]
+    fn every_pass_of_a_suite_is_told_from_those_that_its_name_is_part_of() {
+        for suite in SUITES {
+            let works = cases(suite).unwrap();
+            for work in &works {
+                let pattern = format!("{} {}", work.name(), work.pass());
+                let found: Vec<&Work> = works.iter().filter(|other| matches(other, &pattern)).collect();
+                assert!(found.contains(&work), "{pattern}");
+                assert!(found.iter().all(|other| other.pass() == work.pass()), "{pattern}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_word_of_a_pass_alone_asks_for_no_case() {
+        let works = cases(Suite::Kernels).unwrap();
+        let relu = works.iter().filter(|work| matches(work, "relu"));
+        assert!(relu.clone().count() > 0);
+        assert!(relu.clone().all(|work| matches!(work, Work::Memory(_))), "fwd+bias+relu is no relu");
     }
 
     #[test]

@@ -59,7 +59,7 @@ pub(crate) struct Choice {
     /// Numbers of threads
     #[arg(long, global = true, value_delimiter = ',', default_values_t = [1, 2], value_name = "N")]
     pub(crate) threads: Vec<usize>,
-    /// Only cases whose names hold each word of the pattern; may be given several times
+    /// Only cases of which each word of the pattern is the pass or part of the name; may be given several times
     #[arg(long, global = true, value_name = "PATTERN")]
     pub(crate) case: Vec<String>,
     /// Add a JSON line for each case and engine to this file
