@@ -113,17 +113,18 @@ fn tests_that_run(file: &File, findings: &mut Vec<Finding>) {
 /// A library does not print, exit or read the environment, and leaves nothing unwritten.
 fn library_manners(file: &File, findings: &mut Vec<Finding>) {
     let code = file.shipped_code();
+    let programs = PROGRAMS.join(", ");
     for (number, line) in code.lines().enumerate() {
         let mut told = |problem: &str| findings.push(Finding::line(&file.path, number + 1, problem));
         if ["println!", "print!", "dbg!"].iter().any(|name| line.contains(name)) {
-            told("only cnn-cli and xtask print");
+            told(&format!("only {programs} print"));
         }
         if line.contains("process::exit") || line.contains("process::abort") {
-            told("only cnn-cli and xtask end the process");
+            told(&format!("only {programs} end the process"));
         }
         let reads = ["env::var", "env::args"].iter().any(|name| line.contains(name));
         if reads && !READ_THEIR_FLAG.contains(&file.path.as_str()) {
-            told("only cnn-cli and xtask read the environment; take it as an argument");
+            told(&format!("only {programs} read the environment; take it as an argument"));
         }
         if ["unimplemented!", concat!("to", "do!")].iter().any(|name| line.contains(name)) {
             told("what is not there is not offered");
@@ -167,9 +168,11 @@ mod tests {
         let text = "//! A.\nfn f() { println!(\"x\") }\n#[cfg(test)]\nmod tests { fn g() { println!() } }\n";
         assert_eq!(
             problems("crates/cnn-train/src/a.rs", text),
-            ["crates/cnn-train/src/a.rs:2: only cnn-cli and xtask print"]
+            ["crates/cnn-train/src/a.rs:2: only cnn-cli, cnn-bench, xtask print"]
         );
-        assert!(problems("crates/cnn-cli/src/a.rs", text).is_empty());
+        for program in ["crates/cnn-cli/src/a.rs", "benches/ours/src/a.rs"] {
+            assert!(problems(program, text).is_empty(), "{program}");
+        }
     }
 
     #[test]
