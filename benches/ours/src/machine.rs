@@ -51,45 +51,49 @@ fn civil_date(days: u64) -> String {
 }
 
 /// Seconds of processor time that everything on the machine has used since it started, and that other guests of
-/// the same host have taken from it.
-pub(crate) fn busy_seconds() -> f64 {
-    busy_ticks(&std::fs::read_to_string("/proc/stat").unwrap_or_default()) / TICKS_A_SECOND
+/// the same host have taken from it. None where the system does not say.
+pub(crate) fn busy_seconds() -> Option<f64> {
+    Some(busy_ticks(&std::fs::read_to_string("/proc/stat").ok()?)? / TICKS_A_SECOND)
 }
 
 /// Fields of the line `cpu`: user, nice, system, idle, iowait, irq, softirq, steal, then guests, which `user` holds.
-fn busy_ticks(stat: &str) -> f64 {
-    let line = stat.lines().next().unwrap_or_default();
-    let fields: Vec<f64> = line.split_whitespace().skip(1).filter_map(|field| field.parse().ok()).collect();
-    fields.iter().take(8).sum::<f64>() - fields.iter().skip(3).take(2).sum::<f64>()
+fn busy_ticks(stat: &str) -> Option<f64> {
+    let fields = stat.lines().next()?.strip_prefix("cpu ")?.split_whitespace();
+    let fields: Vec<f64> = fields.filter_map(|field| field.parse().ok()).collect();
+    Some(fields.iter().take(8).sum::<f64>() - fields.iter().skip(3).take(2).sum::<f64>())
 }
 
-/// Seconds of processor time that the processes of some groups have used, and those that this process has.
-pub(crate) fn seconds_of_groups(groups: &[u32]) -> f64 {
+/// Seconds of processor time that the processes of some groups have used, and those that this process has. None
+/// where the system does not say.
+pub(crate) fn seconds_of_groups(groups: &[u32]) -> Option<f64> {
     let own = std::process::id();
-    let processes = std::fs::read_dir("/proc").into_iter().flatten().filter_map(|entry| {
+    let processes = std::fs::read_dir("/proc").ok()?.filter_map(|entry| {
         let pid: u32 = entry.ok()?.file_name().to_str()?.parse().ok()?;
         let (group, ticks) = group_and_ticks(&std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)?;
         (pid == own || groups.contains(&group)).then_some(ticks)
     });
-    processes.sum::<f64>() / TICKS_A_SECOND
+    Some(processes.sum::<f64>() / TICKS_A_SECOND)
 }
 
-/// The group of a process, and the ticks that it and its threads have run: fields 5, 14 and 15, counted after the
-/// name, which may hold spaces and ends with the last parenthesis.
+/// The group of a process, and the ticks that it, its threads, and those of its children that have ended have run:
+/// fields 5 and 14 to 17, counted after the name, which may hold spaces and ends with the last parenthesis.
 fn group_and_ticks(stat: &str) -> Option<(u32, f64)> {
     let (_, after_name) = stat.rsplit_once(')')?;
     let fields: Vec<&str> = after_name.split_whitespace().collect();
-    let ticks = |index: usize| fields.get(index)?.parse::<f64>().ok();
-    Some((fields.get(2)?.parse().ok()?, ticks(11)? + ticks(12)?))
+    let ticks: Option<Vec<f64>> = fields.get(11..15)?.iter().map(|field| field.parse().ok()).collect();
+    Some((fields.get(2)?.parse().ok()?, ticks?.iter().sum()))
 }
 
-/// Memory that this process holds, and the most that it has held since [`reset_peak`].
-pub(crate) fn own_memory() -> (u64, u64) {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+/// Memory that this process holds, and the most that it has held since [`reset_peak`]; None where the system does not
+/// say.
+pub(crate) fn own_memory() -> (Option<u64>, Option<u64>) {
+    memory(&std::fs::read_to_string("/proc/self/status").unwrap_or_default())
+}
+
+fn memory(status: &str) -> (Option<u64>, Option<u64>) {
     let bytes = |name| {
-        let kilobytes =
-            field(&status, name).and_then(|value| value.strip_suffix("kB")?.trim().parse::<u64>().ok());
-        kilobytes.unwrap_or(0) * 1024
+        let kilobytes: u64 = field(status, name)?.strip_suffix("kB")?.trim().parse().ok()?;
+        Some(kilobytes * 1024)
     };
     (bytes("VmRSS"), bytes("VmHWM"))
 }
@@ -120,14 +124,22 @@ mod tests {
 
     #[test]
     fn busy_time_is_all_but_idle_and_waiting() {
-        assert_eq!(busy_ticks("cpu  1 2 4 100 200 8 16 32 64 128\ncpu0 9 9\n"), 63.0);
+        assert_eq!(busy_ticks("cpu  1 2 4 100 200 8 16 32 64 128\ncpu0 9 9\n"), Some(63.0));
     }
 
     #[test]
     fn the_time_of_a_process_is_found_behind_a_name_with_spaces() {
-        let stat = "12 (a (b) c) S 1 13 12 0 -1 4194560 100 0 0 0 70 5 0 0 20 0 3 0";
-        assert_eq!(group_and_ticks(stat), Some((13, 75.0)));
-        assert!(seconds_of_groups(&[]) >= 0.0);
+        // Its own time is 70 and 5, that of the children that it has waited for 200 and 1000.
+        let stat = "12 (a (b) c) S 1 13 12 0 -1 4194560 100 0 0 0 70 5 200 1000 20 0 3 0";
+        assert_eq!(group_and_ticks(stat), Some((13, 1275.0)));
+        assert_eq!(group_and_ticks("12 (cut short) S 1 13 12 0 -1 4194560 100 0 0 0 70 5"), None);
+    }
+
+    #[test]
+    fn what_the_system_does_not_say_is_not_known() {
+        assert_eq!(busy_ticks(""), None);
+        assert_eq!(memory(""), (None, None));
+        assert_eq!(memory("VmHWM:\t 3 kB\nVmRSS:\t 2 kB\n"), (Some(2048), Some(3072)));
     }
 
     #[test]

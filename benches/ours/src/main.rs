@@ -129,7 +129,7 @@ fn measure(mut works: Vec<(Work, usize)>, choice: &Choice) -> Result<Vec<Record>
 
 /// Measures a case until nobody else is busy, at most so many times more; the least disturbed of them.
 fn undisturbed(session: &mut Session, work: &Work, threads: usize, retries: u16) -> Result<Vec<Record>> {
-    let disturbance = |records: &[Record]| records.first().map_or(0.0, |record| record.disturbance);
+    let disturbance = |records: &[Record]| records.first().and_then(|record| record.disturbance);
     let mut best = session.measure(work, threads)?;
     for _ in 0..retries {
         if !best.iter().any(Record::is_disturbed) {

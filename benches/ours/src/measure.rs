@@ -11,7 +11,7 @@ use crate::failure::Result;
 use crate::load::Load;
 use crate::machine;
 use crate::pause::Signals;
-use crate::protocol::{Held, Prepared, Ran, Request};
+use crate::protocol::{Held, Hello, Prepared, Ran, Request};
 use crate::record::Record;
 use crate::statistics::Spread;
 use crate::work::Work;
@@ -48,7 +48,23 @@ struct Turn {
     seconds: Vec<f64>,
     /// The same beside another busy process.
     beside_load: Vec<f64>,
-    held: Option<Held>,
+    memory: Memory,
+}
+
+/// The memory of an engine, where it is that of the work alone and the system says it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Memory {
+    peak: Option<u64>,
+    beyond_start: Option<u64>,
+}
+
+impl Memory {
+    fn of(work: &Work, hello: &Hello, held: Held) -> Self {
+        // No process holds nothing: an engine that cannot say may answer 0.
+        let known = |bytes: Option<u64>| bytes.filter(|&bytes| bytes > 0 && work.wants_fresh_process());
+        let (peak, start) = (known(held.peak_bytes), known(hello.resident_bytes));
+        Self { peak, beyond_start: peak.zip(start).map(|(peak, start)| peak.saturating_sub(start)) }
+    }
 }
 
 impl Session {
@@ -111,11 +127,12 @@ impl Session {
                 }
             }
         }
-        let others = self.others_seconds() - busy_before;
-        let disturbance = (others / started.elapsed().as_secs_f64()).max(0.0);
+        let others = self.others_seconds().zip(busy_before).map(|(after, before)| after - before);
+        let disturbance = others.map(|others| (others / started.elapsed().as_secs_f64()).max(0.0));
         for (engine, turn) in self.engines.iter_mut().zip(&mut turns) {
             if let Some(turn) = turn {
-                turn.held = Some(alone(engine, &mut self.signals, &Request::Memory)?);
+                let held: Held = alone(engine, &mut self.signals, &Request::Memory)?;
+                turn.memory = Memory::of(work, &engine.hello, held);
                 let _: serde_json::Value = alone(engine, &mut self.signals, &Request::Drop)?;
             }
         }
@@ -151,7 +168,8 @@ impl Session {
             engine.stop(&mut self.signals)?;
             turns.push(match reply {
                 Reply::Done(prepared) => {
-                    Some(Turn { prepared, seconds: Vec::new(), beside_load: Vec::new(), held: None })
+                    let (seconds, beside_load) = (Vec::new(), Vec::new());
+                    Some(Turn { prepared, seconds, beside_load, memory: Memory::default() })
                 }
                 Reply::Unsupported(_) => None,
             });
@@ -160,13 +178,19 @@ impl Session {
     }
 
     /// Processor time that everything but this measurement has used since the machine started.
-    fn others_seconds(&self) -> f64 {
+    fn others_seconds(&self) -> Option<f64> {
         let load = self.load.iter().map(Load::pid);
         let groups: Vec<u32> = self.engines.iter().map(Engine::pid).chain(load).collect();
-        machine::busy_seconds() - machine::seconds_of_groups(&groups)
+        Some(machine::busy_seconds()? - machine::seconds_of_groups(&groups)?)
     }
 
-    fn records(&self, work: &Work, threads: usize, turns: &[Option<Turn>], disturbance: f64) -> Vec<Record> {
+    fn records(
+        &self,
+        work: &Work,
+        threads: usize,
+        turns: &[Option<Turn>],
+        disturbance: Option<f64>,
+    ) -> Vec<Record> {
         let taken =
             || self.engines.iter().zip(turns).filter_map(|(engine, turn)| Some((engine, turn.as_ref()?)));
         let demand = work.demand();
@@ -183,7 +207,6 @@ impl Session {
             .map(|(engine, turn)| {
                 let seconds = Spread::of(&turn.seconds);
                 let other = ours.filter(|_| engine.name != OURS);
-                let peak_bytes = turn.held.map(|held| held.peak_bytes);
                 Record {
                     case: work.name(),
                     pass: work.pass().into(),
@@ -201,9 +224,8 @@ impl Session {
                     gbytes: per_second(demand.bytes as f64, seconds.median),
                     copy_gbytes,
                     images: work.images().map(|images| images as f64 / seconds.median),
-                    peak_bytes,
-                    peak_bytes_beyond_start: peak_bytes
-                        .map(|bytes| bytes.saturating_sub(engine.hello.resident_bytes)),
+                    peak_bytes: turn.memory.peak,
+                    peak_bytes_beyond_start: turn.memory.beyond_start,
                     slowdown_beside_load: (!turn.beside_load.is_empty())
                         .then(|| Spread::of_ratio(&turn.beside_load, &turn.seconds)),
                     disturbance,
@@ -230,4 +252,33 @@ fn alone<T: serde::de::DeserializeOwned>(
     let reply = engine.must(request);
     engine.stop(signals)?;
     reply
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::work::{Conv, Network, Optimizer};
+
+    fn memory(work: &Work, start: Option<u64>, peak: Option<u64>) -> Memory {
+        let hello = Hello { version: "1".into(), isa: None, resident_bytes: start };
+        Memory::of(work, &hello, Held { peak_bytes: peak })
+    }
+
+    #[test]
+    fn memory_is_that_of_a_fresh_process_or_not_told() {
+        let network = Network { model: "lenet5".into(), batch: 1, optimizer: Optimizer::Adam };
+        let [fresh, conv] =
+            [Work::Infer(network), Work::Conv("1x1x28x28 -> 6, 5, 1, 2".parse::<Conv>().unwrap())];
+        assert_eq!(memory(&fresh, Some(10), Some(30)), Memory { peak: Some(30), beyond_start: Some(20) });
+        assert_eq!(memory(&conv, Some(10), Some(30)), Memory::default());
+    }
+
+    #[test]
+    fn memory_that_the_system_does_not_tell_is_not_nothing() {
+        let fresh = Work::Load { batch: 64 };
+        for unknown in [None, Some(0)] {
+            assert_eq!(memory(&fresh, Some(10), unknown), Memory::default());
+            assert_eq!(memory(&fresh, unknown, Some(30)).beyond_start, None);
+        }
+    }
 }

@@ -40,8 +40,12 @@ pub(crate) fn row(records: &[Record], peers: &[Peer]) -> String {
     if let Some(slowdown) = ours.slowdown_beside_load {
         line += &format!("  beside a busy process: {} of this time", ratio(slowdown));
     }
-    if ours.is_disturbed() {
-        line += &format!("  disturbed: others used {:.0} % of a processor", ours.disturbance * 100.0);
+    match ours.disturbance {
+        None => line += "  whether others were busy is not known",
+        Some(share) if ours.is_disturbed() => {
+            line += &format!("  disturbed: others used {:.0} % of a processor", share * 100.0);
+        }
+        Some(_) => (),
     }
     for record in records {
         if let Some(wrong) = &record.wrong {
@@ -101,10 +105,13 @@ mod tests {
     #[test]
     fn what_is_wrong_or_disturbed_is_said_in_the_row() {
         let mut ours = example("ours", 0.5);
-        ours.disturbance = 0.2;
+        ours.disturbance = Some(0.2);
         let mut torch = example("torch", 1.0);
         torch.wrong = Some("output: sample 3".into());
-        let row = row(&[ours, torch], &[]);
-        assert!(row.contains("disturbed: others used 20 %") && row.contains("NOT THE SAME"), "{row}");
+        let said = row(&[ours.clone(), torch], &[]);
+        assert!(said.contains("disturbed: others used 20 %") && said.contains("NOT THE SAME"), "{said}");
+        ours.disturbance = None;
+        let said = row(&[ours], &[]);
+        assert!(said.contains("not known") && !said.contains("others used"), "{said}");
     }
 }

@@ -37,8 +37,9 @@ pub(crate) struct Hello {
     /// The instruction set, where the engine knows.
     #[serde(default)]
     pub(crate) isa: Option<String>,
-    /// Memory of the process before any work.
-    pub(crate) resident_bytes: u64,
+    /// Memory of the process before any work, where the system says.
+    #[serde(default)]
+    pub(crate) resident_bytes: Option<u64>,
 }
 
 /// The reply to [`Request::Prepare`].
@@ -77,8 +78,9 @@ pub(crate) struct Ran {
 /// The reply to [`Request::Memory`].
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Held {
-    /// Most memory that the process held.
-    pub(crate) peak_bytes: u64,
+    /// Most memory that the process held, where the system says.
+    #[serde(default)]
+    pub(crate) peak_bytes: Option<u64>,
 }
 
 #[cfg(test)]

@@ -50,7 +50,7 @@ pub(crate) struct Record {
     /// Images in a second.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) images: Option<f64>,
-    /// Most memory of the process.
+    /// Most memory of the process, where it was a fresh one: in another it is that of works before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) peak_bytes: Option<u64>,
     /// The same without what the process held when it had started.
@@ -59,8 +59,9 @@ pub(crate) struct Record {
     /// Time beside one other busy process by the time without, where it was measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) slowdown_beside_load: Option<Spread>,
-    /// Processor time that others used meanwhile, by the wall time of one processor.
-    pub(crate) disturbance: f64,
+    /// Processor time that others used meanwhile, by the wall time of one processor; none where the system does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) disturbance: Option<f64>,
     /// Why the outputs are not ours, where they are not: the times then prove nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) wrong: Option<String>,
@@ -83,9 +84,9 @@ impl Record {
         (self.case.clone(), self.pass.clone(), self.threads)
     }
 
-    /// Whether others were busy.
+    /// Whether others are known to have been busy.
     pub(crate) fn is_disturbed(&self) -> bool {
-        self.disturbance > DISTURBED
+        self.disturbance.is_some_and(|share| share > DISTURBED)
     }
 
     /// Share of the machine's multiply-adds.
@@ -171,7 +172,7 @@ pub(crate) mod tests {
             peak_bytes: None,
             peak_bytes_beyond_start: None,
             slowdown_beside_load: None,
-            disturbance: 0.0,
+            disturbance: Some(0.0),
             wrong: None,
             cpu: "A Processor".into(),
             processors: 2,

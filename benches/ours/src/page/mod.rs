@@ -23,7 +23,7 @@ A ratio is the peer's time by ours, of medians of one run, with the smallest and
 PyTorch is the better of its two memory formats (contiguous and channels-last), with its allocator kept from returning memory, so that what is compared is kernels.
 *Of peak* is the share of fused multiply-adds that all threads reach in registers, *of copy* the share of what our own vector copy with ordinary stores moves for as many bytes; both are measured in the same run.
 Memory is the most that a fresh process held beyond what it held when it had started (for PyTorch: after its import).
-A case marked with * was disturbed: other processes used more than 5 % of a processor meanwhile.
+A case marked with * was disturbed: other processes used more than 5 % of a processor meanwhile; with ?, the system does not say whether they did.
 
 ## How to measure it again
 

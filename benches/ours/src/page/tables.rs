@@ -30,7 +30,7 @@ const TABLES: &[Table] = &[
     Table {
         title: "Convolution",
         holds: |work| matches!(work, Work::Conv(_)),
-        columns: &[TIME, GFLOPS, PEAK, MEGABYTES],
+        columns: &[TIME, GFLOPS, PEAK],
         peer: GFLOPS,
     },
     Table {
@@ -110,7 +110,11 @@ impl Table {
     }
 
     fn cells(&self, ours: &Record, group: &[Record], peers: &[Peer]) -> Vec<String> {
-        let mark = if ours.is_disturbed() { "*" } else { "" };
+        let mark = match ours.disturbance {
+            None => "?",
+            Some(_) if ours.is_disturbed() => "*",
+            Some(_) => "",
+        };
         let mut cells = vec![
             ours.case.trim_start_matches("conv ").trim_start_matches("dense ").to_string(),
             ours.pass.clone(),
@@ -154,4 +158,21 @@ fn line(cells: &[String]) -> String {
 /// `thread` or `threads`.
 pub(super) fn threads_word(threads: usize) -> &'static str {
     if threads == 1 { "thread" } else { "threads" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cases::{Suite, cases};
+
+    #[test]
+    fn memory_stands_in_the_tables_of_fresh_processes_alone() {
+        for suite in [Suite::Kernels, Suite::Train, Suite::Infer, Suite::Data] {
+            for work in cases(suite).unwrap() {
+                let table = TABLES.iter().find(|table| (table.holds)(&work)).unwrap();
+                let told = table.columns.iter().any(|(head, _)| *head == MEGABYTES.0);
+                assert!(!told || work.wants_fresh_process(), "{}", table.title);
+            }
+        }
+    }
 }
