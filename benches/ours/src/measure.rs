@@ -4,7 +4,7 @@
 
 use std::time::Instant;
 
-use crate::agreement::disagreement;
+use crate::agreement::{Agreement, agreement};
 use crate::engine::{Engine, Reply};
 use crate::engines::{COPY, MULTIPLY_ADDS, OURS, Starter};
 use crate::failure::Result;
@@ -207,6 +207,8 @@ impl Session {
             .map(|(engine, turn)| {
                 let seconds = Spread::of(&turn.seconds);
                 let other = ours.filter(|_| engine.name != OURS);
+                let agreement = other
+                    .map(|ours| agreement(&ours.prepared.outputs, &turn.prepared.outputs, work.tolerance()));
                 Record {
                     case: work.name(),
                     pass: work.pass().into(),
@@ -229,8 +231,10 @@ impl Session {
                     slowdown_beside_load: (!turn.beside_load.is_empty())
                         .then(|| Spread::of_ratio(&turn.beside_load, &turn.seconds)),
                     disturbance,
-                    wrong: other.and_then(|ours| {
-                        disagreement(&ours.prepared.outputs, &turn.prepared.outputs, work.tolerance())
+                    compared: agreement.as_ref().map(|agreement| *agreement != Agreement::NotCompared),
+                    wrong: agreement.and_then(|agreement| match agreement {
+                        Agreement::Differs(why) => Some(why),
+                        Agreement::Same | Agreement::NotCompared => None,
                     }),
                     cpu: self.about.cpu.clone(),
                     processors: self.about.processors,

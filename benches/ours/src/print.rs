@@ -48,6 +48,11 @@ pub(crate) fn row(records: &[Record], peers: &[Peer]) -> String {
         Some(_) => (),
     }
     for record in records {
+        if record.engine != OURS && !record.is_compared() {
+            line += &format!("  outputs of {} not compared", record.engine);
+        }
+    }
+    for record in records {
         if let Some(wrong) = &record.wrong {
             line += &format!("\n    NOT THE SAME: {} and ours: {wrong}", record.engine);
         }
@@ -55,10 +60,12 @@ pub(crate) fn row(records: &[Record], peers: &[Peer]) -> String {
     line.trim_end().to_string()
 }
 
-/// The fastest engine of a peer.
+/// The fastest engine of a peer, of those that computed the same as ours.
 pub(crate) fn better(records: &[Record], peer: Peer) -> Option<&Record> {
     let engines = records.iter().filter(|record| peer.engines.contains(&record.engine.as_str()));
-    engines.min_by(|a, b| a.seconds.median.total_cmp(&b.seconds.median))
+    engines
+        .filter(|record| record.wrong.is_none())
+        .min_by(|a, b| a.seconds.median.total_cmp(&b.seconds.median))
 }
 
 /// A ratio with its spread: `1.23x (1.20 to 1.31)`.
@@ -100,6 +107,27 @@ mod tests {
         let row = row(&[example("ours", 0.5), slow, fast], &[torch]);
         assert!(row.contains("2.10x (2.00 to 2.20)") && !row.contains("4.00x"), "{row}");
         assert!(row.contains(" 25 %") && row.contains(" 30 %"), "{row}");
+    }
+
+    #[test]
+    fn an_engine_with_wrong_outputs_is_never_the_better_one() {
+        let torch = Peer::named("torch").unwrap();
+        let mut wrong = example("torch", 0.1);
+        wrong.wrong = Some("output: sample 3".into());
+        let right = example("torch-channels-last", 1.0);
+        assert_eq!(better(&[wrong.clone(), right.clone()], torch), Some(&right));
+        assert_eq!(better(&[wrong], torch), None);
+    }
+
+    #[test]
+    fn a_row_says_whose_outputs_were_not_compared() {
+        let mut torch = example("torch", 1.0);
+        for (compared, said) in [(Some(false), true), (Some(true), false)] {
+            torch.compared = compared;
+            let row = row(&[example("ours", 0.5), torch.clone()], &[]);
+            assert_eq!(row.contains("outputs of torch not compared"), said, "{row}");
+            assert!(!row.contains("outputs of ours"), "{row}");
+        }
     }
 
     #[test]

@@ -62,6 +62,9 @@ pub(crate) struct Record {
     /// Processor time that others used meanwhile, by the wall time of one processor; none where the system does not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) disturbance: Option<f64>,
+    /// Whether the outputs were compared with ours. Not for ours.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) compared: Option<bool>,
     /// Why the outputs are not ours, where they are not: the times then prove nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) wrong: Option<String>,
@@ -87,6 +90,13 @@ impl Record {
     /// Whether others are known to have been busy.
     pub(crate) fn is_disturbed(&self) -> bool {
         self.disturbance.is_some_and(|share| share > DISTURBED)
+    }
+
+    /// Whether the outputs of a peer were compared with ours. A record that does not say so is one of a program that
+    /// compared all single operations and nothing else.
+    pub(crate) fn is_compared(&self) -> bool {
+        let single = matches!(self.work, Work::Conv(_) | Work::Dense(_) | Work::Memory(_));
+        self.compared.unwrap_or(single)
     }
 
     /// Share of the machine's multiply-adds.
@@ -173,6 +183,7 @@ pub(crate) mod tests {
             peak_bytes_beyond_start: None,
             slowdown_beside_load: None,
             disturbance: Some(0.0),
+            compared: None,
             wrong: None,
             cpu: "A Processor".into(),
             processors: 2,

@@ -19,6 +19,7 @@ Written by `cargo xtask bench page` from the records in [benchmarks](benchmarks)
 ## How to read it
 
 Each case runs on every engine in turn (A B A B ...), at least nine times each, in one run: the engines that wait are stopped, inputs and numbers of threads are the same, and outputs are compared.
+Where neither engine sends outputs of a case, the ratio is marked with °: nobody has checked that both computed the same.
 A ratio is the peer's time by ours, of medians of one run, with the smallest and the largest ratio of neighbouring measurements: above 1, ours is faster.
 PyTorch is the better of its two memory formats (contiguous and channels-last), with its allocator kept from returning memory, so that what is compared is kernels.
 *Of peak* is the share of fused multiply-adds that all threads reach in registers, *of copy* the share of what our own vector copy with ordinary stores moves for as many bytes; both are measured in the same run.

@@ -127,12 +127,22 @@ impl Table {
             if self.columns.iter().any(|(head, _)| *head == MEGABYTES.0) {
                 cells.push(found.map(MEGABYTES.1).unwrap_or_default());
             }
-            let wrong = found.is_some_and(|record| record.wrong.is_some());
-            let times = found.and_then(|record| record.times_ours).map(ratio).unwrap_or_default();
-            cells.push(if wrong { "not the same outputs".into() } else { times });
+            cells.push(found.map_or_else(|| wrong(group, *peer), times));
         }
         cells
     }
+}
+
+/// The ratio, with a mark where nobody knows whether the same was computed.
+fn times(record: &Record) -> String {
+    let mark = if record.is_compared() { "" } else { " °" };
+    record.times_ours.map_or_else(String::new, |times| ratio(times) + mark)
+}
+
+/// What stands in the place of a ratio where every engine of the peer computed something else.
+fn wrong(group: &[Record], peer: Peer) -> String {
+    let wrong = |record: &Record| record.wrong.is_some() && peer.engines.contains(&record.engine.as_str());
+    if group.iter().any(wrong) { "not the same outputs".into() } else { String::new() }
 }
 
 fn beside_load(records: &[Record]) -> String {
@@ -164,6 +174,30 @@ pub(super) fn threads_word(threads: usize) -> &'static str {
 mod tests {
     use super::*;
     use crate::cases::{Suite, cases};
+    use crate::record::tests::example;
+    use crate::statistics::Spread;
+
+    fn trained(engine: &str, seconds: f64) -> Record {
+        let work = cases(Suite::Train).unwrap().remove(0);
+        let times_ours = (engine != OURS).then(|| Spread::of(&[2.0]));
+        Record { case: work.name(), pass: work.pass().into(), work, times_ours, ..example(engine, seconds) }
+    }
+
+    #[test]
+    fn a_ratio_without_compared_outputs_is_marked() {
+        let [ours, mut torch] = [trained("ours", 0.5), trained("torch", 1.0)];
+        assert!(all(&[ours.clone(), torch.clone()]).contains("2.00x (2.00 to 2.00) °"));
+        torch.compared = Some(true);
+        assert!(all(&[ours, torch]).contains("2.00x (2.00 to 2.00) |"));
+    }
+
+    #[test]
+    fn wrong_outputs_stand_in_the_place_of_the_ratio() {
+        let [ours, mut torch] = [trained("ours", 0.5), trained("torch", 1.0)];
+        torch.wrong = Some("output: sample 3".into());
+        let page = all(&[ours, torch]);
+        assert!(page.contains("not the same outputs") && !page.contains("2.00x"), "{page}");
+    }
 
     #[test]
     fn memory_stands_in_the_tables_of_fresh_processes_alone() {
