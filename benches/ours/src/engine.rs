@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::failure::{Result, failure};
-use crate::pause::{Signal, Signals};
+use crate::pause::{Signal, Signals, end_group};
 use crate::protocol::{Hello, Request};
 
 /// How a reply can fail to be what was asked for.
@@ -109,8 +109,6 @@ impl Engine {
 
 impl Drop for Engine {
     fn drop(&mut self) {
-        // Also ends a process that is stopped.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+        end_group(&mut self.process);
     }
 }

@@ -6,7 +6,7 @@ use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 
 use crate::failure::Result;
-use crate::pause::{Signal, Signals};
+use crate::pause::{Signal, Signals, end_group};
 
 /// A busy process, stopped until it is told to go on.
 pub(crate) struct Load {
@@ -37,9 +37,7 @@ impl Load {
 
 impl Drop for Load {
     fn drop(&mut self) {
-        // Also ends a process that is stopped.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+        end_group(&mut self.process);
     }
 }
 

@@ -68,6 +68,16 @@ impl Signals {
     }
 }
 
+/// Ends the group that a child of ours leads, stopped or not, and waits for the child: a child alone would leave what
+/// it has started, like the workers of a loader.
+pub(crate) fn end_group(leader: &mut Child) {
+    // A shell of its own: whoever drops an engine has no `Signals` at hand.
+    let kill = format!("kill -s KILL -- -{}", leader.id());
+    let _ = Command::new("sh").args(["-c", &kill]).stderr(Stdio::null()).status();
+    let _ = leader.kill();
+    let _ = leader.wait();
+}
+
 impl Drop for Signals {
     fn drop(&mut self) {
         let _ = writeln!(self.commands, "END");
@@ -93,6 +103,22 @@ mod tests {
         drop(input);
         let output = echo.wait_with_output().unwrap();
         assert_eq!(output.stdout, b"said while stopped\n");
+    }
+
+    #[test]
+    fn a_group_ends_with_all_that_its_leader_has_started() {
+        let mut command = Command::new("sh");
+        // The second process holds the pipe, and would for a minute.
+        command.args(["-c", "sleep 60 & echo started; wait"]).process_group(0).stdout(Stdio::piped());
+        let mut leader = command.spawn().unwrap();
+        let mut output = BufReader::new(leader.stdout.take().unwrap());
+        let mut line = String::new();
+        output.read_line(&mut line).unwrap();
+        let begin = std::time::Instant::now();
+        end_group(&mut leader);
+        output.read_line(&mut line).unwrap();
+        assert_eq!(line, "started\n");
+        assert!(begin.elapsed().as_secs() < 30);
     }
 
     #[test]
