@@ -4,7 +4,13 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::cases;
 use crate::engines::Peer;
+use crate::record::Record;
+use crate::work::Work;
+
+/// Fewer measurements have no quartiles to speak of.
+const LEAST_REPETITIONS: i64 = 9;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -68,8 +74,8 @@ pub(crate) struct Choice {
     /// Ours alone, each case undisturbed and beside one busy process
     #[arg(long, global = true)]
     pub(crate) beside_load: bool,
-    /// Measurements of each engine
-    #[arg(long, global = true, value_name = "N", default_value_t = 9, value_parser = clap::value_parser!(u16).range(1..))]
+    /// Measurements of each engine, nine or more
+    #[arg(long, global = true, value_name = "N", default_value_t = LEAST_REPETITIONS as u16, value_parser = clap::value_parser!(u16).range(LEAST_REPETITIONS..))]
     pub(crate) repetitions: u16,
     /// Measure a case that was disturbed again, at most so many times
     #[arg(long, global = true, value_name = "N", default_value_t = 1)]
@@ -97,13 +103,30 @@ fn peer(name: &str) -> Result<Against, String> {
 }
 
 impl Choice {
-    /// The peers that were asked for.
+    /// Whether this case is asked for.
+    pub(crate) fn asks_for(&self, work: &Work, threads: usize) -> bool {
+        let named = self.case.is_empty() || self.case.iter().any(|pattern| cases::matches(work, pattern));
+        named && self.threads.contains(&threads)
+    }
+
+    /// The patterns that no record is of.
+    pub(crate) fn unknown_cases(&self, records: &[Record]) -> Vec<&str> {
+        let unknown = |pattern: &&str| !records.iter().any(|record| cases::matches(&record.work, pattern));
+        self.case.iter().map(String::as_str).filter(unknown).collect()
+    }
+
+    /// The peers that were asked for; beside a load, ours is alone.
     pub(crate) fn peers(&self) -> Vec<Peer> {
         let peers = self.against.iter().filter_map(|against| match against {
-            Against::Nobody => None,
-            Against::Peer(peer) => Some(*peer),
+            Against::Peer(peer) if !self.beside_load => Some(*peer),
+            Against::Peer(_) | Against::Nobody => None,
         });
         peers.collect()
+    }
+
+    /// Their engines.
+    pub(crate) fn engines(&self) -> Vec<&'static str> {
+        self.peers().iter().flat_map(|peer| peer.engines).copied().collect()
     }
 }
 
@@ -112,6 +135,8 @@ mod tests {
     use clap::error::ErrorKind;
 
     use super::*;
+    use crate::record::tests::example;
+    use crate::work::{Memory, MemoryOp};
 
     fn parse(line: &str) -> Result<Cli, clap::Error> {
         Cli::try_parse_from(line.split(' '))
@@ -143,6 +168,24 @@ mod tests {
         let kind = |line| parse(line).unwrap_err().kind();
         assert_eq!(kind("bench"), ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand);
         assert_eq!(kind("bench --threads 2"), ErrorKind::MissingSubcommand);
+    }
+
+    #[test]
+    fn cases_and_threads_say_what_is_asked_for() {
+        let choice = parse("bench check --case relu --case pooling --threads 2").unwrap().choice;
+        let record = |work: Work| Record { work, ..example("ours", 1.0) };
+        let relu = Work::Memory(Memory { op: MemoryOp::Relu, batch: 8 });
+        assert!(choice.asks_for(&relu, 2) && !choice.asks_for(&relu, 1));
+        assert!(!choice.asks_for(&Work::Start, 2));
+        assert_eq!(choice.unknown_cases(&[record(relu), record(Work::Start)]), ["pooling"]);
+    }
+
+    #[test]
+    fn fewer_than_nine_repetitions_are_refused() {
+        assert_eq!(parse("bench train").unwrap().choice.repetitions, 9);
+        assert_eq!(parse("bench train --repetitions 15").unwrap().choice.repetitions, 15);
+        let error = parse("bench train --repetitions 8").unwrap_err();
+        assert!(error.to_string().contains("8 is not in 9.."), "{error}");
     }
 
     #[test]

@@ -1,8 +1,11 @@
 //! What is known about the machine and the checkout, and how busy the machine is with other things.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::print::counted;
 
 /// Clock ticks of /proc in a second: 100 on every Linux that there is.
 const TICKS_A_SECOND: f64 = 100.0;
@@ -13,28 +16,66 @@ pub(crate) fn root() -> PathBuf {
     here.ancestors().nth(2).unwrap_or(here).to_path_buf()
 }
 
-/// The processor's name and how many there are.
-pub(crate) fn cpu() -> (String, usize) {
-    let processors = std::thread::available_parallelism().map_or(1, usize::from);
-    let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = field(&info, "model name").unwrap_or("unknown processor");
-    (model.to_string(), processors)
+/// What two records have to share to be compared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Machine {
+    /// The processor.
+    pub(crate) cpu: String,
+    /// How many processors.
+    pub(crate) processors: usize,
+    /// The instruction set that ours uses.
+    pub(crate) isa: String,
 }
 
-/// The commit of the checkout, with `-dirty` where files differ from it.
-pub(crate) fn commit() -> String {
-    let describe = ["--no-optional-locks", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"];
-    let output = Command::new("git").arg("-C").arg(root()).args(describe).output();
-    match output {
-        Ok(output) if output.status.success() => String::from_utf8_lossy(&output.stdout).trim().to_string(),
-        _ => "unknown".into(),
+impl Machine {
+    /// This machine with the instruction set that ours uses on it.
+    pub(crate) fn here(isa: &str) -> Self {
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+        let cpu = field(&info, "model name").unwrap_or("unknown processor").to_string();
+        Self { cpu, processors, isa: isa.into() }
     }
+}
+
+impl fmt::Display for Machine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, {}, {}", self.cpu, counted(self.processors, "processor"), self.isa)
+    }
+}
+
+/// What [`commit`] adds where files differ from the commit.
+pub(crate) const DIRTY: &str = "-dirty";
+
+/// The commit of the checkout, with [`DIRTY`] where files differ from it. Those in docs do not count: records are
+/// among them, and nothing that is timed.
+pub(crate) fn commit() -> String {
+    commit_of(&root())
+}
+
+fn commit_of(folder: &Path) -> String {
+    let git = |arguments: &[&str]| {
+        Command::new("git").arg("--no-optional-locks").arg("-C").arg(folder).args(arguments).output()
+    };
+    let hash = match git(&["rev-parse", "--short=12", "HEAD"]) {
+        Ok(output) if output.status.success() => String::from_utf8_lossy(&output.stdout).trim().to_string(),
+        _ => return "unknown".into(),
+    };
+    let same = git(&["diff", "--quiet", "HEAD", "--", ".", ":(exclude)docs"]);
+    if same.is_ok_and(|output| output.status.success()) { hash } else { hash + DIRTY }
 }
 
 /// Today, as `2026-05-01` (UTC).
 pub(crate) fn date() -> String {
-    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
-    civil_date(seconds / 86_400)
+    civil_date(seconds_since_1970() / 86_400)
+}
+
+/// A name for one start of this program, which no other on this machine has.
+pub(crate) fn run() -> String {
+    format!("{}-{}", seconds_since_1970(), std::process::id())
+}
+
+fn seconds_since_1970() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs())
 }
 
 /// The date so many days after 1 January 1970 (Howard Hinnant's `civil_from_days`).
@@ -120,6 +161,35 @@ mod tests {
         assert_eq!(seconds_of(0), "1970-01-01");
         assert_eq!(seconds_of(951_782_400), "2000-02-29");
         assert_eq!(seconds_of(1_767_225_599), "2025-12-31");
+    }
+
+    #[test]
+    fn a_checkout_is_dirty_where_more_than_records_differ() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+        let git = |arguments: &str| {
+            let identity = ["-c", "user.name=a", "-c", "user.email=a@b"];
+            let mut git = Command::new("git");
+            git.arg("-C").arg(folder.path()).args(identity).args(arguments.split(' '));
+            assert!(git.output().unwrap().status.success(), "{arguments}");
+        };
+        assert_eq!(commit_of(folder.path()), "unknown");
+        std::fs::create_dir(folder.path().join("docs")).unwrap();
+        write("docs/records.jsonl", "");
+        write("timed.rs", "");
+        git("init -q");
+        git("add .");
+        git("commit -q -m first");
+        write("docs/records.jsonl", "{}");
+        assert_eq!(commit_of(folder.path()).len(), 12);
+        write("timed.rs", "// Faster.");
+        assert!(commit_of(folder.path()).ends_with(DIRTY));
+    }
+
+    #[test]
+    fn a_machine_is_told_by_its_processor_their_number_and_its_instructions() {
+        let machine = Machine { cpu: "A Processor".into(), processors: 1, isa: "avx2".into() };
+        assert_eq!(machine.to_string(), "A Processor, 1 processor, avx2");
     }
 
     #[test]

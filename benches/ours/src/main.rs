@@ -36,13 +36,15 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
+use cnn_tensor::simd;
 
 use cases::Suite;
 use cli::{Choice, Cli, Command};
-use engines::Starter;
+use engines::{OURS, Starter};
 use failure::{Result, failure};
+use machine::{DIRTY, Machine};
 use measure::Session;
-use record::Record;
+use record::{Log, Record};
 use work::Work;
 
 fn main() -> ExitCode {
@@ -74,50 +76,58 @@ fn suite(suite: Suite, choice: &Choice) -> Result<()> {
     let works = cases::cases(suite)?;
     let threads = choice.threads.iter();
     let pairs = works.iter().flat_map(|work| threads.clone().map(|&threads| (work.clone(), threads)));
-    measure(pairs.collect(), choice).map(|_| ())
-}
-
-/// Measures the committed cases of this processor again.
-fn check(choice: &Choice) -> Result<()> {
-    let committed = record::read_folder(&docs().join("benchmarks"))?;
-    let (cpu, _) = machine::cpu();
-    let mut pairs = check::works(&committed, &cpu);
-    pairs.retain(|(_, threads)| choice.threads.contains(threads));
+    let pairs: Vec<_> = pairs.filter(|(work, threads)| choice.asks_for(work, *threads)).collect();
     if pairs.is_empty() {
-        return failure(format!("docs/benchmarks holds no records of this processor, {cpu}"));
-    }
-    let now = measure(pairs, choice)?;
-    let losses = check::losses(&check::standings(&committed, &cpu), &check::standings(&now, &cpu));
-    if losses.is_empty() {
-        println!("no loss beyond noise");
-        return Ok(());
-    }
-    failure(format!("lost beyond noise:\n  {}", losses.join("\n  ")))
-}
-
-/// Measures the works that the choice leaves, prints a row for each, and keeps the records where that is asked for.
-fn measure(mut works: Vec<(Work, usize)>, choice: &Choice) -> Result<Vec<Record>> {
-    let patterns = &choice.case;
-    works.retain(|(work, _)| {
-        patterns.is_empty() || patterns.iter().any(|pattern| cases::matches(work, pattern))
-    });
-    if works.is_empty() {
         return failure("no case has such a name");
     }
-    let peers = if choice.beside_load { Vec::new() } else { choice.peers() };
-    let engines: Vec<&str> = peers.iter().flat_map(|peer| peer.engines).copied().collect();
+    measure(&pairs, choice).map(|_| ())
+}
+
+/// Measures the committed cases of this machine again.
+fn check(choice: &Choice) -> Result<()> {
+    if choice.beside_load {
+        return failure("--beside-load measures ours alone; --check compares");
+    }
+    let here = Machine::here(simd::active()?.name());
+    let mut committed = check::committed(&record::read_folder(&docs().join("benchmarks"))?, &here)?;
+    let unknown = choice.unknown_cases(&committed);
+    let engines = choice.engines();
+    committed.retain(|record| {
+        let engine = record.engine.as_str();
+        choice.asks_for(&record.work, record.threads) && (engine == OURS || engines.contains(&engine))
+    });
+    if committed.is_empty() {
+        return failure("of this machine no committed record has such a name and number of threads");
+    }
+    let now = measure(&check::works(&committed), choice)?;
+    let mut comparison = check::compare(&check::standings(&committed), &check::standings(&now));
+    for pattern in unknown {
+        comparison.miss(format!("--case '{pattern}': no committed record has such a name"));
+    }
+    println!("\n{comparison}");
+    comparison.verdict()
+}
+
+/// Measures the works, prints a row for each, and keeps the records where that is asked for.
+fn measure(works: &[(Work, usize)], choice: &Choice) -> Result<Vec<Record>> {
+    let mut log = choice.json.as_deref().map(Log::open).transpose()?;
+    let peers = choice.peers();
+    let engines = choice.engines();
     let starter = Starter { python: choice.python.clone() };
     let mut session = Session::start(starter, &engines, choice.repetitions.into())?;
     if choice.beside_load {
         session = session.with_load()?;
     }
+    if log.is_some() && session.commit().ends_with(DIRTY) {
+        eprintln!("warning: files differ from the commit, so nobody can measure again what the records say");
+    }
     println!("{}\n{}", session.describe(), print::heading(&peers));
     let mut all = Vec::new();
-    for (work, threads) in &works {
+    for (work, threads) in works {
         let records = undisturbed(&mut session, work, *threads, choice.retries)?;
         println!("{}", print::row(&records, &peers));
-        if let Some(path) = &choice.json {
-            record::append(path, &records)?;
+        if let Some(log) = &mut log {
+            log.append(&records)?;
         }
         all.extend(records);
     }

@@ -9,7 +9,7 @@ use crate::engine::{Engine, Reply};
 use crate::engines::{COPY, MULTIPLY_ADDS, OURS, Starter};
 use crate::failure::Result;
 use crate::load::Load;
-use crate::machine;
+use crate::machine::{self, Machine};
 use crate::pause::Signals;
 use crate::protocol::{Held, Hello, Prepared, Ran, Request};
 use crate::record::Record;
@@ -36,10 +36,10 @@ pub(crate) struct Session {
 
 /// What every record of one start of the program says.
 struct About {
-    cpu: String,
-    processors: usize,
+    machine: Machine,
     commit: String,
     date: String,
+    run: String,
 }
 
 /// An engine's part in one work.
@@ -77,8 +77,13 @@ impl Session {
             engine.stop(&mut signals)?;
             engines.push(engine);
         }
-        let (cpu, processors) = machine::cpu();
-        let about = About { cpu, processors, commit: machine::commit(), date: machine::date() };
+        let isa = engines.first().and_then(|ours| ours.hello.isa.as_deref()).unwrap_or_default();
+        let about = About {
+            machine: Machine::here(isa),
+            commit: machine::commit(),
+            date: machine::date(),
+            run: machine::run(),
+        };
         Ok(Self { starter, signals, engines, load: None, repetitions, about })
     }
 
@@ -94,16 +99,13 @@ impl Session {
             self.engines.iter().map(|engine| engine.hello.version.as_str()).collect();
         versions.dedup();
         versions.truncate(versions.len().saturating_sub(1).max(1));
-        let About { cpu, processors, commit, date } = &self.about;
-        format!(
-            "{cpu}, {processors} processors, {}; {}; commit {commit}, {date}",
-            self.isa(),
-            versions.join(", ")
-        )
+        let About { machine, commit, date, .. } = &self.about;
+        format!("{machine}; {}; commit {commit}, {date}", versions.join(", "))
     }
 
-    fn isa(&self) -> String {
-        self.engines.first().and_then(|ours| ours.hello.isa.clone()).unwrap_or_default()
+    /// The commit that the records name.
+    pub(crate) fn commit(&self) -> &str {
+        &self.about.commit
     }
 
     /// Times one work on every engine that can do it; a record for each, ours first.
@@ -202,6 +204,7 @@ impl Session {
         let copy_gbytes =
             turn_of(COPY).and_then(|turn| per_second(demand.bytes as f64, Spread::of(&turn.seconds).median));
 
+        let About { machine, commit, date, run } = &self.about;
         let competing = taken().filter(|(engine, _)| engine.name != MULTIPLY_ADDS && engine.name != COPY);
         competing
             .map(|(engine, turn)| {
@@ -216,7 +219,7 @@ impl Session {
                     threads,
                     engine: engine.name.clone(),
                     version: engine.hello.version.clone(),
-                    isa: self.isa(),
+                    isa: machine.isa.clone(),
                     seconds,
                     repetitions: turn.seconds.len(),
                     iterations: turn.prepared.iterations,
@@ -236,10 +239,11 @@ impl Session {
                         Agreement::Differs(why) => Some(why),
                         Agreement::Same | Agreement::NotCompared => None,
                     }),
-                    cpu: self.about.cpu.clone(),
-                    processors: self.about.processors,
-                    commit: self.about.commit.clone(),
-                    date: self.about.date.clone(),
+                    cpu: machine.cpu.clone(),
+                    processors: machine.processors,
+                    commit: commit.clone(),
+                    date: date.clone(),
+                    run: Some(run.clone()),
                 }
             })
             .collect()

@@ -73,6 +73,11 @@ pub(crate) fn ratio(spread: Spread) -> String {
     format!("{:.2}x ({:.2} to {:.2})", spread.median, spread.min, spread.max)
 }
 
+/// `1 thread`, `2 threads`.
+pub(crate) fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
 pub(crate) fn milliseconds(seconds: f64) -> String {
     let digits = if seconds < 1e-3 {
         4

@@ -1,11 +1,13 @@
 //! What was seen: one JSON line for each case, pass, number of threads and engine.
 
+use std::fs::File;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::failure::Result;
+use crate::failure::{Result, failure};
+use crate::machine::Machine;
 use crate::statistics::Spread;
 use crate::work::Work;
 
@@ -76,6 +78,9 @@ pub(crate) struct Record {
     pub(crate) commit: String,
     /// The day (UTC).
     pub(crate) date: String,
+    /// The start of the program that measured it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) run: Option<String>,
 }
 
 /// Share of one processor's time used by others above which a case counts as disturbed.
@@ -85,6 +90,28 @@ impl Record {
     /// What tells it from other records of one run.
     pub(crate) fn key(&self) -> (String, String, usize) {
         (self.case.clone(), self.pass.clone(), self.threads)
+    }
+
+    /// Where it was measured.
+    pub(crate) fn machine(&self) -> Machine {
+        Machine { cpu: self.cpu.clone(), processors: self.processors, isa: self.isa.clone() }
+    }
+
+    /// Whether it tells what a load beside ours costs, and nothing else.
+    pub(crate) fn is_beside_load(&self) -> bool {
+        self.slowdown_beside_load.is_some()
+    }
+
+    /// Whether both are of one case, measured in one way on one machine, in this run or another.
+    fn is_same_case(&self, other: &Record) -> bool {
+        self.key() == other.key()
+            && self.is_beside_load() == other.is_beside_load()
+            && self.machine() == other.machine()
+    }
+
+    /// The run that it belongs to: where it names none, the measurements at its commit.
+    fn run(&self) -> &str {
+        self.run.as_deref().unwrap_or(&self.commit)
     }
 
     /// Whether others are known to have been busy.
@@ -109,8 +136,8 @@ impl Record {
         Some(self.gbytes? / self.copy_gbytes?)
     }
 
-    /// Share of the nearer of the two limits: what could at best be had.
-    pub(crate) fn share_of_limit(&self) -> Option<f64> {
+    /// The larger of the two shares.
+    pub(crate) fn share_of_reference(&self) -> Option<f64> {
         match (self.share_of_peak(), self.share_of_copy()) {
             (Some(a), Some(b)) => Some(a.max(b)),
             (a, b) => a.or(b),
@@ -118,16 +145,51 @@ impl Record {
     }
 }
 
-/// Adds records to the end of a file.
-pub(crate) fn append(path: &Path, records: &[Record]) -> Result<()> {
-    let mut lines = String::new();
+/// Of each case the records of its last run alone, in the place of the first: what one run measured in turn stays
+/// together, and nothing of one run stands beside something of another.
+pub(crate) fn latest_runs(records: &[Record]) -> Vec<Record> {
+    let mut runs: Vec<Vec<Record>> = Vec::new();
     for record in records {
-        lines += &serde_json::to_string(record)?;
-        lines.push('\n');
+        let Some(run) = runs.iter_mut().find(|run| run[0].is_same_case(record)) else {
+            runs.push(vec![record.clone()]);
+            continue;
+        };
+        if run[0].run() != record.run() {
+            run.clear();
+        }
+        match run.iter_mut().find(|old| old.engine == record.engine) {
+            Some(old) => *old = record.clone(),
+            None => run.push(record.clone()),
+        }
     }
-    let file = std::fs::OpenOptions::new().create(true).append(true).open(path);
-    file.and_then(|mut file| file.write_all(lines.as_bytes()))
-        .map_err(|error| format!("{}: {error}", path.display()).into())
+    runs.into_iter().flatten().collect()
+}
+
+/// The file of `--json`.
+pub(crate) struct Log {
+    path: PathBuf,
+    file: File,
+}
+
+impl Log {
+    /// Opens the file, which may hold records already; before anything is measured, so that nothing is in vain.
+    pub(crate) fn open(path: &Path) -> Result<Self> {
+        match File::options().create(true).append(true).open(path) {
+            Ok(file) => Ok(Self { path: path.into(), file }),
+            Err(error) => failure(format!("--json {}: {error}", path.display())),
+        }
+    }
+
+    /// Adds records to the end.
+    pub(crate) fn append(&mut self, records: &[Record]) -> Result<()> {
+        let mut lines = String::new();
+        for record in records {
+            lines += &serde_json::to_string(record)?;
+            lines.push('\n');
+        }
+        let written = self.file.write_all(lines.as_bytes());
+        written.map_err(|error| format!("--json {}: {error}", self.path.display()).into())
+    }
 }
 
 /// Reads the records of a text.
@@ -189,6 +251,7 @@ pub(crate) mod tests {
             processors: 2,
             commit: "0123456789ab".into(),
             date: "2026-01-31".into(),
+            run: None,
         }
     }
 
@@ -196,10 +259,56 @@ pub(crate) mod tests {
     fn records_survive_a_file() {
         let folder = tempfile::tempdir().unwrap();
         let records = [example("ours", 0.5), example("torch", 1.0)];
-        append(&folder.path().join("a.jsonl"), &records[..1]).unwrap();
-        append(&folder.path().join("a.jsonl"), &records[1..]).unwrap();
+        for part in [&records[..1], &records[1..]] {
+            Log::open(&folder.path().join("a.jsonl")).unwrap().append(part).unwrap();
+        }
         std::fs::write(folder.path().join("notes.txt"), "not JSON").unwrap();
         assert_eq!(read_folder(folder.path()).unwrap(), records);
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_opened_is_told_with_its_flag() {
+        let error = Log::open(Path::new("/nowhere/a.jsonl")).err().unwrap().to_string();
+        assert!(error.starts_with("--json /nowhere/a.jsonl: "), "{error}");
+    }
+
+    #[test]
+    fn a_record_of_an_older_program_can_be_read() {
+        let mut record = example("torch", 1.0);
+        record.times_ours = Some(Spread { median: 9.0, ..Spread::of(&[1.0, 2.0]) });
+        let line = serde_json::to_string(&record).unwrap();
+        assert!(!line.contains("\"run\"") && !line.contains("compared"), "{line}");
+        assert_eq!(parse(&line, "a.jsonl").unwrap(), [record]);
+    }
+
+    #[test]
+    fn of_a_case_the_last_run_is_kept_as_a_whole() {
+        let of = |run: &str, engine: &str, seconds: f64| Record {
+            run: (!run.is_empty()).then(|| run.into()),
+            commit: if run.is_empty() { "old".into() } else { "new".into() },
+            ..example(engine, seconds)
+        };
+        let other = Record { threads: 1, ..of("", "ours", 9.0) };
+        let old = [of("", "ours", 1.0), of("", "burn", 2.0)];
+        let first = [of("1", "ours", 3.0), of("1", "torch", 4.0)];
+        let second = [of("2", "ours", 5.0), of("2", "gemm", 6.0)];
+        let latest = |runs: &[&[Record]]| latest_runs(&runs.concat());
+        assert_eq!(latest(&[&old]), old);
+        assert_eq!(latest(&[&old, &[other.clone()], &first]), [&first[..], &[other]].concat());
+        assert_eq!(latest(&[&first, &second]), second);
+        assert_eq!(latest(&[&first, &first[1..]]), first);
+    }
+
+    #[test]
+    fn another_machine_or_a_load_makes_another_case() {
+        let plain = example("ours", 1.0);
+        let others = [
+            Record { isa: "avx512".into(), ..plain.clone() },
+            Record { processors: 4, ..plain.clone() },
+            Record { slowdown_beside_load: Some(Spread::of(&[1.5])), ..plain.clone() },
+        ];
+        let all = [&[plain][..], &others].concat();
+        assert_eq!(latest_runs(&all), all);
     }
 
     #[test]
@@ -209,9 +318,9 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn the_limit_is_the_nearer_one() {
+    fn the_reference_is_the_nearer_one() {
         let record = example("ours", 1.0);
         assert_eq!(record.share_of_peak(), Some(0.25));
-        assert_eq!(record.share_of_limit(), Some(0.3));
+        assert_eq!(record.share_of_reference(), Some(0.3));
     }
 }

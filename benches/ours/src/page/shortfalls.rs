@@ -16,7 +16,7 @@ const LOSS: f64 = 0.95;
 pub(super) fn of_limits(records: &[Record], reasons: &[Reason], unexplained: &mut Vec<String>) -> String {
     let mut list = List { reasons, unexplained, text: String::new() };
     for record in records.iter().filter(|record| record.engine == OURS) {
-        if let Some(share) = record.share_of_limit().filter(|&share| share < CLIFF) {
+        if let Some(share) = record.share_of_reference().filter(|&share| share < CLIFF) {
             list.add(record, &format!("{:.0} %", share * 100.0));
         }
     }
