@@ -66,10 +66,19 @@ pub(crate) fn committed(records: &[Record], here: &Machine) -> Result<Vec<Record
     Ok(latest)
 }
 
-/// The works of the records, each with its numbers of threads, once.
-pub(crate) fn works(committed: &[Record]) -> Vec<(Work, usize)> {
-    let ours = committed.iter().filter(|record| record.engine == OURS);
-    ours.map(|record| (record.work.clone(), record.threads)).collect()
+/// The works of the records, each with its numbers of threads, once: those with something to compare, and the others
+/// in words.
+pub(crate) fn works(committed: &[Record]) -> (Vec<(Work, usize)>, Vec<String>) {
+    let (mut works, mut alone) = (Vec::new(), Vec::new());
+    for ours in committed.iter().filter(|record| record.engine == OURS) {
+        let mut group = committed.iter().filter(|record| record.key() == ours.key());
+        if group.any(|record| standing(record).is_some()) {
+            works.push((ours.work.clone(), ours.threads));
+        } else {
+            alone.push(format!("{}, against nobody that --against names", name(&ours.key())));
+        }
+    }
+    (works, alone)
 }
 
 /// Everything that records of one run of each case say about how ours stood.
@@ -141,8 +150,7 @@ impl Standing {
 
 impl fmt::Display for Standing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (case, pass, threads) = &self.key;
-        write!(f, "{case}, {pass}, {}, against ", counted(*threads, "thread"))?;
+        write!(f, "{}, against ", name(&self.key))?;
         match &self.against {
             Against::Engine(name) => f.write_str(name),
             Against::Machine => f.write_str("peak or copy"),
@@ -152,9 +160,9 @@ impl fmt::Display for Standing {
 }
 
 impl Comparison {
-    /// Adds something that was asked for and that no committed record holds.
-    pub(crate) fn miss(&mut self, what: String) {
-        self.missing.push(what);
+    /// Adds what was asked for and has nothing committed to be compared with.
+    pub(crate) fn miss(&mut self, what: Vec<String>) {
+        self.missing.extend(what);
     }
 
     /// Fails on a loss, and where nothing was compared.
@@ -180,6 +188,10 @@ impl fmt::Display for Comparison {
         }
         Ok(())
     }
+}
+
+fn name((case, pass, threads): &(String, String, usize)) -> String {
+    format!("{case}, {pass}, {}", counted(*threads, "thread"))
 }
 
 fn list(lines: &[String]) -> String {
@@ -259,6 +271,18 @@ mod tests {
     }
 
     #[test]
+    fn a_case_with_nothing_to_compare_is_listed_and_not_measured() {
+        let network = Record { gflops: None, gbytes: None, ..example("ours", 1.0) };
+        let (measured, alone) = works(&[network.clone()]);
+        assert!(measured.is_empty());
+        assert_eq!(
+            alone,
+            ["conv 1x1x8x8 -> 1, 3, 1, 1, fwd, 2 threads, against nobody that --against names"]
+        );
+        assert_eq!(works(&[network, torch(&[2.0])]).0.len(), 1);
+    }
+
+    #[test]
     fn records_of_other_machines_do_not_count_and_are_named() {
         let record = example("ours", 1.0);
         let mine = record.machine();
@@ -266,7 +290,6 @@ mod tests {
         let beside = Record { slowdown_beside_load: Some(Spread::of(&[1.5])), ..record.clone() };
         let kept = committed(&[record.clone(), more.clone(), beside], &mine).unwrap();
         assert_eq!(kept, [record]);
-        assert_eq!(works(&kept).len(), 1);
         let error = committed(&[more], &mine).unwrap_err().to_string();
         assert!(error.contains("this machine, A Processor, 2 processors, avx2;"), "{error}");
         assert!(error.ends_with("there are: A Processor, 4 processors, avx2"), "{error}");

@@ -109,10 +109,11 @@ impl Choice {
         named && self.threads.contains(&threads)
     }
 
-    /// The patterns that no record is of.
-    pub(crate) fn unknown_cases(&self, records: &[Record]) -> Vec<&str> {
-        let unknown = |pattern: &&str| !records.iter().any(|record| cases::matches(&record.work, pattern));
-        self.case.iter().map(String::as_str).filter(unknown).collect()
+    /// The patterns that no record is of, in words.
+    pub(crate) fn unknown_cases(&self, records: &[Record]) -> Vec<String> {
+        let unknown = |pattern: &&String| !records.iter().any(|record| cases::matches(&record.work, pattern));
+        let told = |pattern| format!("--case '{pattern}': no committed record has such a name");
+        self.case.iter().filter(unknown).map(told).collect()
     }
 
     /// The peers that were asked for; beside a load, ours is alone.
@@ -177,7 +178,8 @@ mod tests {
         let relu = Work::Memory(Memory { op: MemoryOp::Relu, batch: 8 });
         assert!(choice.asks_for(&relu, 2) && !choice.asks_for(&relu, 1));
         assert!(!choice.asks_for(&Work::Start, 2));
-        assert_eq!(choice.unknown_cases(&[record(relu), record(Work::Start)]), ["pooling"]);
+        let unknown = choice.unknown_cases(&[record(relu), record(Work::Start)]);
+        assert_eq!(unknown, ["--case 'pooling': no committed record has such a name"]);
     }
 
     #[test]

@@ -46,11 +46,6 @@ impl Peer {
             format!("unknown peer `{name}`; there are {}", known.join(", "))
         })
     }
-
-    /// The peer that an engine belongs to.
-    pub(crate) fn of_engine(engine: &str) -> Option<Self> {
-        PEERS.iter().copied().find(|peer| peer.engines.contains(&engine))
-    }
 }
 
 /// Starts engines.
@@ -116,7 +111,6 @@ mod tests {
         );
         let one = Peer::named("torch-channels-last").unwrap();
         assert_eq!((one.name, one.engines), ("torch", ["torch-channels-last"].as_slice()));
-        assert_eq!(Peer::of_engine("torch-channels-last").unwrap().name, "torch");
     }
 
     #[test]
