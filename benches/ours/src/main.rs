@@ -2,7 +2,7 @@
 //!
 //! Every engine is a process of its own that speaks the lines of [`protocol`]: ours is this program as
 //! `serve`, the others live in `benches/peers`, outside the workspace. [`cases`] says what is measured,
-//! [`mod@measure`] how: in turn, the engines that wait stopped, the machine's limits among them, the outputs compared.
+//! [`mod@measure`] how: in turn, the engines that wait stopped, the machine's references among them, the outputs compared.
 //! [`record`] is what is kept of it, [`mod@print`] and [`mod@page`] what a person sees.
 
 #![forbid(unsafe_code)]
@@ -154,11 +154,8 @@ fn undisturbed(session: &mut Session, work: &Work, threads: usize, retries: u16)
 }
 
 fn page() -> Result<()> {
-    let unexplained = page::write(&docs())?;
+    page::write(&docs())?;
     println!("docs/benchmarks.md is written");
-    for case in unexplained {
-        println!("without a reason in docs/benchmarks/reasons.txt: {case}");
-    }
     Ok(())
 }
 

@@ -1,38 +1,39 @@
-//! What falls short, of its own limit or of a peer, with the reasons that people have found out.
+//! What falls short, of the machine or of a peer, with the reasons that people have found out.
 
-use super::Reason;
-use super::tables::threads_word;
+use super::reasons::{Given, Kind};
 use crate::engines::{OURS, PEERS};
-use crate::print::better;
+use crate::print::{better, counted};
 use crate::record::Record;
 
-/// Under this share of its limit a case has to be explained.
+/// Under this share of peak and copy a case has to be explained.
 const CLIFF: f64 = 0.4;
 
 /// Under this ratio to a peer a case has to be explained.
 const LOSS: f64 = 0.95;
 
-/// Every case of ours under 40 % of its own limit.
-pub(super) fn of_limits(records: &[Record], reasons: &[Reason], unexplained: &mut Vec<String>) -> String {
-    let mut list = List { reasons, unexplained, text: String::new() };
+/// Every case of ours under 40 % of what the machine does elsewhere.
+pub(super) fn of_machine(records: &[Record], given: &mut Given<'_>) -> String {
+    let mut list = List { kind: Kind::Limit, given, text: String::new() };
     for record in records.iter().filter(|record| record.engine == OURS) {
         if let Some(share) = record.share_of_reference().filter(|&share| share < CLIFF) {
             list.add(record, &format!("{:.0} %", share * 100.0));
         }
     }
-    let head = format!("Under {:.0} % of the limit", CLIFF * 100.0);
+    let cliff = format!("{:.0} %", CLIFF * 100.0);
     list.under(
-        &head,
-        "The limit of a case is the smaller of the peak and of the bandwidth for the bytes that it must move.",
+        &format!("Under {cliff} of peak and copy"),
+        &format!(
+            "Cases that reach {cliff} neither of the peak nor of the copy; the larger of the two shares."
+        ),
     )
 }
 
 /// Every case that a peer does in clearly less time.
-pub(super) fn of_peers(records: &[Record], reasons: &[Reason], unexplained: &mut Vec<String>) -> String {
-    let mut list = List { reasons, unexplained, text: String::new() };
-    let plain = || records.iter().filter(|record| record.slowdown_beside_load.is_none());
-    for ours in plain().filter(|record| record.engine == OURS) {
-        let group: Vec<Record> = plain().filter(|record| record.key() == ours.key()).cloned().collect();
+pub(super) fn of_peers(records: &[Record], given: &mut Given<'_>) -> String {
+    let mut list = List { kind: Kind::Peer, given, text: String::new() };
+    for ours in records.iter().filter(|record| record.engine == OURS) {
+        let group: Vec<Record> =
+            records.iter().filter(|record| record.key() == ours.key()).cloned().collect();
         for peer in PEERS {
             let times = better(&group, peer).and_then(|record| record.times_ours).map(|times| times.median);
             if let Some(times) = times.filter(|&times| times < LOSS) {
@@ -44,22 +45,18 @@ pub(super) fn of_peers(records: &[Record], reasons: &[Reason], unexplained: &mut
 }
 
 /// Cases with their reasons.
-struct List<'a> {
-    reasons: &'a [Reason],
-    unexplained: &'a mut Vec<String>,
+struct List<'a, 'b> {
+    kind: Kind,
+    given: &'a mut Given<'b>,
     text: String,
 }
 
-impl List<'_> {
+impl List<'_, '_> {
     fn add(&mut self, record: &Record, what: &str) {
         let (case, pass, threads) = record.key();
-        let line = format!("{case}, {pass}, {threads} {}: {what}", threads_word(threads));
-        let reason = self.reasons.iter().find(|reason| reason.explains(&record.work));
-        let words = reason.map_or("no reason known.", |reason| &reason.text);
-        self.text += &format!("\n- {line}; {words}");
-        if reason.is_none() {
-            self.unexplained.push(line);
-        }
+        let line = format!("{case}, {pass}, {}: {what}", counted(threads, "thread"));
+        let reason = self.given.reason(self.kind, &record.work, &line);
+        self.text += &format!("\n- {line}; {reason}");
     }
 
     fn under(self, head: &str, about: &str) -> String {

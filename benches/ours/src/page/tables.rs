@@ -73,11 +73,7 @@ const TABLES: &[Table] = &[
 
 /// Every table that has rows.
 pub(super) fn all(records: &[Record]) -> String {
-    let (beside, plain): (Vec<Record>, Vec<Record>) =
-        records.iter().cloned().partition(|record| record.slowdown_beside_load.is_some());
-    let mut text: String = TABLES.iter().map(|table| table.render(&plain)).collect();
-    text += &beside_load(&beside);
-    text
+    TABLES.iter().map(|table| table.render(records)).collect()
 }
 
 impl Table {
@@ -145,7 +141,8 @@ fn wrong(group: &[Record], peer: Peer) -> String {
     if group.iter().any(wrong) { "not the same outputs".into() } else { String::new() }
 }
 
-fn beside_load(records: &[Record]) -> String {
+/// The table of what a load beside ours costs.
+pub(super) fn beside_load(records: &[Record]) -> String {
     if records.is_empty() {
         return String::new();
     }
@@ -163,11 +160,6 @@ fn beside_load(records: &[Record]) -> String {
 
 fn line(cells: &[String]) -> String {
     format!("| {} |\n", cells.join(" | "))
-}
-
-/// `thread` or `threads`.
-pub(super) fn threads_word(threads: usize) -> &'static str {
-    if threads == 1 { "thread" } else { "threads" }
 }
 
 #[cfg(test)]
