@@ -200,6 +200,8 @@ fn list(lines: &[String]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::slice;
+
     use super::*;
     use crate::record::tests::example;
 
@@ -238,7 +240,7 @@ mod tests {
     fn the_start_of_the_program_is_held_to_its_limit() {
         // What it took then proves nothing, neither for nor against.
         let then = Record { disturbance: Some(1.0), ..start(0.003) };
-        assert!(compared(&[then.clone()], &[start(0.019)]).verdict().is_ok());
+        assert!(compared(slice::from_ref(&then), &[start(0.019)]).verdict().is_ok());
         let error = compared(&[then], &[start(0.025)]).verdict().unwrap_err().to_string();
         assert!(error.contains("against 20 ms: 0.80"), "{error}");
     }
@@ -273,7 +275,7 @@ mod tests {
     #[test]
     fn a_case_with_nothing_to_compare_is_listed_and_not_measured() {
         let network = Record { gflops: None, gbytes: None, ..example("ours", 1.0) };
-        let (measured, alone) = works(&[network.clone()]);
+        let (measured, alone) = works(slice::from_ref(&network));
         assert!(measured.is_empty());
         assert_eq!(
             alone,

@@ -13,8 +13,8 @@ pub(crate) const OURS: &str = "ours";
 /// Another process of ours, which measures the machine's limit of multiply-adds.
 pub(crate) const MULTIPLY_ADDS: &str = "limit of multiply-adds";
 
-/// Another process of ours, which measures the machine's limit of copying.
-pub(crate) const COPY: &str = "limit of copying";
+/// Another process of ours, which measures a plain copy, the reference for what memory limits.
+pub(crate) const COPY: &str = "plain copy";
 
 /// Something that ours is compared with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,6 +1,7 @@
 //! Timing a work on several engines in turn: A B C A B C ..., the ones that wait stopped.
 //!
-//! The machine's limits take part as two more engines, so that the share of the peak is that of the same seconds.
+//! The machine's references, its multiply-adds and a plain copy, take part as two more engines, so that the shares of
+//! them are those of the same seconds.
 
 use std::time::Instant;
 
@@ -19,14 +20,14 @@ use crate::work::Work;
 /// How long one measurement of an engine takes at least.
 const RUN_SECONDS: f64 = 0.03;
 
-/// The same for the machine's limits.
-const LIMIT_SECONDS: f64 = 0.01;
+/// The same for the references.
+const REFERENCE_SECONDS: f64 = 0.01;
 
 /// Everything that takes part in a run of this program.
 pub(crate) struct Session {
     starter: Starter,
     signals: Signals,
-    /// Ours first, then the peers', then the limits.
+    /// Ours first, then the peers', then the references.
     engines: Vec<Engine>,
     /// A process that computes beside ours, for the second half of each repetition.
     load: Option<Load>,
@@ -68,7 +69,7 @@ impl Memory {
 }
 
 impl Session {
-    /// Starts ours, the engines that are named, and the limits.
+    /// Starts ours, the engines that are named, and the references.
     pub(crate) fn start(starter: Starter, peers: &[&str], repetitions: usize) -> Result<Self> {
         let mut signals = Signals::start()?;
         let mut engines = Vec::new();
@@ -141,7 +142,7 @@ impl Session {
         Ok(self.records(work, threads, &turns, disturbance))
     }
 
-    /// New processes, but for the limits.
+    /// New processes, but for the references.
     fn restart(&mut self) -> Result<()> {
         for engine in &mut self.engines {
             if engine.name != MULTIPLY_ADDS && engine.name != COPY {
@@ -157,8 +158,8 @@ impl Session {
         let mut turns = Vec::new();
         for engine in &mut self.engines {
             let (work, run_seconds) = match engine.name.as_str() {
-                MULTIPLY_ADDS if demand.operations > 0 => (Work::MultiplyAdds, LIMIT_SECONDS),
-                COPY if demand.bytes > 0 => (Work::Copy { bytes: demand.bytes }, LIMIT_SECONDS),
+                MULTIPLY_ADDS if demand.operations > 0 => (Work::MultiplyAdds, REFERENCE_SECONDS),
+                COPY if demand.bytes > 0 => (Work::Copy { bytes: demand.bytes }, REFERENCE_SECONDS),
                 MULTIPLY_ADDS | COPY => {
                     turns.push(None);
                     continue;

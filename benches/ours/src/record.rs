@@ -220,6 +220,8 @@ pub(crate) fn read_folder(folder: &Path) -> Result<Vec<Record>> {
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use std::slice;
+
     use super::*;
 
     /// A record as a run makes it.
@@ -294,7 +296,7 @@ pub(crate) mod tests {
         let second = [of("2", "ours", 5.0), of("2", "gemm", 6.0)];
         let latest = |runs: &[&[Record]]| latest_runs(&runs.concat());
         assert_eq!(latest(&[&old]), old);
-        assert_eq!(latest(&[&old, &[other.clone()], &first]), [&first[..], &[other]].concat());
+        assert_eq!(latest(&[&old, slice::from_ref(&other), &first]), [&first[..], &[other]].concat());
         assert_eq!(latest(&[&first, &second]), second);
         assert_eq!(latest(&[&first, &first[1..]]), first);
     }

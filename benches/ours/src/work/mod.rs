@@ -42,7 +42,7 @@ pub(crate) enum Work {
     Start,
     /// The machine's limit of multiply-adds.
     MultiplyAdds,
-    /// The machine's limit of moving so many bytes, half of them read and half written.
+    /// A plain copy that moves so many bytes, half of them read and half written.
     Copy {
         /// Bytes read and written.
         bytes: usize,
@@ -69,7 +69,7 @@ impl Work {
             Work::Load { batch } => format!("mnist batch {batch}"),
             Work::Start => "cnn predict, lenet5, one image".into(),
             Work::MultiplyAdds => "limit of multiply-adds".into(),
-            Work::Copy { .. } => "limit of copying".into(),
+            Work::Copy { .. } => "plain copy".into(),
         }
     }
 
@@ -83,7 +83,7 @@ impl Work {
             Work::Infer(_) => "fwd",
             Work::Load { .. } => "batch",
             Work::Start => "process",
-            Work::MultiplyAdds | Work::Copy { .. } => "limit",
+            Work::MultiplyAdds | Work::Copy { .. } => "reference",
         }
     }
 
