@@ -1,6 +1,6 @@
 //! AVX2 with FMA: eight lanes, sixteen registers.
 
-use std::arch::x86_64::*;
+use std::arch::{asm, x86_64::*};
 
 use super::{Isa, Kernel, token};
 
@@ -81,8 +81,12 @@ unsafe impl Isa for Avx2 {
 
     #[inline(always)]
     fn prefetch_write(self, pointer: *mut f32) {
-        // SAFETY: as above.
-        unsafe { _mm_prefetch::<_MM_HINT_ET0>(pointer.cast()) }
+        // The intrinsic asks for the memory as a load does, unless the program is compiled for newer processors. Those
+        // that do not know the instruction pass over it.
+        // SAFETY: a prefetch reads nothing that the program sees and faults at no address.
+        unsafe {
+            asm!("prefetchw [{}]", in(reg) pointer, options(nostack, readonly, preserves_flags));
+        }
     }
 
     #[inline(always)]

@@ -149,6 +149,14 @@ unsafe impl Isa for Neon {
     }
 
     #[inline(always)]
+    fn prefetch_write(self, pointer: *mut f32) {
+        // SAFETY: as above.
+        unsafe {
+            asm!("prfm pstl1keep, [{}]", in(reg) pointer, options(nostack, readonly, preserves_flags));
+        }
+    }
+
+    #[inline(always)]
     fn load_bytes(self, source: &[u8]) -> Self::F32 {
         let mut bytes = [0u8; 4];
         match source.len() >= Self::LANES {

@@ -138,6 +138,7 @@ impl Kernel for Prefetch<'_> {
     fn run<I: Isa>(self, isa: I) {
         for pointer in [self.0.as_ptr(), self.0.as_ptr_range().end, std::ptr::null()] {
             isa.prefetch(pointer);
+            isa.prefetch_write(pointer.cast_mut());
         }
     }
 }
