@@ -4,7 +4,7 @@
 //! makes one. A kernel is a value with a `run` method that is generic over the token (`Kernel`);
 //! `Level::run` enters it through a function compiled for exactly the features that `detect` asked for, and
 //! everything marked `#[inline(always)]` below it is compiled with them too, plain loops included.
-//! No cargo feature and no `target-cpu` takes part. Intrinsics live in `isa/`; code outside is safe.
+//! No cargo feature and no `target-cpu` takes part. Intrinsics live in `isa/` alone.
 
 pub(crate) mod isa;
 mod level;
