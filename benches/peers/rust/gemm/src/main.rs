@@ -1,6 +1,7 @@
 //! The `gemm` crate as an engine: the products of dense layers.
 //!
-//! Weights are `[out, in]` as in PyTorch; transpositions are strides, as the crate has them.
+//! Weights and their gradient are `[in, out]`, as in ours, so that both multiply the same matrices in memory;
+//! transpositions are strides, as the crate has them.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -76,26 +77,34 @@ fn job(work: &Value, threads: usize) -> Result<Job, String> {
     let size = |name: &str| work[name].as_u64().map(|size| size as usize).ok_or(format!("no {name}"));
     let (m, n, k) = (size("rows")?, size("out_features")?, size("in_features")?);
     let (x, w, grad) = (numbers(INPUT, m * k), numbers(WEIGHT, n * k), numbers(GRADIENT, m * n));
+    // The formula counts weights in PyTorch's order, `[out, in]`.
+    let w = transposed(&w, n, k);
     let pass = work["pass"].as_str().unwrap_or_default().to_string();
     let (name, len) = match pass.as_str() {
         "fwd" => ("output", m * n),
         "grad-input" => ("grad_input", m * k),
-        _ => ("grad_weight", n * k),
+        _ => ("grad_weight", k * n),
     };
     let target = Rc::new(RefCell::new(vec![0.0; len]));
     let shared = Rc::clone(&target);
     let compute = move || {
-        let (x, w, grad) = (Matrix::new(&x, m, k), Matrix::new(&w, n, k), Matrix::new(&grad, m, n));
+        let (x, w, grad) = (Matrix::new(&x, m, k), Matrix::new(&w, k, n), Matrix::new(&grad, m, n));
         let (a, b) = match pass.as_str() {
-            "fwd" => (x, w.transposed()),
-            "grad-input" => (grad, w),
-            _ => (grad.transposed(), x),
+            "fwd" => (x, w),
+            "grad-input" => (grad, w.transposed()),
+            _ => (x.transposed(), grad),
         };
         multiply(&mut shared.borrow_mut(), a, b, threads);
     };
     compute();
-    let outputs = vec![(name, target.borrow().clone())];
-    Ok(Job { compute: Box::new(compute), outputs })
+    let computed = target.borrow();
+    let values = if name == "grad_weight" { transposed(&computed, k, n) } else { computed.clone() };
+    Ok(Job { compute: Box::new(compute), outputs: vec![(name, values)] })
+}
+
+/// The numbers of a matrix of so many rows and columns, column by column.
+fn transposed(values: &[f32], rows: usize, columns: usize) -> Vec<f32> {
+    (0..rows * columns).map(|place| values[place % rows * columns + place / rows]).collect()
 }
 
 fn main() -> std::io::Result<()> {
