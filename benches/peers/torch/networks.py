@@ -81,9 +81,9 @@ def train(work, memory_format):
     network.train()
     labels = inputs.labels(work["batch"], CLASSES)
     if work["optimizer"] == "adam":
-        optimizer = torch.optim.Adam(network.parameters(), 1e-3)
+        optimizer = torch.optim.Adam(network.parameters(), 1e-3, fused=True)
     else:
-        optimizer = torch.optim.SGD(network.parameters(), 0.01, momentum=0.9)
+        optimizer = torch.optim.SGD(network.parameters(), 0.01, momentum=0.9, fused=True)
 
     def compute():
         optimizer.zero_grad(set_to_none=True)
