@@ -35,7 +35,7 @@ pub(super) fn job(memory: &Memory) -> Result<Job> {
         }
         MemoryOp::AddRelu => {
             let (x, other) = (image.tensor(stream::INPUT)?, image.tensor(stream::OTHER)?);
-            one(image, move || Ok(unary::relu(binary::add(x.clone(), &other)?)?))
+            one(image, move || Ok(binary::add_act(x.clone(), &other, Activation::Relu)?))
         }
         MemoryOp::BatchNorm => norm(image, Norm::default()),
         MemoryOp::BatchNormRelu => norm(image, Norm { act: Activation::Relu, ..Norm::default() }),
