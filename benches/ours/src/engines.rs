@@ -90,11 +90,9 @@ impl Starter {
 fn rust_peer(engine: &str) -> Result<Engine> {
     let folder = root().join("benches/peers/rust");
     let program = folder.join("target/release").join(format!("{engine}-runner"));
-    let advice = format!(
-        "build it with\n  cargo build --release --manifest-path {} --bin {engine}-runner --target-dir {}",
-        folder.join(engine).join("Cargo.toml").display(),
-        folder.join("target").display(),
-    );
+    // Cargo looks for `.cargo/config.toml` where it is called.
+    let advice =
+        format!("build it with\n  (cd {} && cargo build --release --bin {engine}-runner)", folder.display());
     Engine::start(engine, &mut Command::new(program), &advice)
 }
 

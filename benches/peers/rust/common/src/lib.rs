@@ -33,6 +33,7 @@ pub struct Job {
 /// Answers until the driver closes the pipe. `make` gives the job of a work on so many threads, which it has
 /// computed once, or says why there is none. The process has been started with `RAYON_NUM_THREADS` of that number.
 pub fn serve(version: &str, make: impl Fn(&Value, usize) -> Result<Job, String>) -> std::io::Result<()> {
+    process::check_build()?;
     let mut replies = std::io::stdout().lock();
     let mut reply = |value: Value| {
         writeln!(replies, "{value}")?;

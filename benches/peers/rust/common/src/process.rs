@@ -78,3 +78,14 @@ pub(crate) fn memory(field: &str) -> u64 {
     let line = status.lines().find(|line| line.starts_with(field)).unwrap_or_default();
     line.split_whitespace().nth(1).and_then(|value| value.parse::<u64>().ok()).unwrap_or(0) * 1024
 }
+
+/// Refuses to be timed where the compiler was not told of the processor that the program runs on.
+pub(crate) fn check_build() -> std::io::Result<()> {
+    #[cfg(target_arch = "x86_64")]
+    if std::arch::is_x86_feature_detected!("avx2") && !cfg!(target_feature = "avx2") {
+        return Err(std::io::Error::other(
+            "this was built for any x86-64 processor, not for the one that it is on",
+        ));
+    }
+    Ok(())
+}
