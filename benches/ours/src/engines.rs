@@ -80,9 +80,7 @@ impl Starter {
         let format = if engine == "torch" { "contiguous" } else { "channels-last" };
         let mut command = Command::new(&self.python);
         command.arg("-B").arg(folder.join("runner.py")).arg(format);
-        // Memory that was freed is kept for the next step, so that what is compared is kernels and not the
-        // system's page faults.
-        command.env("MALLOC_MMAP_THRESHOLD_", "8000000000").env("MALLOC_TRIM_THRESHOLD_", "8000000000");
+        command.envs(bench_common::ALLOCATOR);
         Engine::start(engine, &mut command, &advice)
     }
 }

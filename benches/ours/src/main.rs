@@ -19,7 +19,6 @@ mod cli;
 mod engine;
 mod engines;
 mod failure;
-mod inputs;
 mod load;
 mod machine;
 mod measure;

@@ -63,8 +63,8 @@ pub(crate) struct Output {
     pub(crate) len: usize,
     /// The sum of their absolute values.
     pub(crate) sum: f64,
-    /// Those at [`crate::inputs::sample_positions`], positions counted in PyTorch's order of axes. None where
-    /// values are random.
+    /// Those at [`bench_common::inputs::sample_positions`], positions counted in PyTorch's order of axes. None
+    /// where values are random.
     pub(crate) samples: Vec<f64>,
 }
 

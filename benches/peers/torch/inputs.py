@@ -1,6 +1,6 @@
 """The same numbers in every engine: SplitMix64 of a stream and a position.
 
-The formula is that of benches/ours/src/inputs.rs.
+The formula is that of benches/common/src/inputs.rs.
 """
 import numpy as np
 import torch

@@ -1,12 +1,12 @@
 //! Convolutions.
 
+use bench_common::inputs::stream;
 use cnn_tensor::ops::activation::Activation;
 use cnn_tensor::ops::conv2d::{self, Conv2dOptions};
 use cnn_tensor::ops::window::Padding2d;
 
 use super::{Job, Layout};
 use crate::failure::Result;
-use crate::inputs::stream;
 use crate::work::{Conv, ConvPass};
 
 pub(super) fn job(conv: &Conv) -> Result<Job> {

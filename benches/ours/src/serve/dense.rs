@@ -1,11 +1,11 @@
 //! Products of dense layers.
 
+use bench_common::inputs::stream;
 use cnn_tensor::ops::activation::Activation;
 use cnn_tensor::ops::dense;
 
 use super::{Job, Layout};
 use crate::failure::Result;
-use crate::inputs::stream;
 use crate::work::{Dense, DensePass};
 
 pub(super) fn job(work: &Dense) -> Result<Job> {

@@ -3,10 +3,10 @@
 //! Inputs are filled and outputs are compared by PyTorch's order of axes, so that both engines compute on the
 //! same numbers, each in its own memory layout.
 
+use bench_common::inputs;
 use cnn_tensor::{DType, Tensor};
 
 use crate::failure::Result;
-use crate::inputs;
 use crate::protocol::Output;
 
 /// A tensor's shape here, and its axes as PyTorch orders them.

@@ -3,6 +3,7 @@
 //! Each writes a tensor of its own, as it does where a network needs its input again; the optimisers update in
 //! place, since that is what they are for.
 
+use bench_common::inputs::{self, stream};
 use cnn_tensor::ops::activation::Activation;
 use cnn_tensor::ops::batch_norm::{self, Affine, TrainSaved, Wanted};
 use cnn_tensor::ops::pool2d::{self, Pool2dOptions};
@@ -13,7 +14,6 @@ use cnn_tensor::{DType, Tensor};
 
 use super::{Job, Layout};
 use crate::failure::Result;
-use crate::inputs::{self, stream};
 use crate::work::{CHANNELS, CLASSES, Memory, MemoryOp, SIDE};
 
 /// Added to the variance in batch norm.

@@ -10,8 +10,8 @@ mod network;
 mod start;
 
 use std::io::{BufRead, Write};
-use std::time::Instant;
 
+use bench_common::timing;
 use cnn_tensor::{Tensor, parallel, pool, simd};
 use serde::Serialize;
 use serde_json::json;
@@ -21,12 +21,6 @@ use crate::machine;
 use crate::protocol::{Held, Hello, Output, Prepared, Ran, Request};
 use crate::work::Work;
 use layout::Layout;
-
-/// A run this long needs no run before it to fill the caches again.
-const LONG_SECONDS: f64 = 0.1;
-
-/// How long a work is repeated before it is timed, unless once takes longer.
-const WARM_UP_SECONDS: f64 = 0.1;
 
 /// A work with its inputs made.
 pub(crate) struct Job {
@@ -66,7 +60,11 @@ pub(crate) fn run() -> Result<()> {
                     json!(prepared)
                 })
             }
-            Request::Run => timed(&mut current).map(|seconds| json!(Ran { seconds })),
+            Request::Run => match &mut current {
+                Some((job, iterations)) => timing::timed(*iterations, || (job.compute)().map(drop))
+                    .map(|seconds| json!(Ran { seconds })),
+                None => failure("nothing is prepared"),
+            },
             Request::Memory => Ok(json!(Held { peak_bytes: machine::own_memory().1 })),
             Request::Drop => {
                 drop(current.take());
@@ -106,38 +104,8 @@ fn prepare(threads: usize, work: &Work, run_seconds: f64) -> Result<(Job, Prepar
         .map(|((name, layout), tensor)| layout.digest(name, tensor))
         .collect();
     drop(results);
-    let seconds = warm_up(&mut job)?;
-    let iterations = (run_seconds / seconds).ceil().clamp(1.0, 1e9) as usize;
+    let seconds = timing::warm_up(|| (job.compute)().map(drop))?;
+    let iterations = timing::iterations(run_seconds, seconds);
     let operations = job.operations;
     Ok((job, Prepared { iterations, operations, outputs: outputs? }))
-}
-
-/// Repeats a work until it runs as it will; the time that it took in the mean, since what a loader has ready takes
-/// none.
-fn warm_up(job: &mut Job) -> Result<f64> {
-    let begin = Instant::now();
-    for count in 1.. {
-        (job.compute)()?;
-        let seconds = begin.elapsed().as_secs_f64();
-        if seconds > WARM_UP_SECONDS {
-            return Ok(seconds / f64::from(count));
-        }
-    }
-    failure("the clock stands still")
-}
-
-/// Wall time of one of the iterations that make one run.
-fn timed(current: &mut Option<(Job, usize)>) -> Result<f64> {
-    let Some((job, iterations)) = current else { return failure("nothing is prepared") };
-    let start = Instant::now();
-    (job.compute)()?;
-    let first = start.elapsed().as_secs_f64();
-    if *iterations == 1 && first > LONG_SECONDS {
-        return Ok(first);
-    }
-    let start = Instant::now();
-    for _ in 0..*iterations {
-        (job.compute)()?;
-    }
-    Ok(start.elapsed().as_secs_f64() / *iterations as f64)
 }

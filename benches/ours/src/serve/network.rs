@@ -1,5 +1,6 @@
 //! Whole networks: training steps, and prediction.
 
+use bench_common::inputs::{self, stream};
 use cnn_autograd::{Ctx, random::Key};
 use cnn_layers::Forward;
 use cnn_models::{Arguments, build};
@@ -8,7 +9,6 @@ use cnn_train::optim::{self, AdamOptions, SgdOptions};
 
 use super::{Job, Layout};
 use crate::failure::{Result, failure};
-use crate::inputs::{self, stream};
 use crate::work::{Network, Optimizer};
 
 /// Classes that the networks tell apart.

@@ -3,13 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use bench_common::inputs::{self, stream};
 use cnn_data::{Preprocessing, Size};
 use cnn_layers::Key;
 use cnn_models::{About, Arguments, ModelFile, build};
 
 use super::Job;
 use crate::failure::{Result, failure};
-use crate::inputs::{self, stream};
 
 pub(super) fn job() -> Result<Job> {
     let program = program()?;

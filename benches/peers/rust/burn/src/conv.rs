@@ -1,9 +1,9 @@
 //! Convolutions, forward.
 
+use bench_common::inputs::stream::{BIAS, INPUT, WEIGHT};
 use burn::tensor::module::conv2d;
 use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Device, activation};
-use peer_common::inputs::{BIAS, INPUT, WEIGHT};
 use peer_common::{Conv, Job};
 
 use crate::tensor;

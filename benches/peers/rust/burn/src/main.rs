@@ -6,8 +6,7 @@ mod conv;
 mod networks;
 
 use burn::tensor::{Device, Tensor};
-use peer_common::inputs::numbers;
-use peer_common::{Job, Network, serve};
+use peer_common::{Job, Network, numbers, serve};
 use serde_json::Value;
 
 fn main() -> std::io::Result<()> {

@@ -1,5 +1,6 @@
 //! The networks as a user of burn writes them, their training steps, and prediction.
 
+use bench_common::inputs::stream::INPUT;
 use burn::module::Module;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::loss::CrossEntropyLossConfig;
@@ -10,7 +11,6 @@ use burn::optim::{AdamConfig, GradientsParams, ModuleOptimizer, SgdConfig};
 use burn::tensor::activation::relu;
 use burn::tensor::module::adaptive_avg_pool2d;
 use burn::tensor::{Device, Int, Tensor};
-use peer_common::inputs::INPUT;
 use peer_common::{CLASSES, Network, Optimizer};
 
 use crate::tensor;

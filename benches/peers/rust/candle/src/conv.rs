@@ -1,8 +1,8 @@
 //! Convolutions, forward.
 
+use bench_common::inputs::stream::{BIAS, INPUT, WEIGHT};
 use candle_core::{Device, Tensor};
-use peer_common::inputs::{BIAS, INPUT, WEIGHT, numbers};
-use peer_common::{Conv, Job};
+use peer_common::{Conv, Job, numbers};
 
 use crate::values;
 

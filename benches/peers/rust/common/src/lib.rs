@@ -5,22 +5,16 @@
 
 #![forbid(unsafe_code)]
 
-pub mod inputs;
 mod process;
 mod work;
 
+use std::convert::Infallible;
 use std::io::Write;
-use std::time::Instant;
 
+use bench_common::{inputs, timing};
 use process::{Requests, memory};
 use serde_json::{Value, json};
 pub use work::{CLASSES, Conv, Network, Optimizer};
-
-/// A run this long needs no run before it to fill the caches again.
-const LONG_SECONDS: f64 = 0.1;
-
-/// How long a work is repeated before it is timed, unless once takes longer.
-const WARM_UP_SECONDS: f64 = 0.1;
 
 /// A work with its inputs made.
 pub struct Job {
@@ -58,9 +52,9 @@ pub fn serve(version: &str, make: impl Fn(&Value, usize) -> Result<Job, String>)
                     Ok(mut job) => {
                         let outputs: Vec<Value> =
                             job.outputs.drain(..).map(|(name, values)| digest(name, &values)).collect();
-                        let seconds = warm_up(&mut job);
+                        let Ok(seconds) = timing::warm_up(computing(&mut job));
                         let wanted = request["run_seconds"].as_f64().unwrap_or(0.03);
-                        let iterations = (wanted / seconds).ceil().clamp(1.0, 1e9) as usize;
+                        let iterations = timing::iterations(wanted, seconds);
                         current = Some((job, iterations));
                         json!({ "iterations": iterations, "outputs": outputs })
                     }
@@ -68,7 +62,10 @@ pub fn serve(version: &str, make: impl Fn(&Value, usize) -> Result<Job, String>)
                 }
             }
             Some("run") => match &mut current {
-                Some((job, iterations)) => json!({ "seconds": timed(job, *iterations) }),
+                Some((job, iterations)) => {
+                    let Ok(seconds) = timing::timed(*iterations, computing(job));
+                    json!({ "seconds": seconds })
+                }
                 None => json!({ "error": "nothing is prepared" }),
             },
             Some("memory") => json!({ "peak_bytes": memory("VmHWM") }),
@@ -83,33 +80,23 @@ pub fn serve(version: &str, make: impl Fn(&Value, usize) -> Result<Job, String>)
     Ok(())
 }
 
-fn warm_up(job: &mut Job) -> f64 {
-    let begin = Instant::now();
-    let mut count = 0.0;
-    while begin.elapsed().as_secs_f64() <= WARM_UP_SECONDS {
+/// What is timed of a job.
+fn computing(job: &mut Job) -> impl FnMut() -> Result<(), Infallible> {
+    || {
         (job.compute)();
-        count += 1.0;
+        Ok(())
     }
-    begin.elapsed().as_secs_f64() / count
 }
 
-fn timed(job: &mut Job, iterations: usize) -> f64 {
-    let start = Instant::now();
-    (job.compute)();
-    let first = start.elapsed().as_secs_f64();
-    if iterations == 1 && first > LONG_SECONDS {
-        return first;
-    }
-    let start = Instant::now();
-    for _ in 0..iterations {
-        (job.compute)();
-    }
-    start.elapsed().as_secs_f64() / iterations as f64
+/// The numbers of a stream of [`bench_common::inputs`].
+pub fn numbers(stream: u64, len: usize) -> Vec<f32> {
+    (0..len).map(|position| inputs::number(stream, position)).collect()
 }
 
 /// An output in brief.
 fn digest(name: &str, values: &[f32]) -> Value {
     let sum: f64 = values.iter().map(|value| f64::from(value.abs())).sum();
-    let samples: Vec<f32> = inputs::sample_positions(values.len()).map(|position| values[position]).collect();
+    let samples: Vec<f32> =
+        inputs::sample_positions(values.len()).into_iter().map(|position| values[position]).collect();
     json!({ "name": name, "len": values.len(), "sum": sum, "samples": samples })
 }

@@ -9,13 +9,10 @@ use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
+use bench_common::ALLOCATOR;
+
 /// What rayon, and libraries that do as it does, read the number of threads from.
 const THREADS: &str = "RAYON_NUM_THREADS";
-
-/// Memory that was freed is kept for the next step, so that what is compared is kernels and not the system's page
-/// faults.
-const ALLOCATOR: [(&str, &str); 2] =
-    [("MALLOC_MMAP_THRESHOLD_", "8000000000"), ("MALLOC_TRIM_THRESHOLD_", "8000000000")];
 
 /// Requests, one a line. Nothing is read ahead, so that a process that begins anew misses none.
 pub(crate) struct Requests {

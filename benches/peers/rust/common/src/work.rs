@@ -1,8 +1,9 @@
 //! Works as peers read them: those of benches/ours/src/work.
 
+use bench_common::inputs::{label, stream};
 use serde_json::Value;
 
-use crate::inputs::{INPUT, labels, numbers};
+use crate::numbers;
 
 /// Classes that the networks tell apart.
 pub const CLASSES: usize = 10;
@@ -47,12 +48,12 @@ impl Network {
 
     /// The images, in the order of that shape.
     pub fn images(&self) -> Vec<f32> {
-        numbers(INPUT, self.shape().iter().product())
+        numbers(stream::INPUT, self.shape().iter().product())
     }
 
     /// A label for each image.
     pub fn labels(&self) -> Vec<i64> {
-        labels(self.batch, CLASSES)
+        (0..self.batch).map(|index| label(index, CLASSES)).collect()
     }
 
     /// Widths of the stages of a residual network, and the blocks of each.

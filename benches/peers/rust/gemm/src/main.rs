@@ -6,9 +6,9 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use bench_common::inputs::stream::{GRADIENT, INPUT, WEIGHT};
 use gemm::Parallelism;
-use peer_common::inputs::{GRADIENT, INPUT, WEIGHT, numbers};
-use peer_common::{Job, serve};
+use peer_common::{Job, numbers, serve};
 use serde_json::Value;
 
 /// A matrix in a slice: its numbers, and how far rows and columns are apart.

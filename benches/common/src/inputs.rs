@@ -2,31 +2,31 @@
 //!
 //! `word(stream, index)` is the output of SplitMix64 (Steele, Lea and Flood, 2014) with the seed `stream << 40`
 //! after `index + 1` steps; a number takes its upper 24 bits and lies in [-1, 1). `benches/peers/torch/inputs.py`
-//! and `benches/peers/rust/common/src/inputs.rs` are the same formula.
+//! is the same formula.
 
 /// Streams of numbers, one for each input.
-pub(crate) mod stream {
+pub mod stream {
     /// The input of an operation.
-    pub(crate) const INPUT: u64 = 1;
+    pub const INPUT: u64 = 1;
     /// Weights.
-    pub(crate) const WEIGHT: u64 = 2;
+    pub const WEIGHT: u64 = 2;
     /// The gradient that comes in.
-    pub(crate) const GRADIENT: u64 = 3;
+    pub const GRADIENT: u64 = 3;
     /// A residual or second input.
-    pub(crate) const OTHER: u64 = 4;
+    pub const OTHER: u64 = 4;
     /// Biases.
-    pub(crate) const BIAS: u64 = 5;
+    pub const BIAS: u64 = 5;
     /// Labels.
-    pub(crate) const LABELS: u64 = 6;
+    pub const LABELS: u64 = 6;
     /// Positions of samples.
-    pub(crate) const SAMPLES: u64 = 7;
+    pub const SAMPLES: u64 = 7;
 }
 
 /// Positions of an output that are compared.
 const SAMPLES: u64 = 64;
 
 /// Word number `index` of a stream.
-pub(crate) fn word(stream: u64, index: u64) -> u64 {
+pub fn word(stream: u64, index: u64) -> u64 {
     const STEP: u64 = 0x9E37_79B9_7F4A_7C15;
     let mut z = (stream << 40).wrapping_add((index + 1).wrapping_mul(STEP));
     z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -35,17 +35,17 @@ pub(crate) fn word(stream: u64, index: u64) -> u64 {
 }
 
 /// Number `index` of a stream, in [-1, 1).
-pub(crate) fn number(stream: u64, index: usize) -> f32 {
+pub fn number(stream: u64, index: usize) -> f32 {
     (word(stream, index as u64) >> 40) as f32 * (1.0 / 8_388_608.0) - 1.0
 }
 
 /// Label `index`, in `0..classes`.
-pub(crate) fn label(index: usize, classes: usize) -> i64 {
+pub fn label(index: usize, classes: usize) -> i64 {
     (word(stream::LABELS, index as u64) % classes as u64) as i64
 }
 
 /// The positions of an output of `len` numbers that are compared.
-pub(crate) fn sample_positions(len: usize) -> Vec<usize> {
+pub fn sample_positions(len: usize) -> Vec<usize> {
     let position = |index| (word(stream::SAMPLES, index) % len as u64) as usize;
     if len == 0 { Vec::new() } else { (0..SAMPLES).map(position).collect() }
 }
@@ -59,6 +59,17 @@ mod tests {
         // The first outputs of SplitMix64 with seed 0, as in its reference implementation.
         assert_eq!(word(0, 0), 0xE220_A839_7B1D_CDAF);
         assert_eq!(word(0, 1), 0x6E78_9E6A_A1B9_65F4);
+    }
+
+    /// `benches/peers/torch/test_inputs.py` has the same numbers.
+    #[test]
+    fn every_engine_has_these_numbers() {
+        assert_eq!(
+            [0, 1, 65_536].map(|position| number(stream::INPUT, position)),
+            [-0.751_054_64, -0.953_966_26, 0.868_883_4]
+        );
+        assert_eq!([0, 1, 2].map(|index| label(index, 10)), [1, 1, 6]);
+        assert_eq!(sample_positions(1000)[..3], [752, 807, 273]);
     }
 
     #[test]
