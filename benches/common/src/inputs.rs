@@ -44,6 +44,22 @@ pub fn label(index: usize, classes: usize) -> i64 {
     (word(stream::LABELS, index as u64) % classes as u64) as i64
 }
 
+/// The numbers of a network's parameter, by its name and its shape in PyTorch.
+///
+/// Kernels and matrices keep the variance of what goes through them (He and others, arXiv:1502.01852), so that every
+/// layer tells in the output; a batch norm multiplies by about 1, biases are small.
+pub fn parameter(name: &str, shape: &[usize]) -> impl Fn(usize) -> f32 + use<> {
+    // The name's bytes as digits, so that each parameter has a stream of its own.
+    let stream = name.bytes().fold(0, |stream, byte| (stream * 31 + u64::from(byte)) % (1 << 24));
+    let (scale, offset) = match shape {
+        [_, inner @ ..] if !inner.is_empty() => {
+            ((6.0 / inner.iter().product::<usize>() as f64).sqrt() as f32, 0.0)
+        }
+        _ => (0.1, if name.ends_with("weight") { 1.0 } else { 0.0 }),
+    };
+    move |position| number(stream, position) * scale + offset
+}
+
 /// The positions of an output of `len` numbers that are compared.
 pub fn sample_positions(len: usize) -> Vec<usize> {
     let position = |index| (word(stream::SAMPLES, index) % len as u64) as usize;
@@ -70,6 +86,10 @@ mod tests {
         );
         assert_eq!([0, 1, 2].map(|index| label(index, 10)), [1, 1, 6]);
         assert_eq!(sample_positions(1000)[..3], [752, 807, 273]);
+        let numbers = |name: &str, shape: &[usize]| [0, 1].map(parameter(name, shape));
+        assert_eq!(numbers("conv1.weight", &[8, 3, 5, 5]), [-0.184_855_07, 0.081_339]);
+        assert_eq!(numbers("bn1.weight", &[8]), [0.988_630_06, 1.087_009_7]);
+        assert_eq!(numbers("fc.bias", &[10]), [-0.068_521_135, -0.076_425_05]);
     }
 
     #[test]

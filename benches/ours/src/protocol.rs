@@ -64,7 +64,7 @@ pub(crate) struct Output {
     /// The sum of their absolute values.
     pub(crate) sum: f64,
     /// Those at [`bench_common::inputs::sample_positions`], positions counted in PyTorch's order of axes. None
-    /// where values are random.
+    /// where the sum alone is compared.
     pub(crate) samples: Vec<f64>,
 }
 

@@ -32,6 +32,18 @@ def tensor(stream, *shape, memory_format=torch.contiguous_format):
     return result.contiguous(memory_format=memory_format) if len(shape) == 4 else result
 
 
+def parameter(name, shape):
+    """The numbers of a network's parameter, by its name."""
+    stream = 0
+    for byte in name.encode():
+        stream = (stream * 31 + byte) % (1 << 24)
+    if len(shape) > 1:
+        scale, offset = float(np.sqrt(6.0 / np.prod(shape[1:]))), 0.0
+    else:
+        scale, offset = 0.1, 1.0 if name.endswith("weight") else 0.0
+    return tensor(stream, *shape).mul_(scale).add_(offset)
+
+
 def labels(count, classes):
     """Labels in `0..classes`."""
     return torch.from_numpy((words(LABELS, 0, count) % np.uint64(classes)).astype(np.int64))

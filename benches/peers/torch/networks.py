@@ -1,27 +1,45 @@
-"""The networks, in PyTorch, as a user writes them."""
+"""The networks as a user of PyTorch writes them."""
 import torch
 import torch.nn.functional as F
 from torch import nn
 
 import inputs
+from outputs import computed, digest
 
 CLASSES = 10
 
 
-def mnist_cnn():
+class MnistCnn(nn.Module):
     """The network of PyTorch's MNIST example, without dropout."""
-    return nn.Sequential(
-        nn.Conv2d(1, 32, 3), nn.ReLU(), nn.Conv2d(32, 64, 3), nn.ReLU(), nn.MaxPool2d(2),
-        nn.Flatten(), nn.Linear(9216, 128), nn.ReLU(), nn.Linear(128, 10),
-    )
+
+    def __init__(self):
+        super().__init__()
+        self.conv1 = nn.Conv2d(1, 32, 3)
+        self.conv2 = nn.Conv2d(32, 64, 3)
+        self.fc1 = nn.Linear(9216, 128)
+        self.fc2 = nn.Linear(128, CLASSES)
+
+    def forward(self, x):
+        x = F.relu(self.conv2(F.relu(self.conv1(x))))
+        x = F.max_pool2d(x, 2).flatten(1)
+        return self.fc2(F.relu(self.fc1(x)))
 
 
-def lenet5():
+class LeNet5(nn.Module):
     """LeNet-5 with ReLU and max-pooling."""
-    return nn.Sequential(
-        nn.Conv2d(1, 6, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(6, 16, 5), nn.ReLU(), nn.MaxPool2d(2),
-        nn.Flatten(), nn.Linear(400, 120), nn.ReLU(), nn.Linear(120, 84), nn.ReLU(), nn.Linear(84, 10),
-    )
+
+    def __init__(self):
+        super().__init__()
+        self.conv1 = nn.Conv2d(1, 6, 5, padding=2)
+        self.conv2 = nn.Conv2d(6, 16, 5)
+        self.fc1 = nn.Linear(400, 120)
+        self.fc2 = nn.Linear(120, 84)
+        self.fc3 = nn.Linear(84, CLASSES)
+
+    def forward(self, x):
+        x = F.max_pool2d(F.relu(self.conv1(x)), 2)
+        x = F.max_pool2d(F.relu(self.conv2(x)), 2).flatten(1)
+        return self.fc3(F.relu(self.fc2(F.relu(self.fc1(x)))))
 
 
 class Block(nn.Module):
@@ -49,34 +67,44 @@ class Resnet(nn.Module):
         super().__init__()
         self.conv1 = nn.Conv2d(3, widths[0], 3, 1, 1, bias=False)
         self.bn1 = nn.BatchNorm2d(widths[0])
-        layers, in_c = [], widths[0]
-        for stage, width in enumerate(widths):
-            for block in range(blocks):
-                layers.append(Block(in_c, width, 2 if stage > 0 and block == 0 else 1))
-                in_c = width
-        self.layers = nn.Sequential(*layers)
-        self.fc = nn.Linear(in_c, CLASSES)
+        self.layer1 = stage(widths[0], widths[0], blocks, 1)
+        self.layer2 = stage(widths[0], widths[1], blocks, 2)
+        self.layer3 = stage(widths[1], widths[2], blocks, 2)
+        self.layer4 = stage(widths[2], widths[3], blocks, 2) if len(widths) > 3 else nn.Identity()
+        self.fc = nn.Linear(widths[-1], CLASSES)
 
     def forward(self, x):
-        return self.fc(self.layers(F.relu(self.bn1(self.conv1(x)))).mean((2, 3)))
+        x = F.relu(self.bn1(self.conv1(x)))
+        x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
+        return self.fc(x.mean((2, 3)))
+
+
+def stage(in_c, out_c, blocks, stride):
+    """Blocks of one width, of which the first may shrink the image."""
+    following = (Block(out_c, out_c, 1) for _ in range(blocks - 1))
+    return nn.Sequential(Block(in_c, out_c, stride), *following)
 
 
 MODELS = {
-    "mnist-cnn": mnist_cnn,
-    "lenet5": lenet5,
+    "mnist-cnn": MnistCnn,
+    "lenet5": LeNet5,
     "resnet20": lambda: Resnet([16, 32, 64], 3),
     "resnet18-cifar": lambda: Resnet([64, 128, 256, 512], 2),
 }
 
 
 def build(work, memory_format):
-    torch.manual_seed(1)
+    """The network, its parameters those of every engine, and its images."""
     image = (3, 32, 32) if "resnet" in work["model"] else (1, 28, 28)
     network = MODELS[work["model"]]().to(memory_format=memory_format)
+    with torch.no_grad():
+        for name, parameter in network.named_parameters():
+            parameter.copy_(inputs.parameter(name, parameter.shape))
     return network, inputs.tensor(inputs.INPUT, work["batch"], *image, memory_format=memory_format)
 
 
 def train(work, memory_format):
+    """Compared are a gradient of the first step, and the losses of the first two."""
     network, images = build(work, memory_format)
     network.train()
     labels = inputs.labels(work["batch"], CLASSES)
@@ -93,9 +121,12 @@ def train(work, memory_format):
         value = loss.item()
         if value != value or value in (float("inf"), float("-inf")):
             raise ValueError(f"the loss is {value}")
-        return ()
+        return value
 
-    return compute, (), True
+    first = compute()
+    gradient = digest("grad_weight", network.conv1.weight.grad, by_sum=True)
+    losses = digest("loss", torch.tensor([first, compute()]))
+    return compute, [losses, gradient]
 
 
 def infer(work, memory_format):
@@ -104,7 +135,6 @@ def infer(work, memory_format):
 
     def compute():
         with torch.inference_mode():
-            network(images)
-        return ()
+            return (network(images),)
 
-    return compute, (), True
+    return computed(compute, "output")

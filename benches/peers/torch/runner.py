@@ -4,7 +4,7 @@
 usage: runner.py contiguous | channels-last
 
 Answers the requests of benches/ours/src/protocol.rs, one JSON object a line, on standard input and output.
-Works are in works.py; each is a function without arguments that computes once, and the outputs that are compared.
+Works are in works.py; each is a function without arguments that computes once, and outputs to be compared.
 """
 import ctypes
 import json
@@ -14,7 +14,6 @@ import time
 import torch
 
 import works
-from inputs import sample_positions
 
 # A run this long needs no run before it to fill the caches again.
 LONG_SECONDS = 0.1
@@ -46,15 +45,6 @@ def trim():
         pass
 
 
-def digest(name, value, compared):
-    """An output in brief; `compared` is False where values are random."""
-    flat = value.detach().contiguous().reshape(-1)
-    samples = flat[sample_positions(flat.numel())].tolist() if compared else []
-    # Summed in pieces, so that no copy of the output in double precision is made.
-    total = sum(float(piece.abs().sum(dtype=torch.float64)) for piece in flat.split(1 << 16))
-    return {"name": name, "len": flat.numel(), "sum": total, "samples": samples}
-
-
 class Engine:
     def __init__(self, memory_format):
         self.memory_format = memory_format
@@ -68,10 +58,7 @@ class Engine:
         job = works.job(work, self.memory_format)
         if job is None:
             return {"unsupported": f"no such work: {work['kind']}"}
-        self.compute, names, compared = job
-        results = self.compute()
-        outputs = [digest(name, value, compared) for name, value in zip(names, results)]
-        del results
+        self.compute, outputs = job
         self.iterations = max(1, int(-(-run_seconds // self.warm_up())))
         return {"iterations": self.iterations, "outputs": outputs}
 

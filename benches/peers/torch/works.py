@@ -1,4 +1,4 @@
-"""What PyTorch computes for each work: `job(work, memory_format)` gives (compute, names of outputs, compared).
+"""What PyTorch computes for each work: `job(work, memory_format)` gives (compute, outputs in brief).
 
 Works are described in benches/ours/src/work; names and inputs are those of benches/ours/src/serve.
 """
@@ -9,6 +9,7 @@ import inputs
 import mnist
 import networks
 from inputs import BIAS, GRADIENT, INPUT, OTHER, WEIGHT, tensor
+from outputs import computed
 
 CHANNELS, SIDE, CLASSES = 64, 32, 1000
 
@@ -27,14 +28,14 @@ def job(work, memory_format):
     return kind(work, memory_format) if kind else None
 
 
-def plain(function, *names):
+def plain(function, *names, by_sum=False):
     """A job without gradients."""
 
     def compute():
         with torch.inference_mode():
             return function()
 
-    return compute, names or ("output",), True
+    return computed(compute, *(names or ("output",)), by_sum=by_sum)
 
 
 def conv(work, memory_format):
@@ -67,7 +68,7 @@ def conv(work, memory_format):
         y = F.conv2d(x, w, **options)
         return (y, *torch.autograd.grad(y, wanted, grad))
 
-    return compute, names, True
+    return computed(compute, *names)
 
 
 def dense(work, memory_format):
@@ -118,8 +119,7 @@ def memory(work, memory_format):
     if op == "global-pool":
         return plain(lambda: (F.adaptive_avg_pool2d(x, 1),))
     if op == "dropout":
-        compute, names, _ = plain(lambda: (F.dropout(x, 0.5, training=True),))
-        return compute, names, False
+        return plain(lambda: (F.dropout(x, 0.5, training=True),), by_sum=True)
     return batch_norm(op, x, image)
 
 
@@ -160,7 +160,7 @@ def cross_entropy(batch):
         loss = F.cross_entropy(logits, labels)
         return loss, *torch.autograd.grad(loss, logits)
 
-    return compute, ("loss", "grad_input"), True
+    return computed(compute, "loss", "grad_input")
 
 
 def optimizer(op, length):
@@ -177,7 +177,7 @@ def optimizer(op, length):
         made.step()
         return (parameter.detach(),)
 
-    return compute, ("output",), True
+    return computed(compute, "output")
 
 
 def load(work, memory_format):
@@ -195,4 +195,4 @@ def load(work, memory_format):
             next(batches)
         return ()
 
-    return compute, (), True
+    return computed(compute)

@@ -27,18 +27,18 @@ pub(super) fn job(conv: &Conv) -> Result<Job> {
         let grad = output.tensor(stream::GRADIENT)?;
         let shape = [batch, in_h, in_w, in_c];
         let compute = move || Ok(vec![conv2d::grad_input(&grad, &w, &shape, &options)?]);
-        return Ok(Job::new(vec![("output", input)], compute));
+        return Job::new(vec![("output", input)], compute);
     }
     let x = input.tensor(stream::INPUT)?;
     match pass {
         ConvPass::Fwd | ConvPass::Transposed => {
             let compute = move || Ok(vec![conv2d::forward(&x, &w, None, Activation::Identity, &options)?]);
-            Ok(Job::new(vec![("output", output)], compute))
+            Job::new(vec![("output", output)], compute)
         }
         ConvPass::FwdRelu => {
             let bias = Layout::plain(&[out_c]).tensor(stream::BIAS)?;
             let compute = move || Ok(vec![conv2d::forward(&x, &w, Some(&bias), Activation::Relu, &options)?]);
-            Ok(Job::new(vec![("output", output)], compute))
+            Job::new(vec![("output", output)], compute)
         }
         ConvPass::FwdBwd => {
             let grad = output.tensor(stream::GRADIENT)?;
@@ -50,7 +50,7 @@ pub(super) fn job(conv: &Conv) -> Result<Job> {
                 ])
             };
             let outputs = vec![("output", output), ("grad_input", input), ("grad_weight", weight)];
-            Ok(Job::new(outputs, compute))
+            Job::new(outputs, compute)
         }
         ConvPass::FwdWeights => {
             let grad = output.tensor(stream::GRADIENT)?;
@@ -60,7 +60,7 @@ pub(super) fn job(conv: &Conv) -> Result<Job> {
                     conv2d::grad_weight(&x, &grad, w.shape(), &options)?,
                 ])
             };
-            Ok(Job::new(vec![("output", output), ("grad_weight", weight)], compute))
+            Job::new(vec![("output", output), ("grad_weight", weight)], compute)
         }
     }
 }

@@ -16,7 +16,7 @@ pub(super) fn job(work: &Dense) -> Result<Job> {
     let x = input.tensor(stream::INPUT)?;
     let w = weight.tensor(stream::WEIGHT)?;
     let grad = output.tensor(stream::GRADIENT)?;
-    Ok(match pass {
+    match pass {
         DensePass::Fwd => Job::new(vec![("output", output)], move || {
             Ok(vec![dense::forward(&x, &w, None, Activation::Identity)?])
         }),
@@ -26,5 +26,5 @@ pub(super) fn job(work: &Dense) -> Result<Job> {
         DensePass::GradWeight => {
             Job::new(vec![("grad_weight", weight)], move || Ok(vec![dense::grad_weight(&x, &grad)?]))
         }
-    })
+    }
 }

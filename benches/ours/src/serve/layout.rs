@@ -4,6 +4,7 @@
 //! same numbers, each in its own memory layout.
 
 use bench_common::inputs;
+use cnn_layers::{FileLayout, Parameter};
 use cnn_tensor::{DType, Tensor};
 
 use crate::failure::Result;
@@ -22,7 +23,7 @@ pub(super) struct Layout {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Compared {
     Values,
-    /// The sum alone: the values are random, in another way in each engine.
+    /// The sum alone.
     Sum,
 }
 
@@ -50,13 +51,22 @@ impl Layout {
         Self { shape: vec![in_features, out_features], axes, compared: Compared::Values }
     }
 
+    /// A parameter of a network, which files keep as PyTorch has it.
+    pub(super) fn parameter(parameter: &Parameter) -> Self {
+        match (parameter.layout(), parameter.value().shape()) {
+            (FileLayout::Conv, &[k_h, k_w, in_c, out_c]) => Self::kernel(out_c, in_c, k_h, k_w),
+            (FileLayout::Matrix, &[in_features, out_features]) => Self::weight(out_features, in_features),
+            (_, shape) => Self::plain(shape),
+        }
+    }
+
     /// The same order on both sides.
     pub(super) fn plain(shape: &[usize]) -> Self {
         Self { shape: shape.to_vec(), axes: vec![[shape.iter().product(), 1]], compared: Compared::Values }
     }
 
-    /// The same with values that no other engine has.
-    pub(super) fn random(self) -> Self {
+    /// The same where single values are another engine's only by chance, and their sum has to tell.
+    pub(super) fn by_sum(self) -> Self {
         Self { compared: Compared::Sum, ..self }
     }
 
@@ -68,6 +78,11 @@ impl Layout {
             position /= size;
         }
         place
+    }
+
+    /// The shape there.
+    pub(super) fn shape_there(&self) -> Vec<usize> {
+        self.axes.iter().map(|[size, _]| *size).collect()
     }
 
     fn len(&self) -> usize {
@@ -82,11 +97,17 @@ impl Layout {
     /// A tensor of the numbers that `value` gives for PyTorch's positions.
     pub(super) fn filled(&self, value: impl Fn(usize) -> f32) -> Result<Tensor> {
         let mut tensor = Tensor::stale(&self.shape, DType::F32)?;
+        self.fill(&mut tensor, value)?;
+        Ok(tensor)
+    }
+
+    /// Writes those numbers into a tensor of this layout.
+    pub(super) fn fill(&self, tensor: &mut Tensor, value: impl Fn(usize) -> f32) -> Result<()> {
         let slice = tensor.as_mut_slice::<f32>()?;
         for position in 0..self.len() {
             slice[self.place(position)] = value(position);
         }
-        Ok(tensor)
+        Ok(())
     }
 
     /// An output in brief.

@@ -11,7 +11,7 @@ pub(super) fn multiply_adds() -> Result<Job> {
         limits::multiply_adds()?;
         Ok(Vec::new())
     };
-    Ok(Job { operations: Some(limits::multiply_adds()?), ..Job::new(Vec::new(), compute) })
+    Ok(Job { operations: Some(limits::multiply_adds()?), ..Job::new(Vec::new(), compute)? })
 }
 
 /// A copy that reads half of `bytes` and writes the other half.
@@ -22,5 +22,5 @@ pub(super) fn copy(bytes: usize) -> Result<Job> {
         limits::copy(&source, &mut target)?;
         Ok(Vec::new())
     };
-    Ok(Job::new(Vec::new(), compute))
+    Job::new(Vec::new(), compute)
 }

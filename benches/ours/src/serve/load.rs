@@ -38,5 +38,5 @@ pub(super) fn job(batch: usize, workers: usize) -> Result<Job> {
             batches = loader.epoch(epoch)?;
         }
     };
-    Ok(Job::new(Vec::new(), compute))
+    Job::new(Vec::new(), compute)
 }

@@ -70,7 +70,7 @@ pub(super) fn job(memory: &Memory) -> Result<Job> {
         MemoryOp::CrossEntropy => entropy(batch),
         MemoryOp::Dropout => {
             let x = image.tensor(stream::INPUT)?;
-            one(image.random(), move || Ok(dropout::dropout(x.clone(), 0.5, Key::new(1))?))
+            one(image.by_sum(), move || Ok(dropout::dropout(x.clone(), 0.5, Key::new(1))?))
         }
         MemoryOp::Sgd | MemoryOp::Adam | MemoryOp::AdamW => optimizer(memory),
     }
@@ -83,7 +83,7 @@ fn halving() -> Pool2dOptions {
 
 /// A job of one output.
 fn one(layout: Layout, mut compute: impl FnMut() -> Result<Tensor> + 'static) -> Result<Job> {
-    Ok(Job::new(vec![("output", layout)], move || Ok(vec![compute()?])))
+    Job::new(vec![("output", layout)], move || Ok(vec![compute()?]))
 }
 
 /// What is fused with a batch norm.
@@ -141,7 +141,7 @@ fn norm_backward(image: Layout, norm: Norm) -> Result<Job> {
         Ok([backward.input, backward.weight, backward.bias].into_iter().flatten().collect())
     };
     let outputs = vec![("grad_input", image), ("grad_weight", channels.clone()), ("grad_bias", channels)];
-    Ok(Job::new(outputs, compute))
+    Job::new(outputs, compute)
 }
 
 /// Loss and gradient of the logits.
@@ -157,7 +157,7 @@ fn entropy(batch: usize) -> Result<Job> {
         Ok(vec![forward.loss, grad])
     };
     let outputs = vec![("loss", Layout::plain(&[1])), ("grad_input", layout)];
-    Ok(Job::new(outputs, compute))
+    Job::new(outputs, compute)
 }
 
 /// One step on one parameter; the steps go on from each other.

@@ -26,19 +26,24 @@ use layout::Layout;
 pub(crate) struct Job {
     /// Computes once.
     compute: Box<dyn FnMut() -> Result<Vec<Tensor>>>,
-    /// What comes out: names, and which position is where. None of it is compared where this is empty.
-    outputs: Vec<(&'static str, Layout)>,
+    /// What is compared between engines, computed before anything is timed.
+    outputs: Vec<Output>,
     /// Floating-point operations of one computation, where the work does not say.
     operations: Option<u64>,
 }
 
 impl Job {
-    /// A job with its outputs.
+    /// A job that has computed once. What came out is compared under these names; a layout says which position is
+    /// where.
     fn new(
         outputs: Vec<(&'static str, Layout)>,
-        compute: impl FnMut() -> Result<Vec<Tensor>> + 'static,
-    ) -> Self {
-        Self { compute: Box::new(compute), outputs, operations: None }
+        mut compute: impl FnMut() -> Result<Vec<Tensor>> + 'static,
+    ) -> Result<Self> {
+        let results = compute()?;
+        let digests =
+            outputs.iter().zip(&results).map(|((name, layout), tensor)| layout.digest(name, tensor));
+        let outputs = digests.collect::<Result<_>>()?;
+        Ok(Self { compute: Box::new(compute), outputs, operations: None })
     }
 }
 
@@ -96,16 +101,9 @@ fn prepare(threads: usize, work: &Work, run_seconds: f64) -> Result<(Job, Prepar
         Work::MultiplyAdds => limits::multiply_adds()?,
         Work::Copy { bytes } => limits::copy(*bytes)?,
     };
-    let results = (job.compute)()?;
-    let outputs: Result<Vec<Output>> = job
-        .outputs
-        .iter()
-        .zip(&results)
-        .map(|((name, layout), tensor)| layout.digest(name, tensor))
-        .collect();
-    drop(results);
     let seconds = timing::warm_up(|| (job.compute)().map(drop))?;
     let iterations = timing::iterations(run_seconds, seconds);
-    let operations = job.operations;
-    Ok((job, Prepared { iterations, operations, outputs: outputs? }))
+    let prepared =
+        Prepared { iterations, operations: job.operations, outputs: std::mem::take(&mut job.outputs) };
+    Ok((job, prepared))
 }

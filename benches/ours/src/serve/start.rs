@@ -29,7 +29,7 @@ pub(super) fn job() -> Result<Job> {
             failure(format!("`cnn predict` failed: {}", String::from_utf8_lossy(&output.stderr)))
         }
     };
-    Ok(Job::new(Vec::new(), compute))
+    Job::new(Vec::new(), compute)
 }
 
 /// The program that was built beside this one.

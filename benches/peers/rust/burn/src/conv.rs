@@ -4,9 +4,9 @@ use bench_common::inputs::stream::{BIAS, INPUT, WEIGHT};
 use burn::tensor::module::conv2d;
 use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Device, activation};
-use peer_common::{Conv, Job};
+use peer_common::{Conv, Job, Output};
 
-use crate::tensor;
+use crate::{tensor, values};
 
 pub(crate) fn job(conv: &Conv) -> Job {
     let Conv { out_c, stride, padding, dilation, groups, bias_relu, .. } = *conv;
@@ -19,6 +19,6 @@ pub(crate) fn job(conv: &Conv) -> Job {
         let y = conv2d(x.clone(), w.clone(), bias.clone(), options.clone());
         if bias_relu { activation::relu(y) } else { y }
     };
-    let values = output().into_data().try_to_vec().expect("the tensors are of single precision");
-    Job { compute: Box::new(move || drop(output())), outputs: vec![("output", values)] }
+    let outputs = vec![Output::new("output", values(output()))];
+    Job { compute: Box::new(move || drop(output())), outputs }
 }

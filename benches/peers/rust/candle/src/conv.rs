@@ -2,14 +2,15 @@
 
 use bench_common::inputs::stream::{BIAS, INPUT, WEIGHT};
 use candle_core::{Device, Tensor};
-use peer_common::{Conv, Job, numbers};
+use peer_common::{Conv, Job, Output, numbers};
 
-use crate::values;
+use crate::{AGAIN, values};
 
 pub(crate) fn job(conv: &Conv) -> Result<Job, String> {
     let output = prepare(conv).map_err(|error| error.to_string())?;
-    let outputs = vec![("output", output().and_then(|y| values(&y)).map_err(|error| error.to_string())?)];
-    let compute = move || drop(output().expect("what was computed once can be computed again"));
+    let first = output().and_then(|y| values(&y)).map_err(|error| error.to_string())?;
+    let outputs = vec![Output::new("output", first)];
+    let compute = move || drop(output().expect(AGAIN));
     Ok(Job { compute: Box::new(compute), outputs })
 }
 

@@ -5,39 +5,61 @@
 
 use std::collections::HashMap;
 
+use bench_common::inputs::parameter;
 use candle_core::{D, DType, Device, Error, Module, ModuleT, Result, Tensor, Var};
 use candle_nn::optim::{AdamW, Optimizer as _, ParamsAdamW};
 use candle_nn::{
     BatchNorm, Conv2d, Conv2dConfig, FuncT, VarBuilder, VarMap, batch_norm, conv2d, conv2d_no_bias, func_t,
     linear, loss,
 };
-use peer_common::{CLASSES, Network, Optimizer};
+use peer_common::{CLASSES, Job, Network, Optimizer, Output};
 
-/// A step: forward, loss, backward, update.
-pub(crate) fn train(work: &Network) -> Result<impl FnMut() -> Result<()> + 'static> {
+use crate::{AGAIN, values};
+
+/// A step: forward, loss, backward, update. Compared are a gradient before the first step, and the losses of the
+/// first two.
+pub(crate) fn train(work: &Network) -> Result<Job> {
     let variables = VarMap::new();
     let network = network(work, VarBuilder::from_varmap(&variables, DType::F32, &Device::Cpu))?;
+    let first = fill(&variables)?;
     let images = images(work)?;
     let labels = Tensor::new(work.labels(), &Device::Cpu)?;
     let mut update = update(work.optimizer, variables.all_vars())?;
-    Ok(move || {
-        let loss = loss::cross_entropy(&network.forward_t(&images, true)?, &labels)?;
+    let loss = move || loss::cross_entropy(&network.forward_t(&images, true)?, &labels);
+    let gradient = loss()?.backward()?.get(&first).map(values).transpose()?;
+    let mut step = move || {
+        let loss = loss()?;
         update(&loss)?;
         let value: f32 = loss.to_scalar()?;
-        if value.is_finite() { Ok(()) } else { Err(Error::Msg(format!("the loss is {value}"))) }
-    })
+        if value.is_finite() { Ok(value) } else { Err(Error::Msg(format!("the loss is {value}"))) }
+    };
+    let mut outputs = vec![Output::new("loss", vec![step()?, step()?])];
+    outputs.extend(gradient.map(|gradient| Output::by_sum("grad_weight", gradient)));
+    Ok(Job { compute: Box::new(move || _ = step().expect(AGAIN)), outputs })
 }
 
 /// Forward in eval mode. Its weights are no variables, so that nothing is kept for a gradient.
-pub(crate) fn infer(work: &Network) -> Result<impl FnMut() -> Result<()> + 'static> {
+pub(crate) fn infer(work: &Network) -> Result<Job> {
     let variables = VarMap::new();
     network(work, VarBuilder::from_varmap(&variables, DType::F32, &Device::Cpu))?;
+    fill(&variables)?;
     let names = variables.data().lock().map_err(|error| Error::Msg(error.to_string()))?.clone();
     let constants: HashMap<String, Tensor> =
         names.into_iter().map(|(name, variable)| (name, variable.as_detached_tensor())).collect();
     let network = network(work, VarBuilder::from_tensors(constants, DType::F32, &Device::Cpu))?;
     let images = images(work)?;
-    Ok(move || network.forward_t(&images, false).map(drop))
+    let outputs = vec![Output::new("output", values(&network.forward_t(&images, false)?)?)];
+    Ok(Job { compute: Box::new(move || drop(network.forward_t(&images, false).expect(AGAIN))), outputs })
+}
+
+/// Gives the variables the numbers that every engine starts with; the kernel that sees the images.
+fn fill(variables: &VarMap) -> Result<Var> {
+    let names = variables.data().lock().map_err(|error| Error::Msg(error.to_string()))?;
+    for (name, variable) in names.iter().filter(|(name, _)| !name.contains("running")) {
+        let numbers: Vec<f32> = (0..variable.elem_count()).map(parameter(name, variable.dims())).collect();
+        variable.set(&Tensor::from_vec(numbers, variable.dims(), &Device::Cpu)?)?;
+    }
+    names.get("conv1.weight").cloned().ok_or_else(|| Error::Msg("no conv1.weight".into()))
 }
 
 fn images(work: &Network) -> Result<Tensor> {
@@ -124,7 +146,7 @@ fn lenet5(weights: &VarBuilder<'_>) -> Result<FuncT<'static>> {
 /// Residual network for images of 32 x 32, with projections where sizes change.
 fn resnet(widths: &[usize], blocks: usize, weights: &VarBuilder<'_>) -> Result<FuncT<'static>> {
     let mut in_c = widths[0];
-    let stem = ConvNorm::new([3, in_c], 3, 1, &weights.pp("stem"))?;
+    let stem = ConvNorm::new([3, in_c], 3, 1, weights.pp("conv1"), weights.pp("bn1"))?;
     let mut layers = Vec::new();
     for (stage, &width) in widths.iter().enumerate() {
         for block in 0..blocks {
@@ -151,10 +173,13 @@ struct Block {
 
 impl Block {
     fn new([in_c, out_c]: [usize; 2], stride: usize, weights: &VarBuilder<'_>) -> Result<Self> {
-        let projection = || ConvNorm::new([in_c, out_c], 1, stride, &weights.pp("downsample"));
+        let part = |channels, kernel, stride, conv: &str, norm: &str| {
+            ConvNorm::new(channels, kernel, stride, weights.pp(conv), weights.pp(norm))
+        };
+        let projection = || part([in_c, out_c], 1, stride, "downsample.0", "downsample.1");
         Ok(Self {
-            first: ConvNorm::new([in_c, out_c], 3, stride, &weights.pp("first"))?,
-            second: ConvNorm::new([out_c, out_c], 3, 1, &weights.pp("second"))?,
+            first: part([in_c, out_c], 3, stride, "conv1", "bn1")?,
+            second: part([out_c, out_c], 3, 1, "conv2", "bn2")?,
             downsample: (stride != 1 || in_c != out_c).then(projection).transpose()?,
         })
     }
@@ -182,12 +207,13 @@ impl ConvNorm {
         [in_c, out_c]: [usize; 2],
         kernel: usize,
         stride: usize,
-        weights: &VarBuilder<'_>,
+        conv: VarBuilder<'_>,
+        norm: VarBuilder<'_>,
     ) -> Result<Self> {
         let config = Conv2dConfig { stride, padding: kernel / 2, ..Default::default() };
         Ok(Self {
-            conv: conv2d_no_bias(in_c, out_c, kernel, config, weights.pp("conv"))?,
-            norm: batch_norm(out_c, 1e-5, weights.pp("norm"))?,
+            conv: conv2d_no_bias(in_c, out_c, kernel, config, conv)?,
+            norm: batch_norm(out_c, 1e-5, norm)?,
         })
     }
 }

@@ -20,8 +20,37 @@ pub use work::{CLASSES, Conv, Network, Optimizer};
 pub struct Job {
     /// Computes once.
     pub compute: Box<dyn FnMut()>,
-    /// The outputs of the first computation, in PyTorch's order of axes, by name. Empty where none are compared.
-    pub outputs: Vec<(&'static str, Vec<f32>)>,
+    /// What is compared, computed beforehand.
+    pub outputs: Vec<Output>,
+}
+
+/// An output that is compared.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Output {
+    name: &'static str,
+    values: Vec<f32>,
+    by_sum: bool,
+}
+
+impl Output {
+    /// An output in PyTorch's order of axes.
+    pub fn new(name: &'static str, values: Vec<f32>) -> Self {
+        Self { name, values, by_sum: false }
+    }
+
+    /// An output of which the sum of the absolute values alone is compared.
+    pub fn by_sum(name: &'static str, values: Vec<f32>) -> Self {
+        Self { name, values, by_sum: true }
+    }
+
+    /// The output in brief.
+    fn digest(&self) -> Value {
+        let Self { name, values, by_sum } = self;
+        let sum: f64 = values.iter().map(|value| f64::from(value.abs())).sum();
+        let positions = if *by_sum { Vec::new() } else { inputs::sample_positions(values.len()) };
+        let samples: Vec<f32> = positions.into_iter().map(|position| values[position]).collect();
+        json!({ "name": name, "len": values.len(), "sum": sum, "samples": samples })
+    }
 }
 
 /// Answers until the driver closes the pipe. `make` gives the job of a work on so many threads, which it has
@@ -51,7 +80,7 @@ pub fn serve(version: &str, make: impl Fn(&Value, usize) -> Result<Job, String>)
                 match make(&request["work"], threads) {
                     Ok(mut job) => {
                         let outputs: Vec<Value> =
-                            job.outputs.drain(..).map(|(name, values)| digest(name, &values)).collect();
+                            job.outputs.drain(..).map(|output| output.digest()).collect();
                         let Ok(seconds) = timing::warm_up(computing(&mut job));
                         let wanted = request["run_seconds"].as_f64().unwrap_or(0.03);
                         let iterations = timing::iterations(wanted, seconds);
@@ -91,12 +120,4 @@ fn computing(job: &mut Job) -> impl FnMut() -> Result<(), Infallible> {
 /// The numbers of a stream of [`bench_common::inputs`].
 pub fn numbers(stream: u64, len: usize) -> Vec<f32> {
     (0..len).map(|position| inputs::number(stream, position)).collect()
-}
-
-/// An output in brief.
-fn digest(name: &str, values: &[f32]) -> Value {
-    let sum: f64 = values.iter().map(|value| f64::from(value.abs())).sum();
-    let samples: Vec<f32> =
-        inputs::sample_positions(values.len()).into_iter().map(|position| values[position]).collect();
-    json!({ "name": name, "len": values.len(), "sum": sum, "samples": samples })
 }

@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use bench_common::inputs::stream::{GRADIENT, INPUT, WEIGHT};
 use gemm::Parallelism;
-use peer_common::{Job, numbers, serve};
+use peer_common::{Job, Output, numbers, serve};
 use serde_json::Value;
 
 /// A matrix in a slice: its numbers, and how far rows and columns are apart.
@@ -99,7 +99,7 @@ fn job(work: &Value, threads: usize) -> Result<Job, String> {
     compute();
     let computed = target.borrow();
     let values = if name == "grad_weight" { transposed(&computed, k, n) } else { computed.clone() };
-    Ok(Job { compute: Box::new(compute), outputs: vec![(name, values)] })
+    Ok(Job { compute: Box::new(compute), outputs: vec![Output::new(name, values)] })
 }
 
 /// The numbers of a matrix of so many rows and columns, column by column.
