@@ -33,9 +33,7 @@ A case marked with * was disturbed: other processes used more than 5 % of a proc
 ```sh
 python3 -m venv peers && peers/bin/pip install -r benches/peers/torch/requirements.txt
 export CNN_BENCH_PYTHON=$PWD/peers/bin/python
-for peer in gemm burn candle; do
-    cargo build --release --manifest-path benches/peers/rust/$peer/Cargo.toml --target-dir benches/peers/rust/target
-done
+(cd benches/peers/rust && cargo build --release)
 cargo xtask bench kernels --against torch,gemm,burn,candle --json docs/benchmarks/NAME-kernels.jsonl
 cargo xtask bench train --against torch,burn,candle --json docs/benchmarks/NAME-train.jsonl
 cargo xtask bench infer --against torch,burn,candle --json docs/benchmarks/NAME-infer.jsonl
