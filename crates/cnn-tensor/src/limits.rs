@@ -37,8 +37,7 @@ const COPIED: usize = 1 << 14;
 /// [`Error::Environment`] where `CNN_ISA` or `CNN_THREADS` asks for what there is not.
 pub fn multiply_adds() -> Result<u64> {
     let level = simd::active()?;
-    let lanes = level.run(Lanes);
-    let operations = PIECES * ROUNDS * CHAINS * lanes * 2;
+    let operations = PIECES * ROUNDS * CHAINS * level.lanes() * 2;
     parallel::for_each(0..PIECES, operations, |_| {
         black_box(level.run(Chains { factor: black_box(1.0e-3), rounds: black_box(ROUNDS) }));
     })?;
@@ -61,17 +60,6 @@ pub fn copy(source: &[f32], target: &mut [f32]) -> Result<()> {
     parallel::for_each(source.chunks(COPIED).zip(target.chunks_mut(COPIED)), cost, |(source, target)| {
         level.run(Copy { source, target });
     })
-}
-
-struct Lanes;
-
-impl Kernel for Lanes {
-    type Output = usize;
-
-    #[inline(always)]
-    fn run<I: Isa>(self, _isa: I) -> usize {
-        I::LANES
-    }
 }
 
 struct Chains {
@@ -134,12 +122,11 @@ mod tests {
     #[test]
     fn every_instruction_set_counts_its_own_operations() {
         for level in Level::available() {
-            let lanes = level.run(Lanes);
             let operations = with_level(level, multiply_adds).unwrap();
-            assert_eq!(operations, (PIECES * ROUNDS * CHAINS * lanes * 2) as u64, "{level}");
+            assert_eq!(operations, (PIECES * ROUNDS * CHAINS * level.lanes() * 2) as u64, "{level}");
             // Each of the chains, in each lane, holds the rounded sum of the rounds' products.
             let sum = level.run(Chains { factor: 1.0, rounds: 100 });
-            assert_eq!(sum, (100 * CHAINS * lanes) as f32, "{level}");
+            assert_eq!(sum, (100 * CHAINS * level.lanes()) as f32, "{level}");
         }
     }
 

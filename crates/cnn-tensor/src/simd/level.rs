@@ -35,6 +35,21 @@ static DEFAULT: LazyLock<Result<Level>> = LazyLock::new(|| match std::env::var("
     value => Level::named(&value.unwrap_or_else(|error| error.to_string())),
 });
 
+/// A constant of the instruction set of a level.
+macro_rules! constant {
+    ($level:expr, $name:ident) => {
+        match $level.0 {
+            Token::Portable(_) => Portable::$name,
+            #[cfg(target_arch = "x86_64")]
+            Token::Avx2(_) => Avx2::$name,
+            #[cfg(target_arch = "x86_64")]
+            Token::Avx512(_) => Avx512::$name,
+            #[cfg(target_arch = "aarch64")]
+            Token::Neon(_) => Neon::$name,
+        }
+    };
+}
+
 impl Level {
     /// Every instruction set that this machine has, best first. This is the one place that ranks them.
     pub fn available() -> Vec<Level> {
@@ -52,15 +67,12 @@ impl Level {
 
     /// The name by which `CNN_ISA` asks for it.
     pub fn name(self) -> &'static str {
-        match self.0 {
-            Token::Portable(_) => Portable::NAME,
-            #[cfg(target_arch = "x86_64")]
-            Token::Avx2(_) => Avx2::NAME,
-            #[cfg(target_arch = "x86_64")]
-            Token::Avx512(_) => Avx512::NAME,
-            #[cfg(target_arch = "aarch64")]
-            Token::Neon(_) => Neon::NAME,
-        }
+        constant!(self, NAME)
+    }
+
+    /// Numbers of `f32` in a vector.
+    pub(crate) fn lanes(self) -> usize {
+        constant!(self, LANES)
     }
 
     fn best() -> Level {

@@ -26,7 +26,6 @@ use std::ops::Range;
 
 use super::activation::Activation;
 use super::check;
-use crate::gemm::Tile;
 use crate::gemm::target::Target;
 use crate::simd;
 use crate::{DType, Error, Float, Result, Spec, Tensor};
@@ -87,7 +86,7 @@ pub fn forward(
     if target.is_empty() {
         return Ok(result);
     }
-    match geometry.algorithm(lanes()?) {
+    match geometry.algorithm(simd::active()?.lanes()) {
         geometry::Algorithm::Depthwise => depthwise::forward(&geometry, x, weight, bias, activation, target)?,
         geometry::Algorithm::Grouped => grouped::forward(&geometry, x, weight, bias, activation, target)?,
         geometry::Algorithm::Rows => {
@@ -159,7 +158,8 @@ pub fn forward_channels(
     }
     expected[3] = out_pitch;
     check::exactly(output, "conv2d output", dtype, &expected)?;
-    let in_place = dtype == DType::F32 && geometry.algorithm(lanes()?) == geometry::Algorithm::Rows;
+    let in_place =
+        dtype == DType::F32 && geometry.algorithm(simd::active()?.lanes()) == geometry::Algorithm::Rows;
     if !in_place {
         let x = copied(x, &shape)?;
         let result = forward(&x, weight, bias, activation, options)?;
@@ -245,11 +245,11 @@ pub fn grad_input(
     if target.is_empty() {
         return Ok(result);
     }
-    if geometry.scatters(lanes()?) {
+    if geometry.scatters(simd::active()?.lanes()) {
         scatter::grad_input(&geometry, grad, weight, target)?;
         return Ok(result);
     }
-    match geometry.algorithm(lanes()?) {
+    match geometry.algorithm(simd::active()?.lanes()) {
         geometry::Algorithm::Depthwise => depthwise::grad_input(&geometry, grad, weight, target)?,
         geometry::Algorithm::Grouped => grouped::grad_input(&geometry, grad, weight, target)?,
         geometry::Algorithm::Rows => rows::grad_input(&geometry, grad, weight, target)?,
@@ -283,15 +283,10 @@ pub fn grad_weight(
         target.fill(0.0);
         return Ok(result);
     }
-    match geometry.algorithm(lanes()?) {
+    match geometry.algorithm(simd::active()?.lanes()) {
         geometry::Algorithm::Depthwise => depthwise::grad_weight(&geometry, x, grad, target)?,
         geometry::Algorithm::Grouped => grouped::grad_weight(&geometry, x, grad, target)?,
         geometry::Algorithm::Rows => weights::grad_weight(&geometry, x, grad, target)?,
     }
     Ok(result)
-}
-
-/// Numbers in a vector of the instruction set that is used.
-fn lanes() -> Result<usize> {
-    Ok(Tile::of(simd::active()?).columns / 2)
 }

@@ -11,9 +11,9 @@
 //! whole vectors again, is the row.
 
 use super::Geometry;
+use crate::gemm::Start;
 use crate::gemm::product::{After, Left, Product, Right};
 use crate::gemm::target::Target;
-use crate::gemm::{Start, Tile};
 use crate::ops::activation::Activation;
 use crate::simd::{self, Isa, Kernel, Level};
 use crate::{DType, Result, Tensor, parallel};
@@ -53,7 +53,7 @@ pub(super) fn grad_input(
 ) -> Result<()> {
     let level = simd::active()?;
     let &Geometry { batch, in_h, out_h, out_w, out_c, .. } = geometry;
-    let layout = Layout::new(geometry, Tile::of(level).columns / 2);
+    let layout = Layout::new(geometry, level.lanes());
     let weights = pack(&layout, weight, out_c)?;
     let weights = weights.as_slice()?;
 

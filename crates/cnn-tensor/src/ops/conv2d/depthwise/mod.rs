@@ -107,7 +107,7 @@ pub(super) fn grad_weight(geometry: &Geometry, x: &[f32], grad: &[f32], target: 
         });
     })?;
     let private = private.as_slice::<f32>()?;
-    let lanes = weights::lanes(level);
+    let lanes = level.lanes();
     parallel::for_each(target.chunks_exact_mut(channels).enumerate(), private.len(), |(tap, target)| {
         for (group, slices) in private.chunks_exact(slices * 2 * sums).enumerate() {
             for (vector, first) in together(group).step_by(lanes).enumerate() {

@@ -12,7 +12,7 @@ use std::ops::Range;
 use super::super::axis::{Axis, Phase};
 use super::each;
 use crate::gemm::outer::BLOCK_PIXELS;
-use crate::simd::{Isa, Kernel, Level};
+use crate::simd::{Isa, Kernel};
 
 /// Columns of a strip. Chosen by `8x96x56x56 depthwise`.
 const STRIP: usize = 8;
@@ -44,20 +44,6 @@ pub(super) struct Slice<'a> {
     pub(super) sums: &'a mut [f32],
     /// As many numbers, for the sums of a strip.
     pub(super) strip: &'a mut [f32],
-}
-
-/// Numbers in a vector of `level`.
-pub(super) fn lanes(level: Level) -> usize {
-    struct Ask;
-    impl Kernel for Ask {
-        type Output = usize;
-
-        #[inline(always)]
-        fn run<I: Isa>(self, _: I) -> usize {
-            I::LANES
-        }
-    }
-    level.run(Ask)
 }
 
 impl Kernel for Slice<'_> {

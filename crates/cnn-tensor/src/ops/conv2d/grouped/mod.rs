@@ -18,7 +18,6 @@ use weights::Slice;
 
 use super::Geometry;
 use super::pass::Pass;
-use crate::gemm::Tile;
 use crate::gemm::outer::BLOCK_PIXELS;
 use crate::ops::activation::Activation;
 use crate::simd::{self, Isa};
@@ -86,7 +85,7 @@ fn run(pass: &Pass<'_>, target: &mut [f32]) -> Result<()> {
 pub(super) fn grad_weight(geometry: &Geometry, x: &[f32], grad: &[f32], target: &mut [f32]) -> Result<()> {
     let level = simd::active()?;
     let &Geometry { batch, in_c: channels, .. } = geometry;
-    let lanes = Tile::of(level).columns / 2;
+    let lanes = level.lanes();
     let rows = geometry.taps() * geometry.group_in_c();
     let vectors = channels.div_ceil(lanes);
     let slices = SLICES.min(batch);
