@@ -45,6 +45,8 @@ pub(crate) unsafe trait Isa: Copy + Send + Sync + 'static {
     const NAME: &'static str;
     /// Numbers in a vector.
     const LANES: usize;
+    /// Registers for vectors: a loop that holds more of them at a time goes through memory.
+    const REGISTERS: usize;
     /// Rows of the register tile that multiplies rows by two vectors of columns.
     const ROWS: usize;
     /// Rows of the register tile that accumulates outer products.

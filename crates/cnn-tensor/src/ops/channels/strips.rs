@@ -58,8 +58,8 @@ impl Sums {
         totals: [&mut [f64]; 2],
     ) {
         let group = self.cut.group;
-        // Eight vectors of two sums and a centre take 24 registers, four take 12.
-        let strip = if I::LANES == 16 { 8 * I::LANES } else { 4 * I::LANES };
+        // Two sums and a centre for each of eight vectors take 24 registers, of four 12.
+        let strip = if I::REGISTERS > 16 { 8 * I::LANES } else { 4 * I::LANES };
         let window = match group <= strip {
             true => range.len().max(1),
             false => group * (WINDOW / group).max(4),
@@ -85,7 +85,7 @@ impl Sums {
     #[inline(always)]
     fn down<I: Isa>(&mut self, isa: I, range: Range<usize>, columns: usize, terms: &mut impl Terms<I>) {
         let mut column = 0;
-        while I::LANES == 16 && column + 8 * I::LANES <= columns {
+        while I::REGISTERS > 16 && column + 8 * I::LANES <= columns {
             self.strip::<I, _, 8>(isa, Whole, range.clone(), column, terms);
             column += 8 * I::LANES;
         }

@@ -83,7 +83,7 @@ impl Cut {
     #[inline(always)]
     pub(crate) fn each_vector<I: Isa>(&self, isa: I, len: usize, step: &mut impl Step<I>) {
         let mut start = 0;
-        if I::LANES == 16 && self.group == 8 * I::LANES {
+        if I::REGISTERS > 16 && self.group == 8 * I::LANES {
             // What the columns share stays in registers for all groups.
             let columns = step.columns::<_, 8>(isa, Whole, 0);
             while start + self.group <= len {

@@ -29,6 +29,7 @@ unsafe impl Isa for Avx2 {
 
     const NAME: &'static str = "avx2";
     const LANES: usize = 8;
+    const REGISTERS: usize = 16;
     const ROWS: usize = 6;
     const OUTER_ROWS: usize = 6;
 

@@ -24,6 +24,7 @@ unsafe impl Isa for Avx512 {
 
     const NAME: &'static str = "avx512";
     const LANES: usize = 16;
+    const REGISTERS: usize = 32;
     const ROWS: usize = 14;
     const OUTER_ROWS: usize = 8;
 

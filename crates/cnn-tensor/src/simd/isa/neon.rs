@@ -42,6 +42,7 @@ unsafe impl Isa for Neon {
 
     const NAME: &'static str = "neon";
     const LANES: usize = 4;
+    const REGISTERS: usize = 32;
     // 24 sums, two columns and a broadcast number leave five registers for numbers under way.
     const ROWS: usize = 12;
     const OUTER_ROWS: usize = 8;

@@ -61,6 +61,8 @@ unsafe impl Isa for Portable {
 
     const NAME: &'static str = "portable";
     const LANES: usize = 4;
+    // What x86-64 has at least; other processors have more.
+    const REGISTERS: usize = 16;
     const ROWS: usize = 4;
     const OUTER_ROWS: usize = 4;
 

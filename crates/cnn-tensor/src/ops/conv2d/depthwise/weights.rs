@@ -234,7 +234,7 @@ impl Step<'_> {
                 }
                 // Sixteen registers hold the sums and four output gradients, more hold eight.
                 match self.phase.stride {
-                    1 if self.all_inside && I::OUTER_ROWS >= 8 => slide!(1, 8, false),
+                    1 if self.all_inside && I::REGISTERS > 16 => slide!(1, 8, false),
                     1 if self.all_inside => slide!(1, 4, false),
                     1 => slide!(1, 4, true),
                     2 if self.all_inside && K == 3 => slide!(2, 4, false),
