@@ -1,6 +1,6 @@
 //! Packing the right-hand matrix into panels of two vectors, in the order in which the kernels read it.
 
-use crate::simd::{Isa, Kernel};
+use crate::simd::{Isa, Kernel, MOST_LANES};
 
 /// Numbers by which a transposition asks for its source in advance: more rows are read side by side than the
 /// processor foresees. Chosen by the gradients of the input of the dense cases in the kernel bench.
@@ -140,11 +140,11 @@ impl Kernel for CopyLines<'_> {
 #[inline(always)]
 fn part<I: Isa>(isa: I, source: &[f32], step: usize, columns: usize, rows: usize, panel: &mut [f32]) {
     let lanes = I::LANES;
-    let (mut runs, mut vectors) = ([0.0; 256], [0.0; 256]);
+    let (mut runs, mut vectors) = ([0.0; MOST_LANES * MOST_LANES], [0.0; MOST_LANES * MOST_LANES]);
     for (column, run) in runs.chunks_exact_mut(lanes).take(columns).enumerate() {
         isa.store(isa.load_partial(&source[column * step..][..rows]), run);
     }
-    // SAFETY: both arrays hold LANES <= 16 rows of as many numbers.
+    // SAFETY: both arrays hold LANES <= MOST_LANES rows of as many numbers.
     unsafe { isa.transpose_at(runs.as_ptr(), lanes, vectors.as_mut_ptr(), lanes) };
     for (row, vector) in vectors.chunks_exact(lanes).take(rows).enumerate() {
         isa.store(isa.load(vector), &mut panel[row * 2 * lanes..]);

@@ -15,14 +15,11 @@ use std::ops::Range;
 
 use super::target::Target;
 use crate::ops::activation::Activation;
-use crate::simd::{Isa, Kernel};
+use crate::simd::{Isa, Kernel, LINE};
 use crate::{Error, Result};
 
 /// Most rows of any register tile.
 const MOST_ROWS: usize = 14;
-
-/// Numbers of a cache line.
-const LINE: usize = 16;
 
 /// Two vectors of columns of the right-hand matrix, row after row.
 #[derive(Clone, Copy)]

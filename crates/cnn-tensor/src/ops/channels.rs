@@ -1,6 +1,6 @@
 //! How loops over `[rows, channels]` are cut, so that narrow channels fill vectors and sums stay accurate.
 //!
-//! A *group* is some whole rows, a multiple of 16 numbers wherever there are fewer than [`GROUP`] channels: a
+//! A *group* is some whole rows, whole vectors too wherever there are fewer than [`GROUP`] channels: a
 //! loop over groups adds contiguous vectors, whatever the number of channels, and the columns that belong to
 //! one channel are folded at the end. A *block* is so many groups that single-precision sums down its columns
 //! are exact to a few roundings; sums of blocks are added in double precision.
@@ -11,6 +11,8 @@ mod vectors;
 
 pub(crate) use strips::{Sums, Terms};
 pub(crate) use vectors::{Part, Step, Whole, Width};
+
+use crate::simd::MOST_LANES;
 
 /// Most numbers in a group where there are fewer channels than this: eight of the widest vectors, whose sums
 /// and what they are measured from fit the registers.
@@ -40,8 +42,9 @@ impl Cut {
         let group = match channels {
             GROUP.. => channels,
             _ => {
-                // Sixteen rows are a multiple of 16 numbers; so is a smaller power of two where channels are even.
-                let whole = channels * (16 >> channels.trailing_zeros().min(4));
+                // As many rows as the widest vector has lanes are whole vectors; so are fewer, by a power of two, where
+                // channels are even.
+                let whole = channels * (MOST_LANES >> channels.trailing_zeros().min(MOST_LANES.ilog2()));
                 whole * (GROUP / whole).max(1)
             }
         };
@@ -79,7 +82,7 @@ mod tests {
         for channels in 1..600 {
             let cut = Cut::new(1000, channels);
             assert!(cut.group.is_multiple_of(channels), "{cut:?}");
-            assert!(channels >= GROUP || cut.group.is_multiple_of(16), "{cut:?}");
+            assert!(channels >= GROUP || cut.group.is_multiple_of(MOST_LANES), "{cut:?}");
             assert!(cut.block.is_multiple_of(cut.group) && cut.piece.is_multiple_of(cut.block), "{cut:?}");
         }
     }

@@ -3,10 +3,8 @@
 use std::sync::{Mutex, PoisonError};
 
 use super::{Region, for_each};
+use crate::simd::LINE;
 use crate::{DType, Result, Tensor};
-
-/// Numbers of a cache line, at which each thread's memory begins.
-const LINE: usize = 16;
 
 /// As [`for_each`], with `len` numbers of memory for each call, which hold whatever was left there: as many as there
 /// are threads, and lent in turn.
@@ -22,6 +20,7 @@ where
     if len == 0 {
         return for_each(items, cost, |item| work(item, &mut []));
     }
+    // Each thread's memory begins a line of cache.
     let pitch = len.checked_next_multiple_of(LINE).unwrap_or(len);
     let region = Region::new(items.len(), cost)?;
     let mut memory = Tensor::stale(&[region.threads(), pitch], DType::F32)?;

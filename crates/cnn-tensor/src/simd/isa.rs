@@ -19,6 +19,8 @@ pub(crate) use avx512::Avx512;
 pub(crate) use neon::Neon;
 pub(crate) use portable::Portable;
 
+use super::MOST_LANES;
+
 /// A computation that is compiled once for each instruction set. Mark `run`, and what it calls, `#[inline(always)]`.
 pub(crate) trait Kernel {
     /// What it returns.
@@ -31,8 +33,8 @@ pub(crate) trait Kernel {
 /// A token for an instruction set, with its operations on vectors of `f32`.
 ///
 /// # Safety
-/// Callers make pointers valid for what is promised here. So `LANES` is a power of two of at most 16 and the
-/// number of lanes of [`Isa::F32`]; `load_at` and `store_at` touch `LANES` numbers and nothing else,
+/// Callers make pointers valid for what is promised here. So `LANES` is a power of two of at most [`MOST_LANES`] and
+/// the number of lanes of [`Isa::F32`]; `load_at` and `store_at` touch `LANES` numbers and nothing else,
 /// `load_partial_at` and `store_partial_at` the first `lanes` and nothing else; and a value of the type
 /// exists only on a processor that has the instructions of every method.
 pub(crate) unsafe trait Isa: Copy + Send + Sync + 'static {
@@ -102,7 +104,7 @@ pub(crate) unsafe trait Isa: Copy + Send + Sync + 'static {
     /// 2 to the power of a whole number from -126 to 127 given as a float.
     fn exp2_whole(self, a: Self::F32) -> Self::F32;
     /// The order in which lane `l` takes its number from lane `from[l] % LANES`; entries after the lanes say nothing.
-    fn order(self, from: [u8; 16]) -> Self::Order;
+    fn order(self, from: [u8; MOST_LANES]) -> Self::Order;
     /// The numbers in another order.
     fn permute(self, a: Self::F32, order: Self::Order) -> Self::F32;
 
@@ -152,7 +154,7 @@ pub(crate) unsafe trait Isa: Copy + Send + Sync + 'static {
     /// Up to `LANES` bytes of a slice as numbers, zeros after them.
     #[inline(always)]
     fn load_bytes(self, source: &[u8]) -> Self::F32 {
-        let mut numbers = [0.0f32; 16];
+        let mut numbers = [0.0f32; MOST_LANES];
         for (number, &byte) in numbers.iter_mut().zip(&source[..source.len().min(Self::LANES)]) {
             *number = f32::from(byte);
         }
@@ -164,9 +166,9 @@ pub(crate) unsafe trait Isa: Copy + Send + Sync + 'static {
     fn store_bytes(self, value: Self::F32, target: &mut [u8]) {
         // Added to 2^23, the number is what the lowest bits hold: no conversion has to look after NaN and overflow.
         const TWO_TO_23: f32 = 8_388_608.0;
-        let mut numbers = [0.0f32; 16];
+        let mut numbers = [0.0f32; MOST_LANES];
         self.store(self.add(value, self.splat(TWO_TO_23)), &mut numbers);
-        let mut bytes = [0; 16];
+        let mut bytes = [0; MOST_LANES];
         for lane in 0..Self::LANES {
             bytes[lane] = numbers[lane].to_bits() as u8;
         }
@@ -224,7 +226,7 @@ pub(crate) unsafe trait Isa: Copy + Send + Sync + 'static {
     /// Combines the lanes pairwise, upper half into lower half, until one is left.
     #[inline(always)]
     fn fold(self, a: Self::F32, combine: impl Fn(f32, f32) -> f32) -> f32 {
-        let mut lanes = [0.0f32; 16];
+        let mut lanes = [0.0f32; MOST_LANES];
         self.store(a, &mut lanes);
         let mut width = Self::LANES;
         while width > 1 {

@@ -15,3 +15,9 @@ mod tests;
 pub(crate) use isa::{Isa, Kernel};
 pub use level::{Level, active, with_level};
 pub(crate) use slice::map_in_place;
+
+/// Most lanes of a vector of any instruction set.
+pub(crate) const MOST_LANES: usize = 16;
+
+/// Numbers of `f32` in a line of cache.
+pub(crate) const LINE: usize = 16;

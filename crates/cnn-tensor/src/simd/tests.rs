@@ -3,8 +3,5 @@
 mod lanes;
 mod memory;
 
-/// More numbers than any vector has.
-const WIDEST: usize = 16;
-
 /// What no test writes; compared by its bits.
 const CANARY: f32 = f32::from_bits(0x7fc0_cafe);

@@ -2,7 +2,7 @@
 
 use crate::Result;
 use crate::parallel::for_each;
-use crate::simd::{self, Isa, Kernel};
+use crate::simd::{self, Isa, Kernel, MOST_LANES};
 
 use super::exp::exp;
 
@@ -143,8 +143,8 @@ fn maximum<I: Isa>(isa: I, row: &[f32]) -> f32 {
 fn sum_of_differences(row: &[f32], most: f32) -> f64 {
     let mut sum = 0.0;
     for block in row.chunks(BLOCK) {
-        let mut lanes = [0.0f32; 16];
-        for part in block.chunks(lanes.len()) {
+        let mut lanes = [0.0f32; MOST_LANES];
+        for part in block.chunks(MOST_LANES) {
             lanes.iter_mut().zip(part).for_each(|(lane, x)| *lane += x - most);
         }
         sum += lanes.into_iter().map(f64::from).sum::<f64>();

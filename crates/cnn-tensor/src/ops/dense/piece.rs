@@ -10,10 +10,7 @@ use crate::gemm::target::Target;
 use crate::gemm::vector::VectorProduct;
 use crate::gemm::{CopyLines, PackPanels, Start, Tile};
 use crate::ops::activation::Activation;
-use crate::simd::Level;
-
-/// Numbers of a cache line, by which copied rows are longer than their depth, so that they fall into different sets.
-const LINE: usize = 16;
+use crate::simd::{LINE, Level};
 
 /// Rows of a transposed left-hand matrix that are copied at a time: whole lines of cache, and whole tiles of the widest
 /// instruction set. Chosen by the gradient of the weight at 1024 cubed in the kernel bench.
@@ -168,6 +165,7 @@ impl Worker<'_> {
         let target = &mut *scratch;
         match source.step {
             1 => {
+                // A line longer than the depth, so that rows fall into different sets of the cache.
                 let (distance, next, pitch) = (source.row, block * source.row, depth + LINE);
                 let source = source.data;
                 self.level.run(CopyLines { source, distance, lines: rows, len: depth, next, target, pitch });

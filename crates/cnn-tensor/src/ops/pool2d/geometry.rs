@@ -4,14 +4,11 @@ use std::ops::Range;
 
 use super::{PaddingCounts, Pool2dOptions};
 use crate::ops::window::Window;
-use crate::simd::Isa;
+use crate::simd::{Isa, MOST_LANES};
 use crate::{DType, Element, Error, Result, Shape, Spec, Tensor};
 
 /// Positions of maxima are carried as single-precision floats, which hold all whole numbers up to here.
 const MOST_TAPS: usize = 1 << 23;
-
-/// Most numbers in a vector of any instruction set.
-const MOST_LANES: usize = 16;
 
 /// Sizes and windows of one call. Every window covers at least one element of the padded image.
 #[derive(Debug, Clone, Copy)]

@@ -3,7 +3,7 @@
 use crate::Result;
 use crate::ops::channels::{Cut, Sums, Terms, Width};
 use crate::parallel::for_each;
-use crate::simd::{self, Isa, Kernel};
+use crate::simd::{self, Isa, Kernel, MOST_LANES};
 
 /// Running sums of a block, as many as fill several vectors of any instruction set.
 const LANES: usize = 64;
@@ -159,8 +159,8 @@ impl Kernel for ArgMax<'_> {
     #[inline(always)]
     fn run<I: Isa>(self, _isa: I) -> usize {
         let mut most = f32::NEG_INFINITY;
-        let mut lanes = [f32::NEG_INFINITY; 16];
-        for part in self.row.chunks(16) {
+        let mut lanes = [f32::NEG_INFINITY; MOST_LANES];
+        for part in self.row.chunks(MOST_LANES) {
             for (lane, &x) in lanes.iter_mut().zip(part) {
                 *lane = larger(*lane, x);
             }

@@ -2,7 +2,7 @@
 
 use std::arch::{asm, x86_64::*};
 
-use super::{Isa, Kernel, token};
+use super::{Isa, Kernel, MOST_LANES, token};
 
 token! {
     /// Proof that this processor has AVX2 and FMA.
@@ -285,7 +285,7 @@ unsafe impl Isa for Avx2 {
     }
 
     #[inline(always)]
-    fn order(self, from: [u8; 16]) -> Self::Order {
+    fn order(self, from: [u8; MOST_LANES]) -> Self::Order {
         // The instruction looks at the lowest three bits of each word.
         let words = from.map(i32::from);
         // SAFETY: the array holds more than eight words, and the token proves the instruction.

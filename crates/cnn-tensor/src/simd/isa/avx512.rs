@@ -2,7 +2,7 @@
 
 use std::arch::{asm, x86_64::*};
 
-use super::{Isa, Kernel, token};
+use super::{Isa, Kernel, MOST_LANES, token};
 
 token! {
     /// Proof that this processor has AVX-512 (foundation, and what every server with it also has: BW, DQ, VL) and AVX2 with FMA.
@@ -277,10 +277,10 @@ unsafe impl Isa for Avx512 {
     }
 
     #[inline(always)]
-    fn order(self, from: [u8; 16]) -> Self::Order {
+    fn order(self, from: [u8; MOST_LANES]) -> Self::Order {
         // The instruction looks at the lowest four bits of each word.
         let words = from.map(i32::from);
-        // SAFETY: the array holds sixteen words, and the token proves the instruction.
+        // SAFETY: the array holds at least sixteen words, and the token proves the instruction.
         unsafe { _mm512_loadu_epi32(words.as_ptr()) }
     }
 

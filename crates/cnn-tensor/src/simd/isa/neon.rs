@@ -5,7 +5,7 @@
 use std::arch::aarch64::*;
 use std::arch::asm;
 
-use super::{Isa, Kernel, token};
+use super::{Isa, Kernel, MOST_LANES, token};
 
 token! {
     /// Proof that this processor has NEON, as practically every 64-bit ARM processor does.
@@ -308,7 +308,7 @@ unsafe impl Isa for Neon {
     }
 
     #[inline(always)]
-    fn order(self, from: [u8; 16]) -> Self::Order {
+    fn order(self, from: [u8; MOST_LANES]) -> Self::Order {
         // The four bytes of each lane.
         let bytes: [u8; 16] = std::array::from_fn(|byte| from[byte / 4] % 4 * 4 + (byte % 4) as u8);
         // SAFETY: the array holds sixteen bytes, and the token proves the instruction.

@@ -1,6 +1,6 @@
 //! Four lanes of plain arithmetic: what every machine can do, and what the compiler makes SSE2 or NEON of.
 
-use super::{Isa, Kernel};
+use super::{Isa, Kernel, MOST_LANES};
 
 /// No particular instructions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -190,7 +190,7 @@ unsafe impl Isa for Portable {
     }
 
     #[inline(always)]
-    fn order(self, from: [u8; 16]) -> Self::Order {
+    fn order(self, from: [u8; MOST_LANES]) -> Self::Order {
         [from[0] % 4, from[1] % 4, from[2] % 4, from[3] % 4]
     }
 

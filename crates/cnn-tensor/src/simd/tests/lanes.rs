@@ -1,7 +1,7 @@
 //! What becomes of the numbers of a vector.
 
-use super::{CANARY, WIDEST};
-use crate::simd::{Isa, Kernel, map_in_place};
+use super::CANARY;
+use crate::simd::{Isa, Kernel, MOST_LANES, map_in_place};
 use crate::testing::on_each_level;
 
 /// Numbers with which comparisons, roundings and signs go wrong.
@@ -91,7 +91,7 @@ fn choose(condition: bool, yes: f32, no: f32) -> f32 {
 /// Applies an operation to as many of these lanes as a vector has.
 struct Apply {
     operation: Lanewise,
-    lanes: [[f32; 4]; WIDEST],
+    lanes: [[f32; 4]; MOST_LANES],
 }
 
 impl Kernel for Apply {
@@ -140,7 +140,7 @@ fn each_lane_follows_the_formula_for_one_number() {
         for operation in LANEWISE {
             // Under Miri, which is thousands of times slower, some have to do.
             for start in (0..lanes.len()).step_by(if cfg!(miri) { 97 } else { 1 }) {
-                let lanes: [[f32; 4]; WIDEST] =
+                let lanes: [[f32; 4]; MOST_LANES] =
                     std::array::from_fn(|lane| lanes[(start + 7 * lane) % lanes.len()]);
                 let got = level.run(Apply { operation, lanes });
                 for (lane, &got) in got.iter().enumerate() {
@@ -212,7 +212,7 @@ fn powers_of_two_are_exact() {
 
 #[test]
 fn maps_reach_every_number_of_a_slice_of_any_length() {
-    for len in 0..3 * WIDEST {
+    for len in 0..3 * MOST_LANES {
         let numbers: Vec<f32> = (0..len).map(|index| index as f32 + 0.7).collect();
         let expected: Vec<f32> = numbers.iter().map(|number| number.round()).collect();
         on_each_level(|level| assert_eq!(level.run((Unary(Round), numbers.clone())), expected, "{level}"));
@@ -245,7 +245,7 @@ fn lanes_are_folded_pairwise_upper_half_into_lower() {
             _ => halved(&lower.iter().zip(upper).map(|(&a, &b)| combine(a, b)).collect::<Vec<_>>(), combine),
         }
     }
-    let numbers: Vec<f32> = (0..WIDEST).map(|index| (index * index) as f32 / 7.0 - 5.0).collect();
+    let numbers: Vec<f32> = (0..MOST_LANES).map(|index| (index * index) as f32 / 7.0 - 5.0).collect();
     on_each_level(|level| {
         let (folded, sum, lanes) = level.run(Fold(&numbers));
         assert_eq!(folded, halved(&numbers[..lanes], lopsided), "{level}");
@@ -254,14 +254,14 @@ fn lanes_are_folded_pairwise_upper_half_into_lower() {
 }
 
 /// The numbers of a vector in another order.
-struct Permute([u8; WIDEST], [f32; WIDEST]);
+struct Permute([u8; MOST_LANES], [f32; MOST_LANES]);
 
 impl Kernel for Permute {
     type Output = Vec<f32>;
 
     #[inline(always)]
     fn run<I: Isa>(self, isa: I) -> Self::Output {
-        let mut result = [CANARY; WIDEST];
+        let mut result = [CANARY; MOST_LANES];
         let order = isa.order(self.0);
         isa.store(isa.permute(isa.load(&self.1), order), &mut result);
         result[..I::LANES].to_vec()
@@ -270,12 +270,12 @@ impl Kernel for Permute {
 
 #[test]
 fn lanes_take_their_numbers_from_the_lanes_that_an_order_names() {
-    let numbers: [f32; WIDEST] = std::array::from_fn(|lane| DELICATE[lane]);
+    let numbers: [f32; MOST_LANES] = std::array::from_fn(|lane| DELICATE[lane]);
     let orders: [fn(u8) -> u8; 5] =
         [|lane| lane, |lane| lane / 4 * 4 + 3, |lane| lane ^ 1, |_| 5, |lane| 15 - lane];
     on_each_level(|level| {
         for from in orders {
-            let from: [u8; WIDEST] = std::array::from_fn(|lane| from(lane as u8));
+            let from: [u8; MOST_LANES] = std::array::from_fn(|lane| from(lane as u8));
             let got = level.run(Permute(from, numbers));
             for (lane, (value, from)) in got.iter().zip(from).enumerate() {
                 let expected = numbers[usize::from(from) % got.len()];

@@ -3,8 +3,8 @@
 //! What surrounds a slice is a canary, and slices end where their allocation ends, so that AddressSanitizer and Miri
 //! see a load that reaches further.
 
-use super::{CANARY, WIDEST};
-use crate::simd::{Isa, Kernel};
+use super::CANARY;
+use crate::simd::{Isa, Kernel, MOST_LANES};
 use crate::testing::on_each_level;
 
 /// Loads what a slice has and stores it to another: partial where they are shorter than a vector.
@@ -15,13 +15,13 @@ struct Copy<'a> {
 
 impl Kernel for Copy<'_> {
     /// The lanes of the vector between, and how many it has.
-    type Output = ([f32; WIDEST], usize);
+    type Output = ([f32; MOST_LANES], usize);
 
     #[inline(always)]
     fn run<I: Isa>(self, isa: I) -> Self::Output {
         let vector = isa.load_partial(self.source);
         isa.store_partial(vector, self.target);
-        let mut lanes = [CANARY; WIDEST];
+        let mut lanes = [CANARY; MOST_LANES];
         isa.store(vector, &mut lanes);
         (lanes, I::LANES)
     }
@@ -30,11 +30,11 @@ impl Kernel for Copy<'_> {
 #[test]
 fn partial_loads_see_their_numbers_and_zeros_and_partial_stores_write_theirs_alone() {
     on_each_level(|level| {
-        for len in 0..=WIDEST + 1 {
+        for len in 0..=MOST_LANES + 1 {
             // The allocation ends with the slice: a sanitizer sees any lane beyond.
             let source: Box<[f32]> = (0..len).map(|index| index as f32 - 3.25).collect();
-            for margin in [1, 2, WIDEST] {
-                let mut buffer = vec![CANARY; margin + len + WIDEST];
+            for margin in [1, 2, MOST_LANES] {
+                let mut buffer = vec![CANARY; margin + len + MOST_LANES];
                 let target = &mut buffer[margin..margin + len];
                 let (vector, lanes) = level.run(Copy { source: &source, target });
                 for (lane, &got) in vector.iter().enumerate() {
@@ -73,8 +73,8 @@ impl Kernel for CopyWhole<'_> {
 #[test]
 fn whole_stores_write_one_vector_at_any_alignment() {
     on_each_level(|level| {
-        let source: Vec<f32> = (0..WIDEST + 1).map(|index| index as f32).collect();
-        let mut target = vec![CANARY; WIDEST + 3];
+        let source: Vec<f32> = (0..MOST_LANES + 1).map(|index| index as f32).collect();
+        let mut target = vec![CANARY; MOST_LANES + 3];
         let lanes = level.run(CopyWhole { source: &source, target: &mut target });
         for (index, &got) in target.iter().enumerate() {
             let expected = if (1..=lanes).contains(&index) { source[index] } else { CANARY };
@@ -91,13 +91,13 @@ struct CopyBytes<'a> {
 
 impl Kernel for CopyBytes<'_> {
     /// The lanes of the vector between, and how many it has.
-    type Output = ([f32; WIDEST], usize);
+    type Output = ([f32; MOST_LANES], usize);
 
     #[inline(always)]
     fn run<I: Isa>(self, isa: I) -> Self::Output {
         let vector = isa.load_bytes(self.source);
         isa.store_bytes(vector, self.target);
-        let mut lanes = [CANARY; WIDEST];
+        let mut lanes = [CANARY; MOST_LANES];
         isa.store(vector, &mut lanes);
         (lanes, I::LANES)
     }
@@ -107,11 +107,11 @@ impl Kernel for CopyBytes<'_> {
 fn bytes_are_numbers_from_0_to_255_and_as_many_as_the_slice_has() {
     const CANARY_BYTE: u8 = 0xA5;
     on_each_level(|level| {
-        for len in 0..=WIDEST + 1 {
+        for len in 0..=MOST_LANES + 1 {
             for first in (0..=255u8).step_by(5) {
                 let source: Box<[u8]> =
                     (0..len).map(|index| first.wrapping_sub((17 * index) as u8)).collect();
-                let mut buffer = vec![CANARY_BYTE; 3 + len + WIDEST];
+                let mut buffer = vec![CANARY_BYTE; 3 + len + MOST_LANES];
                 let target = &mut buffer[3..3 + len];
                 let (vector, lanes) = level.run(CopyBytes { source: &source, target });
                 for (lane, &got) in vector[..lanes].iter().enumerate() {
@@ -145,7 +145,7 @@ impl Kernel for Prefetch<'_> {
 
 #[test]
 fn a_prefetch_of_any_address_is_harmless() {
-    on_each_level(|level| level.run(Prefetch(&[1.0; WIDEST])));
+    on_each_level(|level| level.run(Prefetch(&[1.0; MOST_LANES])));
 }
 
 /// Transposes the block that begins one number into a slice, with these pitches.
@@ -174,11 +174,13 @@ impl Kernel for Transpose<'_> {
 
 #[test]
 fn a_transposed_block_swaps_rows_and_columns_and_leaves_its_surroundings() {
-    const ROW: usize = WIDEST + 5;
-    let source: Vec<f32> = (0..WIDEST * ROW).map(|index| index as f32).collect();
+    const ROW: usize = MOST_LANES + 5;
+    let source: Vec<f32> = (0..MOST_LANES * ROW).map(|index| index as f32).collect();
     on_each_level(|level| {
-        for (source_pitch, target_pitch) in [(WIDEST, WIDEST), (WIDEST + 3, ROW), (ROW, WIDEST + 1)] {
-            let mut target = vec![CANARY; WIDEST * ROW];
+        for (source_pitch, target_pitch) in
+            [(MOST_LANES, MOST_LANES), (MOST_LANES + 3, ROW), (ROW, MOST_LANES + 1)]
+        {
+            let mut target = vec![CANARY; MOST_LANES * ROW];
             let lanes =
                 level.run(Transpose { source: &source, source_pitch, target: &mut target, target_pitch });
             for (index, &got) in target.iter().enumerate() {

@@ -11,7 +11,7 @@ use std::ops::Range;
 use super::super::axis::{Axis, Phase};
 use super::super::pass::Pass;
 use super::{CHANNELS_TOGETHER, each, pixel};
-use crate::simd::{Isa, Kernel};
+use crate::simd::{Isa, Kernel, LINE};
 
 /// Pixels of a wide tile, which slides over its source. Chosen by `8x96x56x56 depthwise` for all instruction sets:
 /// with three weights and a source it fits sixteen registers.
@@ -22,9 +22,6 @@ const NARROW: usize = 4;
 
 /// Most source rows that are asked for ahead of a target row.
 const MOST_AHEAD: usize = 2;
-
-/// Numbers in a cache line.
-const LINE: usize = 16;
 
 /// Some rows of the target.
 pub(super) struct Band<'a> {

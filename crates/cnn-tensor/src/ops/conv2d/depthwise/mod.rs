@@ -15,7 +15,7 @@ use super::Geometry;
 use super::axis::Axis;
 use super::pass::Pass;
 use crate::ops::activation::Activation;
-use crate::simd;
+use crate::simd::{self, MOST_LANES};
 use crate::{DType, Result, Tensor, parallel};
 
 /// Numbers of the target in one piece of work, where there are many. Chosen by `8x96x56x56 depthwise`.
@@ -33,9 +33,6 @@ const CHANNELS_TOGETHER: usize = 128;
 
 /// Most numbers that the private sums of a weight gradient may hold together, unless one slice alone has more.
 const PRIVATE: usize = 1 << 20;
-
-/// Most lanes of an instruction set.
-const MOST_LANES: usize = 16;
 
 /// See [`super::forward`].
 pub(super) fn forward(

@@ -12,13 +12,10 @@ use std::ops::Range;
 use super::super::axis::{Axis, Phase};
 use super::each;
 use crate::gemm::outer::BLOCK_PIXELS;
-use crate::simd::{Isa, Kernel};
+use crate::simd::{Isa, Kernel, LINE};
 
 /// Columns of a strip. Chosen by `8x96x56x56 depthwise`.
 const STRIP: usize = 8;
-
-/// Numbers in a cache line.
-const LINE: usize = 16;
 
 /// The sums over some rows of all images, for some channels.
 pub(super) struct Slice<'a> {

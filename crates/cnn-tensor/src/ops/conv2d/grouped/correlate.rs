@@ -7,13 +7,13 @@
 use super::super::axis::Phase;
 use super::super::pass::Pass;
 use super::{MOST_MEMBERS, first_channel, orders};
-use crate::simd::{Isa, Kernel};
+use crate::simd::{Isa, Kernel, MOST_LANES};
 
 /// Most pixels of a tile: their sums, a vector of weights, an order and what is under way fit sixteen registers.
 const TILE: usize = 8;
 
-/// What is read in the padding: as many zeros as the widest vector has lanes.
-static ZEROS: [f32; 16] = [0.0; 16];
+/// What is read in the padding.
+static ZEROS: [f32; MOST_LANES] = [0.0; MOST_LANES];
 
 /// Some rows of the target.
 pub(super) struct Rows<'a> {

@@ -20,7 +20,7 @@ use super::Geometry;
 use super::pass::Pass;
 use crate::gemm::outer::BLOCK_PIXELS;
 use crate::ops::activation::Activation;
-use crate::simd::{self, Isa};
+use crate::simd::{self, Isa, MOST_LANES};
 use crate::{DType, Result, Tensor, parallel};
 
 /// Numbers of members of a group that there are kernels for; with more, a group fills a vector on its own.
@@ -137,7 +137,7 @@ fn first_channel(vector: usize, lanes: usize, channels: usize) -> usize {
 /// For each member, the order in which a vector of channels shows it to the lanes of its group.
 #[inline(always)]
 fn orders<I: Isa>(isa: I, members: usize) -> [I::Order; MOST_MEMBERS] {
-    let mut orders = [isa.order([0; 16]); MOST_MEMBERS];
+    let mut orders = [isa.order([0; MOST_LANES]); MOST_MEMBERS];
     for (member, order) in orders.iter_mut().enumerate().take(members) {
         *order = isa.order(std::array::from_fn(|lane| (lane / members * members + member) as u8));
     }
