@@ -15,19 +15,6 @@
 //! All are safe to call: slices are checked when a block starts, and the loops check nothing.
 //! The accumulation order of each output number is fixed by the sizes of its own sum, never by tiling.
 
-/// Repeats a body for each of the first `$rows` rows, at most fourteen, with the row as a constant.
-macro_rules! each_row {
-    ($rows:expr, $row:ident, $body:block) => {
-        each_row!(@ $rows, $row, $body, 0 1 2 3 4 5 6 7 8 9 10 11 12 13)
-    };
-    (@ $rows:expr, $row:ident, $body:block, $($index:literal)+) => {
-        $(if $index < $rows {
-            const $row: usize = $index;
-            $body
-        })+
-    };
-}
-
 #[expect(clippy::needless_range_loop, reason = "arrays of registers are indexed by constants")]
 pub(crate) mod dots;
 pub(crate) mod outer;

@@ -1,6 +1,6 @@
 //! Accumulation of outer products. See the chapter in [`super`].
 
-use crate::simd::{Isa, Kernel};
+use crate::simd::{Isa, Kernel, choose};
 
 /// Pixels that follow each other at a constant pitch in both inputs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,11 +68,15 @@ impl Kernel for OuterBlock<'_> {
             for column in (0..self.columns).step_by(width) {
                 let columns = (self.columns - column).min(width);
                 if columns > I::LANES {
-                    // SAFETY: `check` has shown that all rows, columns and runs are inside their slices.
-                    unsafe { sized::<I, 2>(isa, &mut self, first, rows, column, columns) };
+                    choose!(up to 8, rows, I::OUTER_ROWS, M, {
+                        // SAFETY: `check` has shown that all rows, columns and runs are inside their slices.
+                        unsafe { accumulate::<I, M, 2>(isa, &mut self, first, column, columns) }
+                    });
                 } else {
-                    // SAFETY: as above; the columns fit one vector.
-                    unsafe { sized::<I, 1>(isa, &mut self, first, rows, column, columns) };
+                    choose!(up to 8, rows, I::OUTER_ROWS, M, {
+                        // SAFETY: as above; the columns fit one vector.
+                        unsafe { accumulate::<I, M, 1>(isa, &mut self, first, column, columns) }
+                    });
                 }
             }
         }
@@ -95,31 +99,6 @@ impl OuterBlock<'_> {
         let rows = self.rows.len();
         assert!(rows == 0 || (rows - 1) * self.target_pitch + self.columns <= self.target.len());
     }
-}
-
-/// Chooses the compiled number of rows.
-///
-/// # Safety
-/// As [`accumulate`].
-#[inline(always)]
-unsafe fn sized<I: Isa, const V: usize>(
-    isa: I,
-    block: &mut OuterBlock<'_>,
-    first: usize,
-    rows: usize,
-    column: usize,
-    columns: usize,
-) {
-    macro_rules! choose {
-        ($($size:literal),+) => {
-            $(if I::OUTER_ROWS >= $size && rows == $size {
-                // SAFETY: passed on from the caller.
-                return unsafe { accumulate::<I, $size, V>(isa, block, first, column, columns) };
-            })+
-        };
-    }
-    choose!(1, 2, 3, 4, 5, 6, 7, 8);
-    unreachable!("no tile of {rows} rows is compiled for {}", I::NAME);
 }
 
 /// One register tile: rows `first .. first + M`, `columns <= V * LANES` columns from `column` on.

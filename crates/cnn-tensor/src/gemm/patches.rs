@@ -15,7 +15,7 @@ use std::ops::Range;
 
 use super::target::Target;
 use crate::ops::activation::Activation;
-use crate::simd::{Isa, Kernel, LINE};
+use crate::simd::{Isa, Kernel, LINE, choose, each};
 use crate::{Error, Result};
 
 /// Most rows of any register tile.
@@ -157,11 +157,15 @@ impl Kernel for PatchBlock<'_> {
             let tile = walk.tile(&self, rows);
             let ahead = self.ahead(&walk, rows);
             if self.output.columns() > I::LANES {
-                // SAFETY: `check` has passed and `walk` made the tile.
-                unsafe { sized::<I, 2>(isa, &mut self, &tile, ahead) };
+                choose!(up to 14, rows, I::ROWS, M, {
+                    // SAFETY: `check` has passed and `walk` made the tile, of `M` rows.
+                    unsafe { multiply::<I, M, 2>(isa, &mut self, &tile, ahead) }
+                });
             } else {
-                // SAFETY: as above; the columns fit one vector.
-                unsafe { sized::<I, 1>(isa, &mut self, &tile, ahead) };
+                choose!(up to 14, rows, I::ROWS, M, {
+                    // SAFETY: as above; the columns fit one vector.
+                    unsafe { multiply::<I, M, 1>(isa, &mut self, &tile, ahead) }
+                });
             }
         }
     }
@@ -373,24 +377,6 @@ impl PatchBlock<'_> {
     }
 }
 
-/// Chooses the compiled number of rows.
-///
-/// # Safety
-/// As [`multiply`].
-#[inline(always)]
-unsafe fn sized<I: Isa, const V: usize>(isa: I, block: &mut PatchBlock<'_>, tile: &Tile, ahead: Ahead) {
-    macro_rules! choose {
-        ($($size:literal),+) => {
-            $(if I::ROWS >= $size && tile.rows == $size {
-                // SAFETY: passed on from the caller.
-                return unsafe { multiply::<I, $size, V>(isa, block, tile, ahead) };
-            })+
-        };
-    }
-    choose!(14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1);
-    unreachable!("no tile of {} rows is compiled for {}", tile.rows, I::NAME);
-}
-
 /// One register tile: `M` windows by `V` vectors.
 ///
 /// # Safety
@@ -412,7 +398,7 @@ unsafe fn multiply<I: Isa, const M: usize, const V: usize>(
     if let Some(bias) = block.bias {
         for vector in 0..V {
             let start = isa.load_partial(&bias[vector * I::LANES..][..lanes[vector]]);
-            each_row!(M, ROW, { sums[ROW][vector] = start });
+            each!(up to 14, M, ROW, { sums[ROW][vector] = start });
         }
     }
 
@@ -477,7 +463,7 @@ unsafe fn multiply<I: Isa, const M: usize, const V: usize>(
     match block.activation {
         Activation::Identity => {}
         activation => {
-            each_row!(M, ROW, {
+            each!(up to 14, M, ROW, {
                 for vector in 0..V {
                     sums[ROW][vector] = activation.vector(isa, sums[ROW][vector]);
                 }
@@ -486,7 +472,7 @@ unsafe fn multiply<I: Isa, const M: usize, const V: usize>(
     }
     // A choice for each vector would take as long as many steps of the sums.
     if columns == V * I::LANES {
-        each_row!(M, ROW, {
+        each!(up to 14, M, ROW, {
             let target = block.output.row_start(tile.outputs[ROW]);
             for vector in 0..V {
                 let target = target.wrapping_add(vector * I::LANES);
@@ -495,7 +481,7 @@ unsafe fn multiply<I: Isa, const M: usize, const V: usize>(
             }
         });
     } else {
-        each_row!(M, ROW, {
+        each!(up to 14, M, ROW, {
             let target = block.output.row_start(tile.outputs[ROW]);
             for vector in 0..V {
                 let target = target.wrapping_add(vector * I::LANES);

@@ -8,7 +8,7 @@
 use super::Start;
 use super::target::Target;
 use crate::ops::activation::Activation;
-use crate::simd::{Isa, Kernel};
+use crate::simd::{Isa, Kernel, choose, each};
 
 /// The left-hand matrix: number `(row, k)` is `data[row * self.row + k * self.step]`.
 #[derive(Clone, Copy)]
@@ -86,12 +86,16 @@ impl Kernel for Product<'_> {
                 let columns = (columns - column).min(width);
                 let place = Place { first, column, columns };
                 if columns > I::LANES {
-                    // SAFETY: `check` has shown that all rows and columns of the output are inside the matrices, and
-                    // these are some of them.
-                    unsafe { sized::<I, 2>(isa, &mut self, rows, place) };
+                    choose!(up to 14, rows, I::ROWS, M, {
+                        // SAFETY: `check` has shown that all rows and columns of the output are inside the matrices,
+                        // and these are some of them.
+                        unsafe { multiply::<I, M, 2>(isa, &mut self, place) }
+                    });
                 } else {
-                    // SAFETY: as above; the columns fit one vector.
-                    unsafe { sized::<I, 1>(isa, &mut self, rows, place) };
+                    choose!(up to 14, rows, I::ROWS, M, {
+                        // SAFETY: as above; the columns fit one vector.
+                        unsafe { multiply::<I, M, 1>(isa, &mut self, place) }
+                    });
                 }
             }
         }
@@ -134,24 +138,6 @@ struct Place {
     first: usize,
     column: usize,
     columns: usize,
-}
-
-/// Chooses the compiled number of rows.
-///
-/// # Safety
-/// As [`multiply`], for `rows` rows.
-#[inline(always)]
-unsafe fn sized<I: Isa, const V: usize>(isa: I, product: &mut Product<'_>, rows: usize, place: Place) {
-    macro_rules! choose {
-        ($($size:literal),+) => {
-            $(if I::ROWS >= $size && rows == $size {
-                // SAFETY: passed on from the caller.
-                return unsafe { multiply::<I, $size, V>(isa, product, place) };
-            })+
-        };
-    }
-    choose!(14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1);
-    unreachable!("no tile of {rows} rows is compiled for {}", I::NAME);
 }
 
 /// One register tile: `M` rows by `V` vectors.
@@ -210,7 +196,7 @@ unsafe fn multiply<I: Isa, const M: usize, const V: usize>(isa: I, product: &mut
         offset += product.left.step;
     }
 
-    each_row!(M, ROW, {
+    each!(up to 14, M, ROW, {
         let target = product.output.row_start(first + ROW).wrapping_add(column);
         for vector in 0..V {
             let target = target.wrapping_add(vector * I::LANES);

@@ -6,12 +6,14 @@
 //! everything marked `#[inline(always)]` below it is compiled with them too, plain loops included.
 //! No cargo feature and no `target-cpu` takes part. Intrinsics live in `isa/` alone.
 
+mod constants;
 pub(crate) mod isa;
 mod level;
 mod slice;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use constants::{choose, each};
 pub(crate) use isa::{Isa, Kernel};
 pub use level::{Level, active, with_level};
 pub(crate) use slice::map_in_place;

@@ -10,8 +10,8 @@ use std::ops::Range;
 
 use super::super::axis::{Axis, Phase};
 use super::super::pass::Pass;
-use super::{CHANNELS_TOGETHER, each, pixel};
-use crate::simd::{Isa, Kernel, LINE};
+use super::{CHANNELS_TOGETHER, pixel};
+use crate::simd::{Isa, Kernel, LINE, each};
 
 /// Pixels of a wide tile, which slides over its source. Chosen by `8x96x56x56 depthwise` for all instruction sets:
 /// with three weights and a source it fits sixteen registers.

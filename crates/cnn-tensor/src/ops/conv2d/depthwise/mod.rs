@@ -127,21 +127,3 @@ fn pixel(source: usize, tap: usize, stride: usize) -> Option<usize> {
     let distance = source.checked_sub(tap)?;
     distance.is_multiple_of(stride).then_some(distance / stride)
 }
-
-/// Repeats a body with each constant below `$count`, which is no more than the number that it is told: an array that
-/// is indexed by constants alone stays in registers, and the compiler does not unroll a loop with a long body.
-macro_rules! each {
-    (up to 3, $count:expr, $index:ident, $body:block) => { each!(@ $count, $index, $body, 0 1 2) };
-    (up to 7, $count:expr, $index:ident, $body:block) => { each!(@ $count, $index, $body, 0 1 2 3 4 5 6) };
-    (up to 8, $count:expr, $index:ident, $body:block) => { each!(@ $count, $index, $body, 0 1 2 3 4 5 6 7) };
-    (up to 22, $count:expr, $index:ident, $body:block) => {
-        each!(@ $count, $index, $body, 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21)
-    };
-    (@ $count:expr, $index:ident, $body:block, $($value:literal)+) => {
-        $(if $value < $count {
-            const $index: usize = $value;
-            $body
-        })+
-    };
-}
-use each;

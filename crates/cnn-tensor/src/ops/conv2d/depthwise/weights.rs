@@ -10,9 +10,8 @@
 use std::ops::Range;
 
 use super::super::axis::{Axis, Phase};
-use super::each;
 use crate::gemm::outer::BLOCK_PIXELS;
-use crate::simd::{Isa, Kernel, LINE};
+use crate::simd::{Isa, Kernel, LINE, each};
 
 /// Columns of a strip. Chosen by `8x96x56x56 depthwise`.
 const STRIP: usize = 8;

@@ -7,7 +7,7 @@
 use super::super::axis::Phase;
 use super::super::pass::Pass;
 use super::{MOST_MEMBERS, first_channel, orders};
-use crate::simd::{Isa, Kernel, MOST_LANES};
+use crate::simd::{Isa, Kernel, MOST_LANES, choose};
 
 /// Most pixels of a tile: their sums, a vector of weights, an order and what is under way fit sixteen registers.
 const TILE: usize = 8;
@@ -75,9 +75,19 @@ impl Kernel for Rows<'_> {
                             .wrapping_add((first_column + first * horizontal.step) * channels),
                         target_step: horizontal.step * channels,
                     };
-                    // SAFETY: the axes give rows and columns inside the image and taps inside the kernel, whose sizes the
-                    // assertions have shown; the tile's pixels are among those of the phase, columns of this row.
-                    unsafe { tile.sized(isa, pixels, &orders) };
+                    let reach = (pixels - 1) * columns.stride + columns.taps;
+                    let careful = columns.inside(tile.start, reach, horizontal.sources) != (0..reach);
+                    choose!(up to 8, pixels, TILE, P, {
+                        if careful {
+                            // SAFETY: the axes give rows and columns inside the image and taps inside the kernel, whose
+                            // sizes the assertions have shown; the tile's pixels are among those of the phase, columns
+                            // of this row.
+                            unsafe { tile.run::<I, P, true>(isa, &orders) }
+                        } else {
+                            // SAFETY: as above; all columns are inside.
+                            unsafe { tile.run::<I, P, false>(isa, &orders) }
+                        }
+                    });
                 }
             }
         }
@@ -107,33 +117,7 @@ struct Tile<'a> {
 }
 
 impl Tile<'_> {
-    /// Chooses the compiled number of pixels.
-    ///
-    /// # Safety
-    /// As [`Tile::run`], for `pixels` pixels.
-    #[inline(always)]
-    unsafe fn sized<I: Isa>(&self, isa: I, pixels: usize, orders: &[I::Order; MOST_MEMBERS]) {
-        let reach = (pixels - 1) * self.columns.stride + self.columns.taps;
-        let inside = self.columns.inside(self.start, reach, self.pass.horizontal.sources) == (0..reach);
-        macro_rules! choose {
-            ($($size:literal),+) => {
-                match pixels {
-                    $($size if inside => {
-                        // SAFETY: passed on from the caller; all columns are inside.
-                        unsafe { self.run::<I, $size, false>(isa, orders) }
-                    }
-                    $size => {
-                        // SAFETY: passed on from the caller.
-                        unsafe { self.run::<I, $size, true>(isa, orders) }
-                    })+
-                    _ => unreachable!("no tile of {pixels} pixels is compiled"),
-                }
-            };
-        }
-        choose!(1, 2, 3, 4, 5, 6, 7, 8);
-    }
-
-    /// Computes all channels of `P` pixels; `CAREFUL` where some of their sources are in the padding.
+    /// Computes all channels of `P` pixels; `CAREFUL` where some of their sources may be in the padding.
     ///
     /// # Safety
     /// The source rows have as many columns as the axis has sources, the rows of taps are rows of the kernel, the
