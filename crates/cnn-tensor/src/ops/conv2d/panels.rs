@@ -3,6 +3,7 @@
 
 use std::ops::Range;
 
+use crate::gemm::patches::Panel;
 use crate::gemm::{PackPanels, Tile};
 use crate::simd::{Isa, Kernel, Level};
 use crate::{DType, Result, Tensor, parallel};
@@ -71,14 +72,14 @@ impl Panels<'_> {
             let targets = numbers.as_mut_slice::<f32>()?.chunks_exact_mut(len);
             let targets = targets.zip(&mut finite).enumerate();
             parallel::for_each(targets, self.weight.len(), |(index, (target, finite))| {
-                *finite = self.pack(index, target);
+                *finite = self.pack(index, target).finite;
             })?;
         }
-        Ok(Packed { numbers, finite })
+        Ok(Packed { numbers, finite, pitch: self.width() })
     }
 
-    /// Writes panel `index`. Whether all its numbers are finite.
-    pub(super) fn pack(&self, index: usize, target: &mut [f32]) -> bool {
+    /// Writes panel `index`.
+    pub(super) fn pack<'t>(&self, index: usize, target: &'t mut [f32]) -> Panel<'t> {
         let ([depth, columns], range) = (self.channels, self.columns(index));
         let group = self.group(index);
         for (tap, target) in self.taps.iter().zip(target.chunks_exact_mut((depth * self.width()).max(1))) {
@@ -98,15 +99,28 @@ impl Panels<'_> {
                 }
             }
         }
-        self.level.run(AllFinite(target))
+        Panel { finite: self.level.run(AllFinite(target)), data: target, pitch: self.width() }
     }
 }
 
 /// All panels, one after the other.
 pub(super) struct Packed {
-    pub(super) numbers: Tensor,
+    numbers: Tensor,
     /// For each panel, whether all its numbers are finite.
-    pub(super) finite: Vec<bool>,
+    finite: Vec<bool>,
+    /// Numbers in a row of a panel.
+    pitch: usize,
+}
+
+impl Packed {
+    /// Each of them.
+    pub(super) fn panels(&self) -> Result<Vec<Panel<'_>>> {
+        let numbers = self.numbers.as_slice::<f32>()?;
+        let len = numbers.len() / self.finite.len();
+        let panel =
+            |(index, &finite)| Panel { data: &numbers[index * len..][..len], pitch: self.pitch, finite };
+        Ok(self.finite.iter().enumerate().map(panel).collect())
+    }
 }
 
 /// Whether all numbers are finite: zero times any other is not zero.

@@ -7,38 +7,23 @@
 //! Where an image has few channels, it is copied once with its padding, so that the taps of one kernel row become
 //! one contiguous segment.
 
+mod pieces;
+
 use std::ops::Range;
 
 use super::Geometry;
 use super::padding::{self, pad};
 use super::panels::{Direction, Panels};
-use crate::gemm::Tile;
-use crate::gemm::patches::{Axis, Panel, PatchBlock, Placement};
+use crate::Result;
+use crate::gemm::patches::{Axis, Placement};
 use crate::gemm::target::Target;
 use crate::ops::activation::Activation;
 use crate::ops::window::Window;
 use crate::simd::{self, Level};
-use crate::{DType, Result, Tensor, parallel};
 
 /// Images with fewer channels than this are copied with their padding: the taps of a kernel row, read as one
 /// segment, are then long enough to amortise the look-up of where they start.
 const FEW_CHANNELS: usize = 16;
-
-/// Numbers of input under one piece of work, so that they stay in the second-level cache, beside a panel of the
-/// weights, while the panels pass over them.
-const PIECE: usize = 1 << 15;
-
-/// Fewest register tiles in a piece of work, so that each panel is used often enough.
-const PIECE_TILES: usize = 4;
-
-/// Numbers of an input that is not cut: each panel passes over all of it, and threads share the panels.
-const WHOLE: usize = 1 << 16;
-
-/// Fewest pieces, where there are panels enough.
-const FEWEST_PIECES: usize = 8;
-
-/// Pieces that the work is cut into where it is large enough: they share evenly between several threads.
-const PIECES: usize = 16;
 
 /// See [`super::forward`]. Pixels of the input begin `pixel` numbers apart, the first at the start of `x`; the target
 /// holds all output pixels.
@@ -58,17 +43,15 @@ pub(super) fn forward(
         output: [geometry.out_h, geometry.out_w, geometry.out_c],
         direction: Direction::Forward,
         kernel_w: geometry.horizontal.kernel,
+        bias,
+        activation,
+        level: simd::active()?,
     };
     let phase = Phase {
         vertical: Side::of_outputs(&geometry.vertical, geometry.out_h),
         horizontal: Side::of_outputs(&geometry.horizontal, geometry.out_w),
     };
-    convolution.run(
-        vec![phase],
-        &Images { data: x, size: convolution.input, pixel },
-        Finish { bias, activation },
-        target,
-    )
+    convolution.run(&[phase], &Images { data: x, size: convolution.input, pixel }, target)
 }
 
 /// See [`super::grad_input`].
@@ -86,10 +69,13 @@ pub(super) fn grad_input(
         output: [geometry.in_h, geometry.in_w, geometry.in_c],
         direction: Direction::Input,
         kernel_w: geometry.horizontal.kernel,
+        bias: None,
+        activation: Activation::Identity,
+        level: simd::active()?,
     };
     let rows = Side::of_inputs(&geometry.vertical, geometry.in_h);
     let columns = Side::of_inputs(&geometry.horizontal, geometry.in_w);
-    let phases = rows
+    let phases: Vec<_> = rows
         .iter()
         .flat_map(|vertical| {
             columns
@@ -99,7 +85,7 @@ pub(super) fn grad_input(
         .collect();
     let images = Images { data: grad, size: convolution.input, pixel: geometry.out_c };
     let target = Target::new(target, geometry.batch * geometry.in_h * geometry.in_w, geometry.in_c);
-    convolution.run(phases, &images, Finish { bias: None, activation: Activation::Identity }, target)
+    convolution.run(&phases, &images, target)
 }
 
 /// The taps that reach the elements of one side of an image: element `first + j * step` of the output sums, over the
@@ -173,13 +159,11 @@ struct Convolution<'a> {
     output: [usize; 3],
     direction: Direction,
     kernel_w: usize,
-}
-
-/// What is done to the sums besides storing them.
-#[derive(Clone, Copy)]
-struct Finish<'a> {
+    /// Added to the sums.
     bias: Option<&'a [f32]>,
+    /// Applied after it.
     activation: Activation,
+    level: Level,
 }
 
 /// Images as the kernel reads them.
@@ -202,16 +186,9 @@ struct Plan<'a> {
 }
 
 impl<'a> Convolution<'a> {
-    fn run(
-        &self,
-        phases: Vec<Phase>,
-        images: &Images<'_>,
-        finish: Finish<'_>,
-        target: Target<'_>,
-    ) -> Result<()> {
-        let level = simd::active()?;
+    fn run(&self, phases: &[Phase], images: &Images<'_>, target: Target<'_>) -> Result<()> {
         let [in_h, in_w, in_c] = self.input;
-        if let [phase] = &phases[..]
+        if let [phase] = phases
             && self.groups == 1
             && in_c < FEW_CHANNELS
             && in_c == images.pixel
@@ -219,25 +196,25 @@ impl<'a> Convolution<'a> {
         {
             let (rows, columns) = (phase.vertical.padding(in_h), phase.horizontal.padding(in_w));
             if (rows.clone(), columns.clone()) == (0..0, 0..0) {
-                let plan = self.plan_segments(phase, [0, 0], self.input, level)?;
-                return self.execute(level, &[plan], images, finish, target);
+                let plan = self.plan_segments(phase, [0, 0], self.input)?;
+                return self.execute(&[plan], images, target);
             }
             if padding::is_small(self.input, &rows, &columns) {
                 let before = [rows.start, columns.start];
                 let (padded, size) = pad(images.data, self.input, rows, columns)?;
-                let plan = self.plan_segments(phase, before, size, level)?;
+                let plan = self.plan_segments(phase, before, size)?;
                 let images = Images { data: padded.as_slice()?, size, pixel: in_c };
-                return self.execute(level, &[plan], &images, finish, target);
+                return self.execute(&[plan], &images, target);
             }
         }
         let plans = phases
             .iter()
             .map(|phase| {
                 let (vertical, horizontal) = (phase.vertical.axis(0, in_h)?, phase.horizontal.axis(0, in_w)?);
-                self.plan(phase, vertical, horizontal, in_c / self.groups, level)
+                Ok(self.plan(phase, vertical, horizontal, in_c / self.groups))
             })
             .collect::<Result<Vec<_>>>()?;
-        self.execute(level, &plans, images, finish, target)
+        self.execute(&plans, images, target)
     }
 
     /// The pixels under one kernel row are one segment of an image that has its padding around it.
@@ -246,24 +223,16 @@ impl<'a> Convolution<'a> {
         phase: &Phase,
         before: [usize; 2],
         [height, width, in_c]: [usize; 3],
-        level: Level,
     ) -> Result<Plan<'a>> {
         let span = phase.horizontal.taps.len();
         let first =
             Side { taps: phase.horizontal.taps.iter().take(1).copied().collect(), ..phase.horizontal };
         // A segment begins where all of it lies inside the row.
         let horizontal = first.axis(before[1], (width + 1).saturating_sub(span))?;
-        self.plan(phase, phase.vertical.axis(before[0], height)?, horizontal, span * in_c, level)
+        Ok(self.plan(phase, phase.vertical.axis(before[0], height)?, horizontal, span * in_c))
     }
 
-    fn plan(
-        &self,
-        phase: &Phase,
-        vertical: Axis,
-        horizontal: Axis,
-        depth: usize,
-        level: Level,
-    ) -> Result<Plan<'a>> {
+    fn plan(&self, phase: &Phase, vertical: Axis, horizontal: Axis, depth: usize) -> Plan<'a> {
         let placement = Placement {
             first: [phase.vertical.first, phase.horizontal.first],
             step: [phase.vertical.step, phase.horizontal.step],
@@ -278,145 +247,9 @@ impl<'a> Convolution<'a> {
             direction: self.direction,
             groups: self.groups,
             channels: [self.input[2] / self.groups, self.output[2] / self.groups],
-            level,
+            level: self.level,
         };
-        Ok(Plan { vertical, horizontal, depth, panels, placement })
-    }
-
-    fn execute(
-        &self,
-        level: Level,
-        plans: &[Plan<'_>],
-        images: &Images<'_>,
-        finish: Finish<'_>,
-        target: Target<'_>,
-    ) -> Result<()> {
-        let [out_h, out_w, out_c] = self.output;
-        let zeros = Tensor::zeros(&[plans.iter().map(|plan| plan.depth).max().unwrap_or(0)], DType::F32)?;
-        let zeros = zeros.as_slice()?;
-        let [plan, ..] = plans else { return Ok(()) };
-        // Panels have the same columns in every phase.
-        let (panels, step) = (&plan.panels, plan.placement.step[0]);
-        let cut = Cut::new(self.batch, images.size, plans, Tile::of(level).rows, panels.count());
-
-        let [in_h, in_w, in_c] = images.size;
-        let image_len = in_h * in_w * images.pixel;
-        let image_pixels = out_h * out_w;
-        let mut pieces = Vec::new();
-        let mut rest = target;
-        let bands = cut.bands(plans);
-        for first_image in (0..self.batch).step_by(cut.images) {
-            let count = cut.images.min(self.batch - first_image);
-            for band in 0..bands {
-                let rows = (out_h - band * cut.height * step).min(cut.height * step);
-                let (mut output, after) = rest.split_rows(count * rows * out_w);
-                rest = after;
-                for block in 0..cut.blocks {
-                    let range =
-                        block * panels.count() / cut.blocks..(block + 1) * panels.count() / cut.blocks;
-                    let columns = panels.columns(range.end - 1).end - panels.columns(range.start).start;
-                    let (columns, after) = output.split_columns(columns);
-                    output = after;
-                    let images = first_image..first_image + count;
-                    pieces.push((band * cut.height, images, range, columns));
-                }
-            }
-        }
-        // Where there is one piece for each panel, it is packed when it is needed, and never leaves the cache.
-        let once = pieces.len() == cut.blocks;
-        let packed = match once {
-            true => Vec::new(),
-            false => plans.iter().map(|plan| plan.panels.pack_all()).collect::<Result<Vec<_>>>()?,
-        };
-        let packed = (packed.iter())
-            .map(|packed| Ok((packed.numbers.as_slice::<f32>()?, &packed.finite[..])))
-            .collect::<Result<Vec<_>>>()?;
-        let longest = plans.iter().map(|plan| plan.panels.len()).max().unwrap_or(0);
-        let memory = if once { longest } else { 0 };
-        let work =
-            (self.batch * image_pixels * out_c).saturating_mul((longest / Tile::of(level).columns).max(1));
-        parallel::for_each_with_memory(pieces.into_iter(), work, memory, |piece, memory| {
-            let (first_row, numbers, range, mut output) = piece;
-            for (number, plan) in plans.iter().enumerate() {
-                let rows = first_row..plan.vertical.outputs().min(first_row + cut.height);
-                if rows.is_empty() {
-                    continue;
-                }
-                let panel_len = plan.panels.len();
-                for index in range.clone() {
-                    let (panel, finite) = match packed.get(number) {
-                        Some((packed, finite)) => (&packed[index * panel_len..][..panel_len], finite[index]),
-                        None => {
-                            let panel = &mut memory[..panel_len];
-                            let finite = plan.panels.pack(index, panel);
-                            (&*panel, finite)
-                        }
-                    };
-                    let columns = plan.panels.columns(index);
-                    let first = columns.start - plan.panels.columns(range.start).start;
-                    let channel = plan.panels.group(index) * (in_c / self.groups);
-                    for (image, number) in numbers.clone().enumerate() {
-                        let (_, pixels) = output.reborrow().split_rows(image * image_pixels);
-                        let (_, right) = pixels.split_columns(first);
-                        level.run(PatchBlock {
-                            vertical: &plan.vertical,
-                            horizontal: &plan.horizontal,
-                            rows: rows.clone(),
-                            input: &images.data[number * image_len + channel..],
-                            row_pitch: in_w * images.pixel,
-                            pixel_pitch: images.pixel,
-                            depth: plan.depth,
-                            zeros,
-                            panel: Panel { data: panel, pitch: Tile::of(level).columns, finite },
-                            bias: finish.bias.map(|bias| &bias[columns.start..]),
-                            activation: finish.activation,
-                            output: right.split_columns(columns.len()).0,
-                            placement: plan.placement,
-                            origin: rows.start * step * out_w,
-                        });
-                    }
-                }
-            }
-        })
-    }
-}
-
-/// How the work is cut: some images, or some rows of windows of one image, and the panels in blocks.
-struct Cut {
-    images: usize,
-    height: usize,
-    blocks: usize,
-}
-
-impl Cut {
-    fn new(
-        batch: usize,
-        [in_h, in_w, in_c]: [usize; 3],
-        plans: &[Plan<'_>],
-        tile_rows: usize,
-        panels: usize,
-    ) -> Self {
-        let sides = |plan: &Plan<'_>| [plan.vertical.outputs(), plan.horizontal.outputs()];
-        let [rows, width] = plans.iter().map(sides).max().unwrap_or([1, 1]);
-        if panels > 1 && batch * in_h * in_w * in_c <= WHOLE {
-            return Self { images: batch, height: rows, blocks: panels };
-        }
-        // Rows of input under a row of windows, about.
-        let row_len = (in_h * in_w * in_c / rows).max(1);
-        let fewest = (PIECE_TILES * tile_rows).div_ceil(width);
-        let even = (batch * rows).div_ceil(PIECES);
-        let height = (PIECE / row_len).min(even).max(fewest);
-        let (images, height) = match height < rows {
-            true => (1, rows.div_ceil(rows.div_ceil(height))),
-            false => ((height / rows).min(batch), rows),
-        };
-        let pieces = batch.div_ceil(images) * rows.div_ceil(height);
-        Self { images, height, blocks: FEWEST_PIECES.div_ceil(pieces).min(panels) }
-    }
-
-    /// Bands of an image.
-    fn bands(&self, plans: &[Plan<'_>]) -> usize {
-        plans.iter().map(|plan| plan.vertical.outputs()).max().unwrap_or(0).div_ceil(self.height)
+        Plan { vertical, horizontal, depth, panels, placement }
     }
 }
 
