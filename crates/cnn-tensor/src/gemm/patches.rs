@@ -2,13 +2,13 @@
 //!
 //! A row of the left-hand matrix is what one output pixel sees: for each tap of the window, a *segment* of contiguous
 //! numbers. No row is ever written. A register tile holds up to `ROWS` output pixels by two vectors of columns; for
-//! each segment it works out where its pixels begin ([`Axis`] knows which outputs a tap reaches), then each step
+//! each segment it works out where its pixels begin ([`Taps`] know which outputs they reach), then each step
 //! broadcasts one number of each pixel and multiplies it by two vectors of the panel. A pixel in the padding reads
 //! zeros; a segment that is padding for the whole tile is skipped, unless zero times a weight is not zero: a tile must not
 //! show in the sum.
 //!
 //! The sum of each output runs over taps, then over the numbers of the segment, whatever the tile. That a tap's
-//! pixels lie inside the image is shown when an [`Axis`] is made, that the image lies inside its slice when a block
+//! pixels lie inside the image is shown when [`Taps`] are made, that the image lies inside its slice when a block
 //! starts; so the loops check nothing.
 
 use std::ops::Range;
@@ -43,8 +43,8 @@ impl Panel<'_> {
 ///
 /// The input's element under tap `t` of output `o` is `o * stride + shift(t)`; outside `0..size` it is padding.
 #[derive(Debug)]
-pub(crate) struct Axis {
-    taps: Vec<Tap>,
+pub(crate) struct Taps {
+    each: Vec<Tap>,
     /// The outputs that every tap reaches.
     interior: Range<usize>,
     stride: usize,
@@ -60,8 +60,8 @@ struct Tap {
     end: u32,
 }
 
-impl Axis {
-    /// An axis of `size` elements, of which `outputs` windows are taken.
+impl Taps {
+    /// Those over an axis of `size` elements, of which `outputs` windows are taken.
     ///
     /// # Errors
     /// [`Error::Shape`] beyond 2^31 windows.
@@ -86,7 +86,7 @@ impl Axis {
             .collect::<Result<Vec<Tap>>>()?;
         let start = taps.iter().map(|tap| tap.start as usize).max().unwrap_or(0);
         let end = taps.iter().map(|tap| tap.end as usize).min().unwrap_or(outputs);
-        Ok(Self { taps, interior: start..end, stride, outputs, size })
+        Ok(Self { each: taps, interior: start..end, stride, outputs, size })
     }
 
     fn is_interior(&self, outputs: Range<usize>) -> bool {
@@ -111,9 +111,9 @@ pub(crate) struct Placement {
 /// Some rows of output pixels times the columns of one panel.
 pub(crate) struct PatchBlock<'a> {
     /// Taps and windows over the image's rows.
-    pub(crate) vertical: &'a Axis,
+    pub(crate) vertical: &'a Taps,
     /// The same over its columns.
-    pub(crate) horizontal: &'a Axis,
+    pub(crate) horizontal: &'a Taps,
     /// Rows of windows to compute.
     pub(crate) rows: Range<usize>,
     /// One image, from the first channel that is read.
@@ -321,7 +321,7 @@ impl PatchBlock<'_> {
         let columns = self.output.columns();
         assert!(I::ROWS <= MOST_ROWS && self.rows.end <= vertical.outputs);
         assert!(columns > 0 && columns <= 2 * I::LANES && self.zeros.len() >= self.depth);
-        let last = |axis: &Axis, pitch: usize| axis.size.checked_sub(1)?.checked_mul(pitch);
+        let last = |taps: &Taps, pitch: usize| taps.size.checked_sub(1)?.checked_mul(pitch);
         let end = || {
             last(vertical, self.row_pitch)?
                 .checked_add(last(horizontal, self.pixel_pitch)?)?
@@ -339,7 +339,7 @@ impl PatchBlock<'_> {
         // An empty axis has no tap that reaches it, so nothing is read.
         let empty = vertical.size == 0 || horizontal.size == 0;
         assert!(empty || end().is_some_and(|end| end <= self.input.len()));
-        let depth = (vertical.taps.len() * horizontal.taps.len()).checked_mul(self.depth);
+        let depth = (vertical.each.len() * horizontal.each.len()).checked_mul(self.depth);
         assert!(depth.is_some_and(|depth| self.panel.holds(depth, columns.next_multiple_of(I::LANES))));
         if let Some(bias) = self.bias {
             assert!(bias.len() >= columns);
@@ -351,7 +351,7 @@ impl PatchBlock<'_> {
     #[inline(always)]
     fn ahead(&self, next: &Walk, rows: usize) -> Ahead {
         let Self { vertical, horizontal, row_pitch, pixel_pitch, .. } = self;
-        let (Some(y), Some(x)) = (vertical.taps.last(), horizontal.taps.last()) else {
+        let (Some(y), Some(x)) = (vertical.each.last(), horizontal.each.last()) else {
             return Ahead { next: self.input.as_ptr(), lines: 0 };
         };
         let shift = y.shift * *row_pitch as isize + x.shift * *pixel_pitch as isize;
@@ -413,8 +413,8 @@ unsafe fn multiply<I: Isa, const M: usize, const V: usize>(
     for row in 0..M {
         starts[row] = input.wrapping_add(tile.inputs[row]);
     }
-    for vertical in &block.vertical.taps {
-        for horizontal in &block.horizontal.taps {
+    for vertical in &block.vertical.each {
+        for horizontal in &block.horizontal.each {
             // A pixel in the padding begins at the zeros, whatever the shift.
             let shift =
                 vertical.shift * block.row_pitch as isize + horizontal.shift * block.pixel_pitch as isize;

@@ -15,7 +15,7 @@ use super::Geometry;
 use super::padding::{self, pad};
 use super::panels::{Direction, Panels};
 use crate::Result;
-use crate::gemm::patches::{Axis, Placement};
+use crate::gemm::patches::{Placement, Taps};
 use crate::gemm::target::Target;
 use crate::ops::activation::Activation;
 use crate::ops::window::Window;
@@ -138,9 +138,9 @@ impl Side {
         self.taps.windows(2).all(|pair| pair[1].1 == pair[0].1 + 1)
     }
 
-    /// The axis that the kernel reads, `before` elements of padding added to the input, `size` in all.
-    fn axis(&self, before: usize, size: usize) -> Result<Axis> {
-        Axis::new(self.taps.iter().map(|&(_, shift)| shift + signed(before)), self.stride, self.outputs, size)
+    /// As the kernel takes them, over the side with `before` elements of padding added to it, `size` in all.
+    fn within(&self, before: usize, size: usize) -> Result<Taps> {
+        Taps::new(self.taps.iter().map(|&(_, shift)| shift + signed(before)), self.stride, self.outputs, size)
     }
 }
 
@@ -177,8 +177,8 @@ struct Images<'a> {
 
 /// One phase, ready to run.
 struct Plan<'a> {
-    vertical: Axis,
-    horizontal: Axis,
+    vertical: Taps,
+    horizontal: Taps,
     /// Numbers in a segment.
     depth: usize,
     panels: Panels<'a>,
@@ -210,7 +210,8 @@ impl<'a> Convolution<'a> {
         let plans = phases
             .iter()
             .map(|phase| {
-                let (vertical, horizontal) = (phase.vertical.axis(0, in_h)?, phase.horizontal.axis(0, in_w)?);
+                let (vertical, horizontal) =
+                    (phase.vertical.within(0, in_h)?, phase.horizontal.within(0, in_w)?);
                 Ok(self.plan(phase, vertical, horizontal, in_c / self.groups))
             })
             .collect::<Result<Vec<_>>>()?;
@@ -228,11 +229,11 @@ impl<'a> Convolution<'a> {
         let first =
             Side { taps: phase.horizontal.taps.iter().take(1).copied().collect(), ..phase.horizontal };
         // A segment begins where all of it lies inside the row.
-        let horizontal = first.axis(before[1], (width + 1).saturating_sub(span))?;
-        Ok(self.plan(phase, phase.vertical.axis(before[0], height)?, horizontal, span * in_c))
+        let horizontal = first.within(before[1], (width + 1).saturating_sub(span))?;
+        Ok(self.plan(phase, phase.vertical.within(before[0], height)?, horizontal, span * in_c))
     }
 
-    fn plan(&self, phase: &Phase, vertical: Axis, horizontal: Axis, depth: usize) -> Plan<'a> {
+    fn plan(&self, phase: &Phase, vertical: Taps, horizontal: Taps, depth: usize) -> Plan<'a> {
         let placement = Placement {
             first: [phase.vertical.first, phase.horizontal.first],
             step: [phase.vertical.step, phase.horizontal.step],
