@@ -61,7 +61,7 @@ struct Tap {
 }
 
 impl Taps {
-    /// Those over an axis of `size` elements, of which `outputs` windows are taken.
+    /// The taps over an axis of `size` elements, of which `outputs` windows are taken.
     ///
     /// # Errors
     /// [`Error::Shape`] beyond 2^31 windows.

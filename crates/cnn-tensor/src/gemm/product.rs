@@ -30,7 +30,7 @@ impl<'a> Left<'a> {
 
 /// The right-hand matrix, in panels of two vectors.
 #[derive(Clone, Copy)]
-pub(crate) struct Right<'a> {
+pub(crate) struct RightPanels<'a> {
     /// The numbers.
     pub(crate) data: &'a [f32],
     /// Distance between the first numbers of neighbouring panels.
@@ -51,13 +51,13 @@ pub(crate) enum After {
 }
 
 /// `output = act(start + left right)`.
-pub(crate) struct Product<'a> {
+pub(crate) struct TileProduct<'a> {
     /// Left-hand matrix; as many rows as the output.
     pub(crate) left: Left<'a>,
     /// Numbers in each row of the left-hand matrix, and rows of the right-hand one.
     pub(crate) depth: usize,
     /// Right-hand matrix; as many columns as the output.
-    pub(crate) right: Right<'a>,
+    pub(crate) right: RightPanels<'a>,
     /// What the sums start from.
     pub(crate) start: Start<'a>,
     /// Applied before storing.
@@ -66,7 +66,7 @@ pub(crate) struct Product<'a> {
     pub(crate) output: Target<'a>,
 }
 
-impl Kernel for Product<'_> {
+impl Kernel for TileProduct<'_> {
     type Output = ();
 
     #[inline(always)]
@@ -102,7 +102,7 @@ impl Kernel for Product<'_> {
     }
 }
 
-impl Product<'_> {
+impl TileProduct<'_> {
     fn check<I: Isa>(&self, rows: usize, columns: usize) {
         let Some(last_step) = self.depth.checked_sub(1) else { return };
         let left = || {
@@ -143,10 +143,14 @@ struct Place {
 /// One register tile: `M` rows by `V` vectors.
 ///
 /// # Safety
-/// [`Product::check`] has passed; the `M` rows from `place.first` and the columns at `place` are among the output's,
-/// the columns begin a panel, and there are more than `(V - 1) * LANES` and at most `V * LANES` of them.
+/// [`TileProduct::check`] has passed; the `M` rows from `place.first` and the columns at `place` are among the
+/// output's, the columns begin a panel, and there are more than `(V - 1) * LANES` and at most `V * LANES` of them.
 #[inline(always)]
-unsafe fn multiply<I: Isa, const M: usize, const V: usize>(isa: I, product: &mut Product<'_>, place: Place) {
+unsafe fn multiply<I: Isa, const M: usize, const V: usize>(
+    isa: I,
+    product: &mut TileProduct<'_>,
+    place: Place,
+) {
     let Place { first, column, columns } = place;
     let panel = column / (2 * I::LANES) * product.right.panel_step;
     let mut right = product.right.data.as_ptr().wrapping_add(panel);

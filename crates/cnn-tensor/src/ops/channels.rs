@@ -14,8 +14,9 @@ pub(crate) use vectors::{Part, Step, Whole, Width};
 
 use crate::simd::MOST_LANES;
 
-/// Most numbers in a group where there are fewer channels than this: eight of the widest vectors, whose sums
-/// and what they are measured from fit the registers.
+/// From so many channels on, a group is one row. With fewer it is the fewest rows that make whole vectors, as often as
+/// so many numbers hold them, but at least once: 3 channels make a group of 96 numbers, 9 one of 144.
+/// These are eight of the widest vectors, whose sums and what they are measured from fit the registers.
 const GROUP: usize = 128;
 
 /// Groups in a block: most additions one after the other in single precision.

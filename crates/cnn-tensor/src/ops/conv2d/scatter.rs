@@ -12,7 +12,7 @@
 
 use super::Geometry;
 use crate::gemm::Start;
-use crate::gemm::product::{After, Left, Product, Right};
+use crate::gemm::product::{After, Left, RightPanels, TileProduct};
 use crate::gemm::target::Target;
 use crate::ops::activation::Activation;
 use crate::simd::{self, Isa, Kernel, Level};
@@ -238,10 +238,10 @@ impl Band<'_> {
             let columns = output.columns().min(layout.panel);
             let (columns, after) = output.split_columns(columns);
             output = after;
-            level.run(Product {
+            level.run(TileProduct {
                 left: Left { data: grad, row: out_c, step: 1 },
                 depth: out_c,
-                right: Right {
+                right: RightPanels {
                     data: panel,
                     panel_step: panel.len(),
                     pitch: layout.panel,

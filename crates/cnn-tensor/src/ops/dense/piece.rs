@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::cut::{Algorithm, Cut};
 use super::product::{Product, Right};
 use crate::gemm::dots::Dots;
-use crate::gemm::product::{After, Left, Product as Tiles, Right as Panels};
+use crate::gemm::product::{After, Left, RightPanels, TileProduct};
 use crate::gemm::target::Target;
 use crate::gemm::vector::VectorProduct;
 use crate::gemm::{CopyLines, PackPanels, Start, Tile};
@@ -123,16 +123,16 @@ impl Worker<'_> {
         let (panels, copy) = scratch.split_at_mut(packed_len);
         let right = match part.right {
             Right::Plain(data) if !packed => {
-                Panels { data, panel_step: width, pitch: self.product.columns, after: After::Nothing }
+                RightPanels { data, panel_step: width, pitch: self.product.columns, after: After::Nothing }
             }
             right => {
                 self.pack(right, depth, columns, panels);
-                Panels { data: panels, panel_step: depth * width, pitch: width, after: After::Filling }
+                RightPanels { data: panels, panel_step: depth * width, pitch: width, after: After::Filling }
             }
         };
         let Part { start, activation, .. } = *part;
         if !copied {
-            return self.level.run(Tiles { left: part.left, depth, right, start, activation, output });
+            return self.level.run(TileProduct { left: part.left, depth, right, start, activation, output });
         }
         let blocks = rows.div_ceil(self.copied_rows());
         let mut below = output;
@@ -142,7 +142,7 @@ impl Worker<'_> {
             let (output, after) = below.split_rows(count);
             below = after;
             let left = self.copy(part.left.from(first, 0), count, depth, copy);
-            self.level.run(Tiles { left, depth, right, start, activation, output });
+            self.level.run(TileProduct { left, depth, right, start, activation, output });
         }
     }
 
