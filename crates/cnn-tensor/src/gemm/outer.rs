@@ -68,15 +68,11 @@ impl Kernel for OuterBlock<'_> {
             for column in (0..self.columns).step_by(width) {
                 let columns = (self.columns - column).min(width);
                 if columns > I::LANES {
-                    choose!(up to 8, rows, I::OUTER_ROWS, M, {
-                        // SAFETY: `check` has shown that all rows, columns and runs are inside their slices.
-                        unsafe { accumulate::<I, M, 2>(isa, &mut self, first, column, columns) }
-                    });
+                    // SAFETY: `check` has shown that all rows, columns and runs are inside their slices.
+                    unsafe { sized::<I, 2>(isa, &mut self, first, rows, column, columns) };
                 } else {
-                    choose!(up to 8, rows, I::OUTER_ROWS, M, {
-                        // SAFETY: as above; the columns fit one vector.
-                        unsafe { accumulate::<I, M, 1>(isa, &mut self, first, column, columns) }
-                    });
+                    // SAFETY: as above; the columns fit one vector.
+                    unsafe { sized::<I, 1>(isa, &mut self, first, rows, column, columns) };
                 }
             }
         }
@@ -99,6 +95,25 @@ impl OuterBlock<'_> {
         let rows = self.rows.len();
         assert!(rows == 0 || (rows - 1) * self.target_pitch + self.columns <= self.target.len());
     }
+}
+
+/// Chooses the compiled number of rows.
+///
+/// # Safety
+/// As [`accumulate`].
+#[inline(always)]
+unsafe fn sized<I: Isa, const V: usize>(
+    isa: I,
+    block: &mut OuterBlock<'_>,
+    first: usize,
+    rows: usize,
+    column: usize,
+    columns: usize,
+) {
+    choose!(up to 8, rows, I::OUTER_ROWS, M, {
+        // SAFETY: passed on from the caller.
+        unsafe { accumulate::<I, M, V>(isa, block, first, column, columns) }
+    });
 }
 
 /// One register tile: rows `first .. first + M`, `columns <= V * LANES` columns from `column` on.

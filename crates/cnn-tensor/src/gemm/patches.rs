@@ -157,15 +157,11 @@ impl Kernel for PatchBlock<'_> {
             let tile = walk.tile(&self, rows);
             let ahead = self.ahead(&walk, rows);
             if self.output.columns() > I::LANES {
-                choose!(up to 14, rows, I::ROWS, M, {
-                    // SAFETY: `check` has passed and `walk` made the tile, of `M` rows.
-                    unsafe { multiply::<I, M, 2>(isa, &mut self, &tile, ahead) }
-                });
+                // SAFETY: `check` has passed and `walk` made the tile.
+                unsafe { sized::<I, 2>(isa, &mut self, &tile, ahead) };
             } else {
-                choose!(up to 14, rows, I::ROWS, M, {
-                    // SAFETY: as above; the columns fit one vector.
-                    unsafe { multiply::<I, M, 1>(isa, &mut self, &tile, ahead) }
-                });
+                // SAFETY: as above; the columns fit one vector.
+                unsafe { sized::<I, 1>(isa, &mut self, &tile, ahead) };
             }
         }
     }
@@ -375,6 +371,18 @@ impl PatchBlock<'_> {
             (len > 0).then_some(run)
         })
     }
+}
+
+/// Chooses the compiled number of rows.
+///
+/// # Safety
+/// As [`multiply`].
+#[inline(always)]
+unsafe fn sized<I: Isa, const V: usize>(isa: I, block: &mut PatchBlock<'_>, tile: &Tile, ahead: Ahead) {
+    choose!(up to 14, tile.rows, I::ROWS, M, {
+        // SAFETY: passed on from the caller.
+        unsafe { multiply::<I, M, V>(isa, block, tile, ahead) }
+    });
 }
 
 /// One register tile: `M` windows by `V` vectors.

@@ -86,16 +86,12 @@ impl Kernel for TileProduct<'_> {
                 let columns = (columns - column).min(width);
                 let place = Place { first, column, columns };
                 if columns > I::LANES {
-                    choose!(up to 14, rows, I::ROWS, M, {
-                        // SAFETY: `check` has shown that all rows and columns of the output are inside the matrices,
-                        // and these are some of them.
-                        unsafe { multiply::<I, M, 2>(isa, &mut self, place) }
-                    });
+                    // SAFETY: `check` has shown that all rows and columns of the output are inside the matrices, and
+                    // these are some of them.
+                    unsafe { sized::<I, 2>(isa, &mut self, rows, place) };
                 } else {
-                    choose!(up to 14, rows, I::ROWS, M, {
-                        // SAFETY: as above; the columns fit one vector.
-                        unsafe { multiply::<I, M, 1>(isa, &mut self, place) }
-                    });
+                    // SAFETY: as above; the columns fit one vector.
+                    unsafe { sized::<I, 1>(isa, &mut self, rows, place) };
                 }
             }
         }
@@ -138,6 +134,18 @@ struct Place {
     first: usize,
     column: usize,
     columns: usize,
+}
+
+/// Chooses the compiled number of rows.
+///
+/// # Safety
+/// As [`multiply`], for `rows` rows.
+#[inline(always)]
+unsafe fn sized<I: Isa, const V: usize>(isa: I, product: &mut TileProduct<'_>, rows: usize, place: Place) {
+    choose!(up to 14, rows, I::ROWS, M, {
+        // SAFETY: passed on from the caller.
+        unsafe { multiply::<I, M, V>(isa, product, place) }
+    });
 }
 
 /// One register tile: `M` rows by `V` vectors.

@@ -23,22 +23,22 @@ macro_rules! each {
 }
 pub(crate) use each;
 
-/// The body with the constant that `$size` is: from 1 to `$most`, a constant that is no more than the number that the
-/// macro is told.
+/// The body with the constant that `$size` is: from 1 to `$most`, which is a constant too and no more than the number
+/// that the macro is told.
 macro_rules! choose {
     (up to 8, $size:expr, $most:expr, $constant:ident, $body:block) => {
         choose!(@ $size, $most, $constant, $body, 1 2 3 4 5 6 7 8)
     };
     (up to 14, $size:expr, $most:expr, $constant:ident, $body:block) => {
-        choose!(@ $size, $most, $constant, $body, 1 2 3 4 5 6 7 8 9 10 11 12 13 14)
+        choose!(@ $size, $most, $constant, $body, 14 13 12 11 10 9 8 7 6 5 4 3 2 1)
     };
     (@ $size:expr, $most:expr, $constant:ident, $body:block, $($value:literal)+) => {
-        match $size {
-            $($value if $value <= $most => {
+        'chosen: {
+            $(if $value <= $most && $size == $value {
                 const $constant: usize = $value;
-                $body
+                break 'chosen ($body);
             })+
-            size => unreachable!("nothing is compiled for a size of {size}"),
+            unreachable!("nothing is compiled for a size of {}", $size)
         }
     };
 }

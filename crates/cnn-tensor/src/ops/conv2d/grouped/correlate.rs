@@ -75,19 +75,9 @@ impl Kernel for Rows<'_> {
                             .wrapping_add((first_column + first * horizontal.step) * channels),
                         target_step: horizontal.step * channels,
                     };
-                    let reach = (pixels - 1) * columns.stride + columns.taps;
-                    let careful = columns.inside(tile.start, reach, horizontal.sources) != (0..reach);
-                    choose!(up to 8, pixels, TILE, P, {
-                        if careful {
-                            // SAFETY: the axes give rows and columns inside the image and taps inside the kernel, whose
-                            // sizes the assertions have shown; the tile's pixels are among those of the phase, columns
-                            // of this row.
-                            unsafe { tile.run::<I, P, true>(isa, &orders) }
-                        } else {
-                            // SAFETY: as above; all columns are inside.
-                            unsafe { tile.run::<I, P, false>(isa, &orders) }
-                        }
-                    });
+                    // SAFETY: the axes give rows and columns inside the image and taps inside the kernel, whose sizes the
+                    // assertions have shown; the tile's pixels are among those of the phase, columns of this row.
+                    unsafe { tile.sized(isa, pixels, &orders) };
                 }
             }
         }
@@ -117,6 +107,25 @@ struct Tile<'a> {
 }
 
 impl Tile<'_> {
+    /// Chooses the compiled number of pixels.
+    ///
+    /// # Safety
+    /// As [`Tile::run`], for `pixels` pixels.
+    #[inline(always)]
+    unsafe fn sized<I: Isa>(&self, isa: I, pixels: usize, orders: &[I::Order; MOST_MEMBERS]) {
+        let reach = (pixels - 1) * self.columns.stride + self.columns.taps;
+        let inside = self.columns.inside(self.start, reach, self.pass.horizontal.sources) == (0..reach);
+        choose!(up to 8, pixels, TILE, P, {
+            if inside {
+                // SAFETY: passed on from the caller; all columns are inside.
+                unsafe { self.run::<I, P, false>(isa, orders) }
+            } else {
+                // SAFETY: passed on from the caller.
+                unsafe { self.run::<I, P, true>(isa, orders) }
+            }
+        });
+    }
+
     /// Computes all channels of `P` pixels; `CAREFUL` where some of their sources may be in the padding.
     ///
     /// # Safety

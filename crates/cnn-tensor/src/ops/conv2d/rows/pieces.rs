@@ -1,8 +1,8 @@
 //! How a convolution over rows of pixels is cut into pieces of work, and what a piece computes.
 //!
-//! A piece is some rows of windows of one image, or some whole images, whose input stays in the second-level cache while
-//! panels of the weights pass over it: all panels, or a block of them where the work makes few pieces otherwise. What
-//! it is depends on the sizes alone.
+//! A piece is some rows of windows of one image, or some whole images, whose input stays in the second-level cache
+//! while panels of the weights pass over it: all panels, or a block of them where the work makes few pieces otherwise.
+//! What it is depends on the sizes alone.
 
 use std::ops::Range;
 
