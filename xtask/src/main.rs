@@ -28,7 +28,7 @@ Usage: cargo xtask <command> [arguments]
 Commands:
   train-mnist [--quick] [arguments of `cnn train`]
                    build in release mode and train on the MNIST images in data/mnist; --quick takes the
-                   recipe of configs/mnist-quick.toml, half a minute instead of three
+                   recipe of configs/mnist-quick.toml, some twenty seconds of training instead of minutes
   test [--full]    the whole suite; --full adds Miri, AddressSanitizer, the slow tests and packaging
   bench kernels | train | infer | data | page | --check
                    time this toolkit and its peers in turn, keep what was seen, write docs/benchmarks.md from
@@ -73,7 +73,13 @@ fn run(arguments: &[String]) -> Outcome {
     let Some((command, rest)) = arguments.split_first() else {
         return Err(Failure::Usage("no command given".into()));
     };
+    let asks_for_help = matches!(rest, [argument] if argument == "--help" || argument == "-h");
     match command.as_str() {
+        // The bench has arguments of its own to tell of.
+        name if asks_for_help && name != "bench" && COMMANDS.contains(&name) => {
+            print!("{HELP}");
+            Ok(())
+        }
         "train-mnist" => train_mnist::run(rest),
         "bench" => bench::run(rest),
         "test" => suite::run(rest),
@@ -96,6 +102,13 @@ mod tests {
         match run(&arguments) {
             Err(Failure::Usage(message)) => message,
             other => format!("no usage error but {other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_command_that_is_asked_for_help_does_nothing_else() {
+        for command in ["train-mnist", "test", "tidy", "new-op"] {
+            assert_eq!(usage_error(&[command, "--help"]), "no usage error but Ok(())");
         }
     }
 

@@ -63,7 +63,8 @@ pub(crate) struct TrainArgs {
     /// The learning rate; a schedule starts from it or rises to it [default: 0.001]
     #[arg(long, value_name = "RATE", value_parser = rate, allow_negative_numbers = true)]
     pub(crate) lr: Option<f64>,
-    /// Where every random number comes from: the same seed gives the same weights [default: 1]
+    /// Where every random number comes from: the same seed gives the same weights for any number of threads, on one
+    /// instruction set [default: 1]
     #[arg(long, value_name = "N")]
     pub(crate) seed: Option<u64>,
     /// The folder of this run, which must not exist [default: RUNS/DATE-TIME-MODEL-DATA]
