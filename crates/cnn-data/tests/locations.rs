@@ -54,6 +54,8 @@ fn an_unknown_name_lists_the_known_ones() {
                     mnist, fashion-mnist, cifar10, idx (did you mean mnist?)";
     assert_eq!(message, expected);
     assert!(matches!(DataLocation::resolve("imagenet:/x", &Places::new()), Err(Error::UnknownName { .. })));
+    let message = DataLocation::resolve("/no/such/photos", &Places::new()).unwrap_err().to_string();
+    assert_eq!(message, "/no/such/photos: there is no such folder");
     assert!(
         DataLocation::resolve("idx", &Places::new()).unwrap_err().to_string().contains("write `idx:DIR`")
     );

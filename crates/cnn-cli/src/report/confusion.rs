@@ -90,8 +90,8 @@ fn draw_cell(svg: &mut Svg, (x, y): (f64, f64), side: f64, cell: Cell) {
     let (fill, strength) = match (cell.images, cell.right) {
         (0, _) => (EMPTY.to_string(), 0.0),
         (_, true) => (hex(tint(BLUE, 0.15 + 0.85 * share)), share),
-        // A hundredth of the class already has a third of the full shade.
-        (_, false) => (hex(tint(ORANGE, 0.12 + 3.0 * share.sqrt() * 0.88)), 3.0 * share.sqrt()),
+        // A hundredth of the class is seen, and a half differs from a quarter.
+        (_, false) => (hex(tint(ORANGE, 0.15 + 0.85 * share.sqrt())), share.sqrt()),
     };
     let gap = if side > 12.0 { 2.0 } else { 0.5 };
     svg.rectangle((x + gap / 2.0, y + gap / 2.0), (side - gap, side - gap), &fill);
@@ -153,7 +153,7 @@ fn named_confusions(matrix: &ConfusionMatrix, classes: &[String]) -> String {
 
 /// A share as a percentage with one decimal, and never rounded up to 100.
 fn percent(share: f64) -> String {
-    format!("{:.1} %", if share < 1.0 { (share * 1000.0).floor() / 10.0 } else { 100.0 })
+    format!("{:.1} %", if share < 1.0 { (100.0 * share).min(99.9) } else { 100.0 })
 }
 
 /// At most `most` characters, the last an ellipsis where some are missing.
@@ -232,6 +232,7 @@ mod tests {
     #[test]
     fn a_share_is_never_rounded_up_to_all() {
         assert_eq!(percent(0.9999), "99.9 %");
+        assert_eq!(percent(32.0 / 69.0), "46.4 %");
         assert_eq!(percent(1.0), "100.0 %");
         assert_eq!(group(1_234_567), "1,234,567");
         assert_eq!(clipped("abcdef", 4), "abc\u{2026}");

@@ -44,6 +44,7 @@ pub(crate) fn picture(
 
     let title = match (shown.len(), mistakes.len()) {
         (_, 0) => "No mistakes".to_string(),
+        (_, 1) => "The only mistake".to_string(),
         (shown, all) if shown == all => format!("All {all} mistakes"),
         (shown, all) => format!("The {shown} worst of {all} mistakes"),
     };

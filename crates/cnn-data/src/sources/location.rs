@@ -91,7 +91,7 @@ impl DataLocation {
     ///
     /// # Errors
     /// [`Error::NotFound`] where a known name is in none of the places; [`Error::UnknownName`] where it is neither
-    /// known nor a folder; [`Error::Layout`] where the place of `NAME:FOLDER` is no folder.
+    /// known nor a folder; [`Error::Layout`] where a path, or the place of `NAME:FOLDER`, is no folder.
     pub fn resolve(text: &str, places: &Places) -> Result<Self> {
         if let Some((name, folder)) = text.split_once(':')
             && let Some(known) = KNOWN.iter().find(|known| known.name == name)
@@ -116,6 +116,9 @@ impl DataLocation {
             return Ok(Self { name, form: Form::Folder, folder });
         }
         let name = text.split(':').next().unwrap_or(text);
+        if name.contains(std::path::is_separator) {
+            return Err(Error::layout(&folder, "there is no such folder"));
+        }
         Err(Error::UnknownName {
             met: text.to_owned(),
             known: KNOWN.iter().map(|known| known.name).collect(),
