@@ -57,6 +57,15 @@ mod tests {
         }
     }
 
+    /// Ends the other thread, also where this one panics.
+    struct Stop<'a>(&'a AtomicBool);
+
+    impl Drop for Stop<'_> {
+        fn drop(&mut self) {
+            self.0.store(true, Relaxed);
+        }
+    }
+
     #[test]
     fn a_region_keeps_the_threads_that_it_began_with() {
         let before = threads().unwrap();
@@ -68,10 +77,12 @@ mod tests {
                     set_threads(4).unwrap();
                 }
             });
-            for _ in 0..300 {
-                for_each_with_memory(0..9, 1 << 20, 1, |_, memory| memory.fill(1.0)).unwrap();
-            }
-            stop.store(true, Relaxed);
+            let _stop = Stop(&stop);
+            let work = |_, memory: &mut [f32]| {
+                memory.fill(1.0);
+                std::thread::yield_now();
+            };
+            with_patience(|| (0..1000).for_each(|_| for_each_with_memory(0..9, 1 << 20, 1, work).unwrap()));
         });
         set_threads(before).unwrap();
     }
