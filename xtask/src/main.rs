@@ -28,7 +28,7 @@ Usage: cargo xtask <command> [arguments]
 Commands:
   train-mnist [--quick] [arguments of `cnn train`]
                    build in release mode and train on the MNIST images in data/mnist; --quick takes the
-                   recipe of configs/mnist-quick.toml, some twenty seconds of training instead of minutes
+                   recipe of configs/mnist-quick.toml, a quarter of a minute of training instead of two
   test [--full]    the whole suite; --full adds Miri, AddressSanitizer, the slow tests and packaging
   bench kernels | train | infer | data | page | --check
                    time this toolkit and its peers in turn, keep what was seen, write docs/benchmarks.md from

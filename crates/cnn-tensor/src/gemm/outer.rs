@@ -133,7 +133,7 @@ unsafe fn accumulate<I: Isa, const M: usize, const V: usize>(
     let mut sums = [[isa.splat(0.0); V]; M];
     let rows: &[usize; M] = block.rows[first..first + M].try_into().unwrap_or_else(|_| unreachable!());
     // Where pixels are far apart, the processor does not see what comes.
-    let ahead = block.grad_pitch.saturating_mul(AHEAD);
+    let ahead = block.grad_pitch * AHEAD;
     for run in block.runs {
         let input = block.input.as_ptr().wrapping_add(run.input);
         let starts = rows.map(|row| input.wrapping_add(row));
