@@ -324,12 +324,12 @@ impl PatchBlock<'_> {
                 .checked_add(self.depth)
         };
         let Placement { first, step, width } = self.placement;
-        let last = |first: usize, step: usize, outputs: usize| {
+        let farthest = |first: usize, step: usize, outputs: usize| {
             outputs.checked_sub(1)?.checked_mul(step)?.checked_add(first)
         };
         // So placements ascend, and the last of a tile is the farthest.
-        let ascend = last(first[1], step[1], horizontal.outputs).is_some_and(|column| column < width);
-        let rows = || last(first[0], step[0], self.rows.end)?.checked_add(1)?.checked_mul(width);
+        let ascend = farthest(first[1], step[1], horizontal.outputs).is_some_and(|column| column < width);
+        let rows = || farthest(first[0], step[0], self.rows.end)?.checked_add(1)?.checked_mul(width);
         assert!(ascend && rows().is_some());
         assert!((first[0] + self.rows.start * step[0]) * width + first[1] >= self.origin);
         // An empty axis has no tap that reaches it, so nothing is read.
