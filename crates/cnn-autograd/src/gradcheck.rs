@@ -67,70 +67,119 @@ pub fn check_with(
     options: Options,
     function: impl Fn(Vec<Var>) -> Result<Var>,
 ) -> Result<Report> {
-    // Two runs with two directions: a variable that is used twice gets the sum of both gradients.
     let twice = |inputs: &[Var]| Ok::<_, Error>([function(inputs.to_vec())?, function(inputs.to_vec())?]);
-    let project = |inputs: &[Var]| -> Result<f64> {
-        let mut sum = 0.0;
-        for (run, output) in twice(inputs)?.into_iter().enumerate() {
-            let direction = direction(&output, run)?.to_vec::<f64>()?;
-            let values = output.value().to_vec::<f64>()?;
-            sum += values.iter().zip(&direction).map(|(value, weight)| value * weight).sum::<f64>();
-        }
-        Ok(sum)
-    };
-
     let mut cx = Ctx::new(Recording::Gradients, Mode::Train, Key::new(0));
-    let variables: Vec<Var> =
-        inputs
-            .iter()
-            .map(|input| {
-                if input.dtype() == DType::F64 { cx.variable(input.clone()) } else { cx.input(input.clone()) }
-            })
-            .collect();
-    let seeded = twice(&variables)?.into_iter().enumerate().map(|(run, output)| {
-        let seed = direction(&output, run)?;
-        Ok(Seeded { output, seed })
-    });
-    let gradients = cx.backward_seeded(seeded.collect::<Result<_>>()?)?.gradients;
+    let variables: Vec<Var> = inputs.iter().map(|input| leaf(&mut cx, input)).collect();
+    let gradients = cx.backward_seeded(seeds(&twice(&variables)?)?)?.gradients;
 
-    let mut report = Report { worst: 0.0, elements: 0 };
-    for (number, input) in inputs.iter().enumerate().filter(|(_, input)| input.dtype() == DType::F64) {
-        let gradient = gradients.of(&variables[number]).map(Tensor::to_vec::<f64>).transpose()?;
-        let gradient = gradient.unwrap_or_else(|| vec![0.0; input.len()]);
-        for (element, &claimed) in gradient.iter().enumerate() {
-            let at = |step: f64| -> Result<f64> {
-                let mut moved = input.clone();
-                moved.as_mut_slice::<f64>()?[element] += step;
-                let mut point: Vec<Var> = inputs.iter().cloned().map(Var::constant).collect();
-                point[number] = Var::constant(moved);
-                project(&point)
-            };
-            let measured = (at(options.step)? - at(-options.step)?) / (2.0 * options.step);
-            let error = (claimed - measured).abs() / claimed.abs().max(measured.abs()).max(1.0);
-            // A NaN must not pass.
-            if !matches!(error.partial_cmp(&options.tolerance), Some(std::cmp::Ordering::Less)) {
-                return Err(Error::Gradcheck {
-                    problem: format!(
-                        "element {element} of input {number} {}: backward says {claimed:e}, the finite difference \
-                         {measured:e}, relative error {error:.1e}, allowed {:.1e}",
-                        input.shape_value(),
-                        options.tolerance
-                    ),
-                });
-            }
-            report = Report { worst: report.worst.max(error), elements: report.elements + 1 };
-        }
+    let mut differences = Differences::new(options);
+    for (number, input) in inputs.iter().enumerate() {
+        let name = format!("input {number}");
+        differences.compare(&name, input, gradients.of(&variables[number]), |moved| {
+            let mut point: Vec<Var> = inputs.iter().cloned().map(Var::constant).collect();
+            point[number] = Var::constant(moved);
+            project(&twice(&point)?)
+        })?;
     }
-    Ok(report)
+    Ok(differences.report())
 }
 
-/// A fixed random direction of the output's shape, different for each run.
-fn direction(output: &Var, run: usize) -> Result<Tensor> {
-    let key = Key::new(0x6772_6164).fold(run as u64);
-    let values: Vec<f64> = (0..output.value().len() as u64).map(|i| key.uniform_f64(i) + 0.5).collect();
-    if output.dtype() != DType::F64 {
-        let problem = format!("the function returns {}, expected f64", output.dtype());
-        return Err(Error::Gradcheck { problem });
+/// An input of a check as a leaf of its pass: `F64` as a variable, anything else (labels) as a constant.
+pub fn leaf(cx: &mut Ctx, input: &Tensor) -> Var {
+    if input.dtype() == DType::F64 { cx.variable(input.clone()) } else { cx.input(input.clone()) }
+}
+
+/// The comparison of tensors, one after another, with finite differences: what a check of something other than a
+/// function of variables is made of, as that of a layer with its parameters.
+#[derive(Debug)]
+pub struct Differences {
+    options: Options,
+    report: Report,
+}
+
+impl Differences {
+    /// Nothing compared yet.
+    pub fn new(options: Options) -> Self {
+        Self { options, report: Report { worst: 0.0, elements: 0 } }
     }
-    Ok(Tensor::from_slice(output.shape(), &values)?)
+
+    /// Compares the gradient that backward claims for an `F64` tensor, none standing for zeros, with the
+    /// differences of `at`: [`project`] of the outputs with another tensor in this one's place. Tensors of other types
+    /// have no gradient and are passed over.
+    ///
+    /// # Errors
+    /// [`Error::Gradcheck`] with the name, the element and both values; those of `at`.
+    pub fn compare<E: From<Error>>(
+        &mut self,
+        name: &str,
+        value: &Tensor,
+        claimed: Option<&Tensor>,
+        mut at: impl FnMut(Tensor) -> std::result::Result<f64, E>,
+    ) -> std::result::Result<(), E> {
+        if value.dtype() != DType::F64 {
+            return Ok(());
+        }
+        let Options { tolerance, step } = self.options;
+        let claimed = claimed.map(Tensor::to_f64_vec).transpose().map_err(Error::from)?;
+        let claimed = claimed.unwrap_or_else(|| vec![0.0; value.len()]);
+        for (element, &claimed) in claimed.iter().enumerate() {
+            let mut moved_by = |step: f64| {
+                let mut moved = value.clone();
+                let numbers = moved.as_mut_slice::<f64>().map_err(Error::from)?;
+                numbers.get_mut(element).into_iter().for_each(|number| *number += step);
+                at(moved)
+            };
+            let measured = (moved_by(step)? - moved_by(-step)?) / (2.0 * step);
+            let error = (claimed - measured).abs() / claimed.abs().max(measured.abs()).max(1.0);
+            // A NaN must not pass.
+            if !matches!(error.partial_cmp(&tolerance), Some(std::cmp::Ordering::Less)) {
+                let problem = format!(
+                    "element {element} of {name} {}: backward says {claimed:e}, the finite difference {measured:e}, \
+                     relative error {error:.1e}, allowed {tolerance:.1e}",
+                    value.shape_value(),
+                );
+                return Err(Error::Gradcheck { problem }.into());
+            }
+            let Report { worst, elements } = self.report;
+            self.report = Report { worst: worst.max(error), elements: elements + 1 };
+        }
+        Ok(())
+    }
+
+    /// What was compared.
+    pub fn report(self) -> Report {
+        self.report
+    }
+}
+
+/// The outputs of a check as one number: the sum of their elements, each weighted by a fixed random number of its own.
+///
+/// # Errors
+/// [`Error::Gradcheck`] for an output that is not `F64`.
+pub fn project(outputs: &[Var]) -> Result<f64> {
+    let mut sum = 0.0;
+    for Seeded { output, seed } in seeds(outputs)? {
+        let (values, seed) = (output.value().as_slice::<f64>()?, seed.as_slice::<f64>()?);
+        sum += values.iter().zip(seed).map(|(value, weight)| value * weight).sum::<f64>();
+    }
+    Ok(sum)
+}
+
+/// The weights of [`project`], as what arrives at each output on the way back. Two outputs have different ones, so a
+/// variable that both use must get the sum of two gradients.
+///
+/// # Errors
+/// As [`project`].
+pub fn seeds(outputs: &[Var]) -> Result<Vec<Seeded>> {
+    let seeded = outputs.iter().enumerate().map(|(number, output)| {
+        if output.dtype() != DType::F64 {
+            let problem = format!("the function returns {}, expected f64", output.dtype());
+            return Err(Error::Gradcheck { problem });
+        }
+        let key = Key::new(0x6772_6164).fold(number as u64);
+        let weights: Vec<f64> =
+            (0..output.value().len() as u64).map(|index| key.uniform_f64(index) + 0.5).collect();
+        Ok(Seeded { output: output.clone(), seed: Tensor::from_slice(output.shape(), &weights)? })
+    });
+    seeded.collect()
 }

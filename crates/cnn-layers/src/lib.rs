@@ -46,6 +46,7 @@
 extern crate self as cnn_layers;
 
 mod error;
+pub mod gradcheck;
 pub mod init;
 mod layer;
 mod layers;

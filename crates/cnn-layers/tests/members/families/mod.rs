@@ -1,0 +1,33 @@
+//! The members, a file for each family; `fixtures/members` has a script of the same name.
+
+mod activation;
+mod convolution;
+mod losses;
+mod normalisation;
+mod pooling;
+mod regularisation;
+mod structure;
+
+use crate::Member;
+
+/// Makes the members of a family.
+pub(crate) type Family = fn() -> Vec<Member>;
+
+/// Families whose members PyTorch has, with the name of their fixture.
+pub(crate) const FAMILIES: [(&str, Family); 6] = [
+    ("activation", activation::members),
+    ("convolution", convolution::members),
+    ("losses", losses::members),
+    ("normalisation", normalisation::members),
+    ("pooling", pooling::members),
+    ("structure", structure::members),
+];
+
+/// Families that are random: no numbers of theirs can be compared with PyTorch's.
+const RANDOM: [Family; 1] = [regularisation::members];
+
+/// All members.
+pub(crate) fn members() -> Vec<Member> {
+    let compared = FAMILIES.iter().map(|(_, members)| *members);
+    compared.chain(RANDOM).flat_map(|members| members()).collect()
+}

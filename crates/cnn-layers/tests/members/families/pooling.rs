@@ -1,0 +1,78 @@
+//! Pooling.
+
+use cnn_layers::{AvgPool2d, GlobalAvgPool2d, MaxPool2d};
+use cnn_tensor::ops::pool2d::PaddingCounts;
+use cnn_tensor::ops::window::{Padding2d, Rounding};
+
+use crate::member::called;
+use crate::{Draw, Member, Setting};
+
+/// Kernel, stride, padding and rounding of a window, and an image that it fits.
+struct Windows {
+    kernel: [usize; 2],
+    stride: [usize; 2],
+    dilation: [usize; 2],
+    padding: Padding2d,
+    rounding: Rounding,
+    image: [usize; 4],
+}
+
+fn windows(d: &mut Draw, dilation: [usize; 2]) -> Windows {
+    let kernel = [d.within(1..=4), d.within(1..=3)];
+    let stride = [d.within(1..=5), d.within(1..=3)];
+    // Less than the window on each side.
+    let mut side = |kernel: usize| d.within(0..=kernel - 1);
+    let padding = Padding2d {
+        top: side(kernel[0]),
+        bottom: side(kernel[0]),
+        left: side(kernel[1]),
+        right: side(kernel[1]),
+    };
+    let span = |axis: usize| dilation[axis] * (kernel[axis] - 1) + 1;
+    let image = [d.batch(), d.extent(span(0)), d.extent(span(1)), d.channels()];
+    let rounding = d.pick(&[Rounding::Floor, Rounding::Ceil]);
+    Windows { kernel, stride, dilation, padding, rounding, image }
+}
+
+pub(crate) fn members() -> Vec<Member> {
+    vec![
+        Member::new("MaxPool2d", |d| {
+            let dilation = [d.within(1..=2), d.within(1..=3)];
+            let w = windows(d, dilation);
+            let builder = MaxPool2d::builder(w.kernel).stride(w.stride).padding(w.padding);
+            let layer = builder.rounding(w.rounding).dilation(w.dilation).build()?;
+            Setting::new(called(layer), [d.tensor(&w.image)])
+        })
+        .torch("nn.MaxPool2d")
+        .case("tiles", || Ok(called(MaxPool2d::new(2)?)))
+        .case("overlapping", || Ok(called(MaxPool2d::builder(3).stride(2).padding(1).build()?)))
+        .case("dilated_ceil", || {
+            let builder = MaxPool2d::builder([2, 3]).stride(2).rounding(Rounding::Ceil);
+            Ok(called(builder.dilation([2, 1]).build()?))
+        }),
+        Member::new("AvgPool2d", |d| {
+            let w = windows(d, [1, 1]);
+            let counts = d.pick(&[PaddingCounts::Included, PaddingCounts::Excluded]);
+            let builder = AvgPool2d::builder(w.kernel).stride(w.stride).padding(w.padding);
+            let layer = builder.rounding(w.rounding).padding_counts(counts).build()?;
+            Setting::new(called(layer), [d.tensor(&w.image)])
+        })
+        .torch("nn.AvgPool2d")
+        .case("tiles", || Ok(called(AvgPool2d::new(2)?)))
+        .case("padding_counts", || {
+            Ok(called(AvgPool2d::builder(3).stride(2).padding(1).rounding(Rounding::Ceil).build()?))
+        })
+        .case("padding_left_out", || {
+            let builder = AvgPool2d::builder(3).stride(2).padding(1);
+            Ok(called(builder.padding_counts(PaddingCounts::Excluded).build()?))
+        }),
+        Member::new("GlobalAvgPool2d", |d| {
+            let shape = [d.batch(), d.extent(1), d.extent(1), d.channels()];
+            Setting::new(called(GlobalAvgPool2d), [d.tensor(&shape)])
+        })
+        .torch("nn.AdaptiveAvgPool2d(1)")
+        .case("image", || Ok(called(GlobalAvgPool2d)))
+        .case("pixel", || Ok(called(GlobalAvgPool2d)))
+        .case("row", || Ok(called(GlobalAvgPool2d))),
+    ]
+}
