@@ -69,14 +69,20 @@ impl Setting {
     }
 }
 
+/// Makes a setting of some choices.
+type Drawn = Box<dyn Fn(&mut Draw) -> Result<Setting>>;
+
+/// A subject whose values a fixture has, under its name there.
+type Case = (&'static str, Box<dyn Fn() -> Result<Subject>>);
+
 /// A public type, and perhaps one way to use it of several: `BatchNorm2d, fused`.
 pub(crate) struct Member {
     pub(crate) name: &'static str,
     /// PyTorch's name.
     pub(crate) torch: Option<&'static str>,
-    draw: Box<dyn Fn(&mut Draw) -> Result<Setting>>,
+    draw: Drawn,
     /// Subjects that `fixtures/members` has the values of, by name.
-    pub(crate) cases: Vec<(&'static str, Box<dyn Fn() -> Result<Subject>>)>,
+    pub(crate) cases: Vec<Case>,
     /// Largest error in `f32`, of the largest number of a tensor.
     pub(crate) tolerance: f64,
     /// Why threads do not share its work, where they do not.
