@@ -3,6 +3,7 @@
 //! These are independent of each other. Frozen batch norm while the rest trains, gradients in eval mode and
 //! dropout without gradients are ordinary combinations.
 
+use std::any::Any;
 use std::collections::HashMap;
 use std::rc::Rc;
 
@@ -58,6 +59,8 @@ pub struct Ctx {
     /// How many random keys were handed out at each path.
     draws: HashMap<Rc<str>, u64>,
     statistics: Vec<BatchStatistics>,
+    /// Outputs of the layers that are observed, by path.
+    observed: HashMap<String, Vec<Var>>,
 }
 
 impl Ctx {
@@ -92,6 +95,7 @@ impl Ctx {
             names: Names::default(),
             draws: HashMap::new(),
             statistics: Vec::new(),
+            observed: HashMap::new(),
         }
     }
 
@@ -113,6 +117,109 @@ impl Ctx {
         let result = body(self);
         self.mode = outer;
         result
+    }
+
+    /// Runs a part of the network without gradients: its outputs are constants, whatever goes in.
+    ///
+    /// ```
+    /// use cnn_autograd::{Ctx, Result, random::Key};
+    /// use cnn_tensor::Tensor;
+    /// # fn main() -> Result<()> {
+    /// let mut cx = Ctx::training(Key::new(1));
+    /// let x = cx.variable(Tensor::from_slice(&[2], &[1.0f32, -2.0])?);
+    /// let target = cx.no_grad(|_| x.clone().relu())?;
+    /// assert!(x.is_tracked() && !target.is_tracked());
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// Those of `body`.
+    pub fn no_grad<R, E>(
+        &mut self,
+        body: impl FnOnce(&mut Self) -> std::result::Result<R, E>,
+    ) -> std::result::Result<R, E> {
+        let tape = self.tape.clone();
+        let outer = tape.as_ref().is_some_and(|tape| tape.pause(true));
+        let result = body(self);
+        if let Some(tape) = tape {
+            tape.pause(outer);
+        }
+        result
+    }
+
+    /// Runs a part of the network so that backward computes its activations again instead of keeping them: less
+    /// memory for one more forward pass of the part, and the same bits.
+    ///
+    /// Kept are the tensors that enter the part. Random layers draw the same numbers again, and batch
+    /// statistics count once. Within another such part nothing changes: the outer one takes it in.
+    ///
+    /// # Errors
+    /// Those of `body`.
+    pub fn recompute<R, E>(
+        &mut self,
+        body: impl FnOnce(&mut Self) -> std::result::Result<R, E>,
+    ) -> std::result::Result<R, E> {
+        let tape = self.tape.clone().filter(|tape| tape.open_segment());
+        let result = body(self);
+        if let Some(tape) = tape {
+            tape.close_segment();
+        }
+        result
+    }
+
+    /// Keeps the output of the layer at `path` each time it runs, with its gradient: [`Ctx::observed`]. To be called
+    /// before the layer runs.
+    ///
+    /// The output is that of the layer itself: an activation that its kernel would apply is applied after it instead.
+    ///
+    /// ```
+    /// use cnn_autograd::{Ctx, Error, Result, random::Key};
+    /// use cnn_tensor::Tensor;
+    /// # fn main() -> Result<()> {
+    /// let mut cx = Ctx::training(Key::new(1));
+    /// cx.observe("middle");
+    /// let x = cx.variable(Tensor::from_slice(&[2], &[1.0f32, -2.0])?);
+    /// let y = cx.scope("middle", |_| x.scale(3.0))?;
+    /// let middle = cx.observed("middle")?.to_vec();
+    /// let step = cx.backward(y.relu()?.sum()?)?;
+    /// assert_eq!(middle[0].value().to_vec::<f32>()?, [3.0, -6.0]);
+    /// assert_eq!(step.gradients.of(&middle[0]).unwrap().to_vec::<f32>()?, [1.0, 0.0]);
+    /// # Ok(()) }
+    /// ```
+    pub fn observe(&mut self, path: impl Into<String>) {
+        self.observed.entry(path.into()).or_default();
+    }
+
+    /// What the layer at `path` has made so far, each time it ran. [`Gradients::of`] has the gradients.
+    ///
+    /// # Errors
+    /// [`Error::NotObserved`] where the path was not given to [`Ctx::observe`], or no layer ran there since.
+    pub fn observed(&self, path: &str) -> Result<&[Var]> {
+        match self.observed.get(path).map(Vec::as_slice) {
+            Some(outputs @ [_, ..]) => Ok(outputs),
+            _ => Err(Error::NotObserved { path: path.to_owned() }),
+        }
+    }
+
+    /// Whether the output of this layer is observed.
+    pub fn observes(&self, layer: &dyn Named) -> bool {
+        if self.observed.is_empty() {
+            return false;
+        }
+        let path = self.names.find(layer.place(), &self.path);
+        self.observed.contains_key(path.as_deref().unwrap_or(&self.path))
+    }
+
+    /// Asks for the gradient of a variable that is no leaf: [`Gradients::of`] has it then.
+    ///
+    /// # Errors
+    /// [`Error::TwoTapes`] for a variable of another pass, [`Error::TapeGone`] after [`Var::backward`].
+    pub fn retain_gradient(&mut self, variable: &Var) -> Result<()> {
+        match (&self.tape, variable.id()) {
+            (Some(tape), Some(id)) if id.tape == tape.id() => tape.retain_gradient(id.index),
+            (_, None) => Ok(()),
+            _ => Err(Error::TwoTapes { op: "retain_gradient" }),
+        }
     }
 
     /// A tensor that enters the network and wants no gradient: a batch of images.
@@ -175,7 +282,7 @@ impl Ctx {
     ///
     /// # Errors
     /// Those of `body`, with the path.
-    pub fn scope<R, E: Locate>(
+    pub fn scope<R: 'static, E: Locate>(
         &mut self,
         name: &str,
         body: impl FnOnce(&mut Self) -> std::result::Result<R, E>,
@@ -191,7 +298,7 @@ impl Ctx {
     ///
     /// # Errors
     /// Those of `body`, with the path.
-    pub fn within<R, E: Locate>(
+    pub fn within<R: 'static, E: Locate>(
         &mut self,
         layer: &dyn Named,
         body: impl FnOnce(&mut Self) -> std::result::Result<R, E>,
@@ -210,7 +317,7 @@ impl Ctx {
         result
     }
 
-    fn at_path<R, E: Locate>(
+    fn at_path<R: 'static, E: Locate>(
         &mut self,
         path: Rc<str>,
         body: impl FnOnce(&mut Self) -> std::result::Result<R, E>,
@@ -218,9 +325,25 @@ impl Ctx {
         let outer = std::mem::replace(&mut self.path, path);
         self.tell_tape();
         let result = body(self).map_err(|error| error.at(&self.path));
+        if let Ok(output) = &result {
+            self.see(output);
+        }
         self.path = outer;
         self.tell_tape();
         result
+    }
+
+    /// Notes what the layer at the present path returns, where it is observed and is a variable.
+    fn see(&mut self, output: &dyn Any) {
+        let (Some(seen), Some(output)) = (self.observed.get_mut(&*self.path), output.downcast_ref::<Var>())
+        else {
+            return;
+        };
+        seen.push(output.clone());
+        if let (Some(tape), Some(id)) = (&self.tape, output.id()) {
+            // A variable of another tape has no gradient in this pass, and a tape that is gone has none at all.
+            let _ = if id.tape == tape.id() { tape.retain_gradient(id.index) } else { Ok(()) };
+        }
     }
 
     fn tell_tape(&self) {

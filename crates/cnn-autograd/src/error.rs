@@ -81,6 +81,15 @@ pub enum Error {
         /// Shape and type of the output.
         expected: Box<Spec>,
     },
+    /// What a layer made was asked for where nothing was seen.
+    #[error(
+        "observed: no layer of this pass has made a variable under the path `{path}`; \
+         call `observe` before the layer runs, with a path as `named_layers` gives them"
+    )]
+    NotObserved {
+        /// The path.
+        path: String,
+    },
     /// The graph was asked for where not every operation is recorded.
     #[error("graph: this context does not trace; make it with `Ctx::trace`")]
     NotTraced,

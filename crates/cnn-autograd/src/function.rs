@@ -322,6 +322,12 @@ impl Saved {
         self.output_spec
     }
 
+    /// Shapes and types alone.
+    pub(crate) fn forgotten(self) -> Self {
+        let inputs = vec![None; self.inputs.len()];
+        Self { inputs, output: None, extras: Vec::new(), ..self }
+    }
+
     fn not_kept(&self, what: &str) -> Error {
         Error::rule(self.op, format!("backward reads {what}, which forward did not keep"))
     }

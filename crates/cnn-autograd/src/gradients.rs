@@ -57,7 +57,8 @@ impl Gradients {
         self.parameters.remove(&id)
     }
 
-    /// The gradient of a variable made by [`crate::Ctx::variable`].
+    /// The gradient of a variable made by [`crate::Ctx::variable`], or one that was observed or retained:
+    /// [`crate::Ctx::observe`], [`crate::Ctx::retain_gradient`].
     pub fn of(&self, leaf: &Var) -> Option<&Tensor> {
         self.leaves.get(&leaf.id()?)
     }
@@ -109,8 +110,10 @@ impl Gradients {
         Ok(())
     }
 
-    pub(crate) fn set_parameter(&mut self, id: ParameterId, gradient: Tensor) {
-        self.parameters.insert(id, gradient);
+    /// Gives a parameter this gradient; what it had before. A set of gradients is also a direction in which
+    /// parameters may move.
+    pub fn insert(&mut self, id: ParameterId, gradient: Tensor) -> Option<Tensor> {
+        self.parameters.insert(id, gradient)
     }
 
     pub(crate) fn set_leaf(&mut self, id: NodeId, gradient: Tensor) {

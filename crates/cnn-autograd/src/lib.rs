@@ -33,6 +33,7 @@ pub mod graph;
 pub mod ops;
 mod path;
 mod step;
+mod sweep;
 mod tape;
 mod variable;
 

@@ -1,18 +1,19 @@
-//! The tape of one step: the operations in the order in which they ran, and the sweep back over them.
+//! The tape of one step: the operations in the order in which they ran. [`crate::sweep`] goes back over them.
 //!
 //! A node holds no variable, only what its rule asked to keep, so there is no cycle: dropping the tape drops
 //! everything. Variables hold the tape weakly; one that outlives its step keeps nothing alive.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::ops::Range;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use cnn_tensor::{Spec, Tensor};
 
 use crate::function::{Function, Saved};
-use crate::gradients::{Gradients, NodeId, ParameterId, sum_of};
-use crate::{Error, Locate, Result};
+use crate::gradients::ParameterId;
+use crate::{Error, Result};
 
 /// What a node is.
 #[derive(Debug)]
@@ -36,10 +37,18 @@ pub(crate) struct Recorded {
     /// Indices of nodes; `None` for what wants no gradient and is not traced.
     pub(crate) inputs: Vec<Option<usize>>,
     pub(crate) saved: Saved,
+    /// Where its inputs come from when it runs again, in a segment that is recomputed; nothing is saved there.
+    pub(crate) again: Option<Vec<Given>>,
 }
 
-/// Gradients that arrive at nodes, by index.
-pub(crate) type Seeds = Vec<(usize, Tensor)>;
+/// An input of an operation that runs again.
+#[derive(Debug)]
+pub(crate) enum Given {
+    /// The output of an operation of the same segment.
+    Node(usize),
+    /// A tensor from before the segment.
+    Value(Tensor),
+}
 
 /// One entry of the tape.
 #[derive(Debug)]
@@ -48,6 +57,8 @@ pub(crate) struct Node {
     pub(crate) spec: Spec,
     /// Whether a gradient is wanted here.
     pub(crate) tracked: bool,
+    /// Whether the gradient that arrives here is asked for, though this is no leaf.
+    pub(crate) retained: bool,
     pub(crate) kind: Kind,
 }
 
@@ -66,6 +77,12 @@ pub(crate) struct Tape {
     nodes: RefCell<Option<Vec<Node>>>,
     path: RefCell<Rc<str>>,
     parameters: RefCell<HashMap<ParameterId, usize>>,
+    /// Whether operations want no gradients at present.
+    paused: Cell<bool>,
+    /// First node of the segment that is being recorded for recomputation.
+    segment: Cell<Option<usize>>,
+    /// Segments that are recorded, in order.
+    segments: RefCell<Vec<Range<usize>>>,
 }
 
 impl Tape {
@@ -77,6 +94,9 @@ impl Tape {
             nodes: RefCell::new(Some(Vec::new())),
             path: RefCell::new("".into()),
             parameters: RefCell::default(),
+            paused: Cell::new(false),
+            segment: Cell::new(None),
+            segments: RefCell::default(),
         })
     }
 
@@ -100,7 +120,8 @@ impl Tape {
     pub(crate) fn push(&self, op: &'static str, spec: Spec, tracked: bool, kind: Kind) -> Result<usize> {
         let mut nodes = self.nodes.borrow_mut();
         let nodes = nodes.as_mut().ok_or(Error::TapeGone { op })?;
-        nodes.push(Node { path: self.path.borrow().clone(), spec, tracked, kind });
+        let path = self.path.borrow().clone();
+        nodes.push(Node { path, spec, tracked, retained: false, kind });
         Ok(nodes.len() - 1)
     }
 
@@ -120,110 +141,61 @@ impl Tape {
         Ok(read(nodes.as_ref().ok_or(Error::TapeGone { op: "graph" })?))
     }
 
-    /// The gradients of the seeded nodes; releases what was kept while sweeping, and the tape with it.
-    pub(crate) fn consume(&self, seeds: Seeds) -> Result<Gradients> {
-        let mut nodes = self.nodes.borrow_mut().take().ok_or(Error::TapeGone { op: "backward" })?;
-        self.parameters.borrow_mut().clear();
-        let mut sweep = Sweep::new(nodes.len(), seeds)?;
-        while let Some(Node { path, tracked, kind, .. }) = nodes.pop() {
-            let index = nodes.len();
-            let Some(gradient) = sweep.arrived(index, tracked) else { continue };
-            match kind {
-                Kind::Operation(recorded) => {
-                    let Recorded { function, inputs, saved } = *recorded;
-                    let specs = saved.input_specs.clone();
-                    let result = function.backward(saved, gradient);
-                    let result =
-                        result.and_then(|list| sweep.pass_on(&*function, &inputs, &specs, &nodes, list));
-                    result.map_err(|error| error.at(&path))?;
-                }
-                Kind::Parameter(id) => sweep.found.set_parameter(id, gradient),
-                _ => sweep.found.set_leaf(NodeId { tape: self.id, index }, gradient),
-            }
-        }
-        Ok(sweep.found)
+    /// Whether operations want gradients, or not; what was before.
+    pub(crate) fn pause(&self, paused: bool) -> bool {
+        self.paused.replace(paused)
     }
 
-    /// The gradients of the seeded nodes; the tape stays as it is, for another pass.
-    pub(crate) fn retain(&self, seeds: Seeds) -> Result<Gradients> {
-        let nodes = self.nodes.borrow();
-        let nodes = nodes.as_ref().ok_or(Error::TapeGone { op: "backward_retain" })?;
-        let mut sweep = Sweep::new(nodes.len(), seeds)?;
-        for (index, node) in nodes.iter().enumerate().rev() {
-            let Some(gradient) = sweep.arrived(index, node.tracked) else { continue };
-            match &node.kind {
-                Kind::Operation(recorded) => {
-                    let Recorded { function, inputs, saved } = &**recorded;
-                    let result = function.backward(saved.clone(), gradient);
-                    let specs = &saved.input_specs;
-                    let result =
-                        result.and_then(|list| sweep.pass_on(&**function, inputs, specs, nodes, list));
-                    result.map_err(|error| error.at(&node.path))?;
-                }
-                Kind::Parameter(id) => sweep.found.set_parameter(*id, gradient),
-                _ => sweep.found.set_leaf(NodeId { tape: self.id, index }, gradient),
-            }
-        }
-        Ok(sweep.found)
-    }
-}
-
-/// Gradients under way from outputs to leaves, by node.
-struct Sweep {
-    pending: Vec<Option<Tensor>>,
-    found: Gradients,
-}
-
-impl Sweep {
-    fn new(nodes: usize, seeds: Seeds) -> Result<Self> {
-        let mut sweep = Self { pending: vec![None; nodes], found: Gradients::default() };
-        for (index, seed) in seeds {
-            sweep.add(index, seed)?;
-        }
-        Ok(sweep)
+    pub(crate) fn is_paused(&self) -> bool {
+        self.paused.get()
     }
 
-    /// The gradient of a node, complete because all that use it come later on the tape.
-    fn arrived(&mut self, index: usize, tracked: bool) -> Option<Tensor> {
-        self.pending.get_mut(index)?.take().filter(|_| tracked)
-    }
-
-    fn add(&mut self, index: usize, gradient: Tensor) -> Result<()> {
-        let slot = &mut self.pending[index];
-        *slot = Some(match slot.take() {
-            Some(present) => sum_of(present, gradient)?,
-            None => gradient,
-        });
+    /// Asks for the gradient that arrives at a node.
+    pub(crate) fn retain_gradient(&self, index: usize) -> Result<()> {
+        let mut nodes = self.nodes.borrow_mut();
+        let nodes = nodes.as_mut().ok_or(Error::TapeGone { op: "retain_gradient" })?;
+        nodes.get_mut(index).into_iter().for_each(|node| node.retained = true);
         Ok(())
     }
 
-    /// Checks what a rule returned and adds it to its inputs' gradients.
-    fn pass_on(
-        &mut self,
-        function: &dyn Function,
-        inputs: &[Option<usize>],
-        specs: &[Spec],
-        nodes: &[Node],
-        gradients: Vec<Option<Tensor>>,
-    ) -> Result<()> {
-        let wrong = |problem: String| Err(Error::rule(function.name(), problem));
-        if gradients.len() != inputs.len() {
-            return wrong(format!("{} gradients returned for {} inputs", gradients.len(), inputs.len()));
+    /// Opens a segment; whether it did, or one is open that takes what follows in.
+    pub(crate) fn open_segment(&self) -> bool {
+        let Ok(next) = self.read(<[Node]>::len) else { return false };
+        let opens = self.segment.get().is_none();
+        if opens {
+            self.segment.set(Some(next));
         }
-        for (position, gradient) in gradients.into_iter().enumerate() {
-            let Some(index) = inputs[position].filter(|&index| nodes[index].tracked) else { continue };
-            let Some(gradient) = gradient else {
-                return wrong(format!("no gradient returned for input {position}, which wants one"));
+        opens
+    }
+
+    /// Closes the segment.
+    pub(crate) fn close_segment(&self) {
+        if let (Some(start), Ok(end)) = (self.segment.take(), self.read(<[Node]>::len)) {
+            self.segments.borrow_mut().push(start..end);
+        }
+    }
+
+    /// Where an input of an operation comes from when it runs again, if a segment is open.
+    pub(crate) fn given(&self, value: &Tensor, node: Option<usize>) -> Option<Given> {
+        let start = self.segment.get()?;
+        let inside = node.filter(|&index| index >= start).filter(|&index| {
+            let is_made = |nodes: &[Node]| {
+                nodes.get(index).is_some_and(|node| node.tracked && matches!(node.kind, Kind::Operation(_)))
             };
-            let (met, expected) = (gradient.spec(), specs[position]);
-            if met != expected {
-                return wrong(format!(
-                    "the gradient of input {position} is {} {}, the input is {} {}",
-                    met.dtype, met.shape, expected.dtype, expected.shape
-                ));
-            }
-            self.add(index, gradient)?;
-        }
-        Ok(())
+            self.read(is_made).unwrap_or(false)
+        });
+        Some(inside.map_or_else(|| Given::Value(value.clone()), Given::Node))
+    }
+
+    /// The segments that are recorded.
+    pub(crate) fn segments(&self) -> Vec<Range<usize>> {
+        self.segments.borrow().clone()
+    }
+
+    /// The nodes, taken out: the tape records no more.
+    pub(crate) fn take(&self) -> Result<Vec<Node>> {
+        let nodes = self.nodes.borrow_mut().take().ok_or(Error::TapeGone { op: "backward" })?;
+        self.parameters.borrow_mut().clear();
+        Ok(nodes)
     }
 }

@@ -7,7 +7,8 @@ use cnn_tensor::{DType, Spec, Tensor};
 
 use crate::function::{Function, Keeps, Output, Purpose, Saved, Wanted};
 use crate::gradients::{Gradients, NodeId, Seeded};
-use crate::tape::{Kind, Recorded, Scope, Seeds, Tape};
+use crate::sweep::{self, Seeds};
+use crate::tape::{Given, Kind, Recorded, Scope, Tape};
 use crate::{Error, Result};
 
 /// A tensor on its way through a network. Operations are its methods (see [`crate::ops`]).
@@ -104,8 +105,38 @@ impl Var {
     /// # Errors
     /// As [`Var::apply`].
     pub fn apply_with_extras(function: impl Function, inputs: Vec<Var>) -> Result<Applied> {
-        let computed = Computed::new(&function, inputs)?;
-        computed.record(function)
+        let op = function.name();
+        let tape = tape_of(op, inputs.iter())?;
+        let paused = tape.as_ref().is_some_and(|tape| tape.is_paused());
+        let wanted = Wanted::new(inputs.iter().map(|input| input.is_tracked() && !paused));
+        let tracked = wanted.any();
+        let tape = tape.filter(|tape| tracked || tape.scope() == Scope::Everything);
+        let Some(tape) = tape else {
+            let values = inputs.into_iter().map(Self::into_value).collect();
+            let (Output { value, extras }, _) = execute(&function, values, wanted)?;
+            return Ok(Applied { output: Var::constant(value), extras });
+        };
+
+        let mut nodes = Vec::with_capacity(inputs.len());
+        let mut values = Vec::with_capacity(inputs.len());
+        for Var { value, node } in inputs {
+            nodes.push(match node {
+                None if tape.scope() == Scope::Everything => {
+                    Some(tape.push(op, value.spec(), false, Kind::Constant)?)
+                }
+                Some(node) if node.tracked || tape.scope() == Scope::Everything => Some(node.id.index),
+                _ => None,
+            });
+            values.push(value);
+        }
+        let given = nodes.iter().zip(&values).map(|(&node, value)| tape.given(value, node));
+        let again: Option<Vec<Given>> = if tracked { given.collect() } else { None };
+        let (Output { value, extras }, saved) = execute(&function, values, wanted)?;
+        let saved = if again.is_some() { saved.forgotten() } else { saved };
+        let spec = saved.output_spec;
+        let recorded = Recorded { function: Box::new(function), inputs: nodes, saved, again };
+        let index = tape.push(op, spec, tracked, Kind::Operation(Box::new(recorded)))?;
+        Ok(Applied { output: Var::on(&tape, index, tracked, value), extras })
     }
 
     /// Gradients of this scalar with respect to everything that wants one. Consumes the tape.
@@ -138,13 +169,13 @@ impl fmt::Debug for Var {
 /// Gradients of several outputs; the tape is consumed.
 pub(crate) fn backward(outputs: Vec<Seeded>) -> Result<Gradients> {
     let (tape, seeds) = seeds_on_tape("backward", outputs)?;
-    tape.consume(seeds)
+    sweep::consume(&tape, seeds)
 }
 
 /// Gradients of several outputs; the tape stays.
 pub(crate) fn backward_retain(outputs: Vec<Seeded>) -> Result<Gradients> {
     let (tape, seeds) = seeds_on_tape("backward_retain", outputs)?;
-    tape.retain(seeds)
+    sweep::retain(&tape, seeds)
 }
 
 /// The tape that the outputs share, and the seeds by node. Lets go of the outputs' values.
@@ -179,82 +210,44 @@ fn tape_of<'a>(op: &'static str, inputs: impl Iterator<Item = &'a Var>) -> Resul
     Ok(found)
 }
 
-/// An operation that has run but is not recorded yet.
-struct Computed {
-    tape: Option<Rc<Tape>>,
-    nodes: Vec<Option<usize>>,
-    saved: Saved,
-    keeps: Keeps,
-    output: Output,
-}
-
-impl Computed {
-    fn new(function: &dyn Function, inputs: Vec<Var>) -> Result<Self> {
-        let op = function.name();
-        let input_specs: Vec<Spec> = inputs.iter().map(Var::spec).collect();
-        let output_spec = function.infer(&input_specs)?;
-        let tape = tape_of(op, inputs.iter())?;
-        let wanted = Wanted::new(inputs.iter().map(Var::is_tracked));
-        let keeps = if wanted.any() { function.keeps(&wanted) } else { Keeps::nothing() };
-
-        let mut nodes = Vec::with_capacity(inputs.len());
-        let mut values = Vec::with_capacity(inputs.len());
-        for Var { value, node } in inputs {
-            nodes.push(match (&tape, node) {
-                (Some(tape), None) if tape.scope() == Scope::Everything => {
-                    Some(tape.push(op, value.spec(), false, Kind::Constant)?)
-                }
-                (Some(tape), Some(node)) if node.tracked || tape.scope() == Scope::Everything => {
-                    Some(node.id.index)
-                }
-                _ => None,
-            });
-            values.push(value);
-        }
-        let kept = values.iter().enumerate().map(|(i, value)| keeps.keeps_input(i).then(|| value.clone()));
-        let kept = kept.collect();
-        let output = if values.iter().any(Tensor::is_shape_only) {
-            let extras = function.extras(&input_specs)?.into_iter().map(Tensor::from).collect();
-            Output { value: output_spec.into(), extras }
-        } else {
-            let purpose = if wanted.any() { Purpose::Gradient } else { Purpose::Value };
-            function.forward(values, purpose)?
-        };
-        let met = output.value.spec();
-        if met != output_spec {
-            return Err(Error::rule(
-                op,
-                format!(
-                    "forward made {} {}, inferred was {} {}",
-                    met.dtype, met.shape, output_spec.dtype, output_spec.shape
-                ),
-            ));
-        }
-        let saved =
-            Saved { op, inputs: kept, output: None, extras: Vec::new(), input_specs, output_spec, wanted };
-        Ok(Self { tape, nodes, saved, keeps, output })
+/// Runs an operation: its output, and what backward needs of it. If an input is shape-only, so is the output.
+pub(crate) fn execute(
+    function: &dyn Function,
+    inputs: Vec<Tensor>,
+    wanted: Wanted,
+) -> Result<(Output, Saved)> {
+    let op = function.name();
+    let input_specs: Vec<Spec> = inputs.iter().map(Tensor::spec).collect();
+    let output_spec = function.infer(&input_specs)?;
+    let tracked = wanted.any();
+    let keeps = if tracked { function.keeps(&wanted) } else { Keeps::nothing() };
+    let kept = inputs.iter().enumerate().map(|(i, input)| keeps.keeps_input(i).then(|| input.clone()));
+    let kept = kept.collect();
+    let output = if inputs.iter().any(Tensor::is_shape_only) {
+        let extras = function.extras(&input_specs)?.into_iter().map(Tensor::from).collect();
+        Output { value: output_spec.into(), extras }
+    } else {
+        let purpose = if tracked { Purpose::Gradient } else { Purpose::Value };
+        function.forward(inputs, purpose)?
+    };
+    let met = output.value.spec();
+    if met != output_spec {
+        return Err(Error::rule(
+            op,
+            format!(
+                "forward made {} {}, inferred was {} {}",
+                met.dtype, met.shape, output_spec.dtype, output_spec.shape
+            ),
+        ));
     }
-
-    fn record(self, function: impl Function) -> Result<Applied> {
-        let Self { tape, nodes, mut saved, keeps, output: Output { value, extras } } = self;
-        let tracked = saved.wanted.any();
-        let output = match tape {
-            Some(tape) if tracked || tape.scope() == Scope::Everything => {
-                if tracked {
-                    saved.output = keeps.keeps_output().then(|| value.clone());
-                    saved.extras.clone_from(&extras);
-                }
-                let (op, spec) = (function.name(), saved.output_spec);
-                let kind = Kind::Operation(Box::new(Recorded {
-                    function: Box::new(function),
-                    inputs: nodes,
-                    saved,
-                }));
-                let index = tape.push(op, spec, tracked, kind)?;
-                Var::on(&tape, index, tracked, value)
-            }
-            _ => Var::constant(value),
-        };
-        Ok(Applied { output, extras })
-    }
+    let saved = Saved {
+        op,
+        inputs: kept,
+        output: keeps.keeps_output().then(|| output.value.clone()),
+        extras: if tracked { output.extras.clone() } else { Vec::new() },
+        input_specs,
+        output_spec,
+        wanted,
+    };
+    Ok((output, saved))
 }

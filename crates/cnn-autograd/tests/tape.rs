@@ -310,3 +310,50 @@ fn a_missing_input_is_an_error_of_the_operation() {
     let error = Var::apply(probe, vec![Var::constant(vector(&[1.0]))]).unwrap_err();
     assert_eq!(error.to_string(), "probe: 1 inputs given, expected 2");
 }
+
+#[test]
+fn nothing_is_recorded_in_a_part_without_gradients() {
+    let mut cx = training();
+    let x = cx.variable(vector(&[1.0, 2.0]));
+    let weight = Tensor::scalar(1.0f32).unwrap();
+    let frozen = cx
+        .no_grad(|cx| {
+            assert!(!cx.parameter(ParameterId::new(), &weight, Trainable::Yes)?.relu()?.is_tracked());
+            let inner = cx.no_grad(|_| x.clone().scale(2.0))?;
+            // The inner part ends, the outer one goes on.
+            inner.add(x.clone())
+        })
+        .unwrap();
+    assert!(!frozen.is_tracked());
+    let failed = cx.no_grad(|_| x.clone().reshape(&[7]));
+    assert!(failed.is_err());
+    let loss = frozen.mul(x.clone()).unwrap().sum().unwrap();
+    assert!(loss.is_tracked());
+    let step = cx.backward(loss).unwrap();
+    assert_eq!(step.gradients.of(&x).unwrap().to_vec::<f32>().unwrap(), [3.0, 6.0]);
+}
+
+#[test]
+fn a_part_without_gradients_is_traced() {
+    let mut cx = Ctx::trace(Mode::Eval);
+    let x = cx.variable(vector(&[1.0, 2.0]));
+    let y = cx.no_grad(|_| x.relu()).unwrap();
+    let graph = cx.graph(&[&y]).unwrap();
+    assert_eq!(graph.operations().map(|(node, _)| node.tracked).collect::<Vec<_>>(), [false]);
+}
+
+#[test]
+fn a_gradient_on_the_way_is_kept_where_it_is_asked_for() {
+    let mut cx = training();
+    let x = cx.variable(vector(&[1.0, -2.0]));
+    let middle = x.clone().scale(3.0).unwrap();
+    cx.retain_gradient(&middle).unwrap();
+    let other = x.clone().scale(2.0).unwrap();
+    let loss = middle.clone().relu().unwrap().add(middle.clone()).unwrap().sum().unwrap();
+    let foreign = training().variable(vector(&[1.0]));
+    assert!(matches!(cx.retain_gradient(&foreign), Err(Error::TwoTapes { .. })));
+    let step = cx.backward(loss).unwrap();
+    assert_eq!(step.gradients.of(&middle).unwrap().to_vec::<f32>().unwrap(), [2.0, 1.0]);
+    assert_eq!(step.gradients.of(&x).unwrap().to_vec::<f32>().unwrap(), [6.0, 3.0]);
+    assert!(step.gradients.of(&other).is_none());
+}

@@ -47,6 +47,14 @@ pub enum Error {
         /// The name.
         key: String,
     },
+    /// A pattern names no parameter.
+    #[error("no parameter is named by `{pattern}`; the model has {}", list(names))]
+    NoParameter {
+        /// The pattern.
+        pattern: String,
+        /// Names of the model's parameters.
+        names: Vec<String>,
+    },
     /// A state dict does not fit the model.
     #[error("the state dict does not fit the model: {0}")]
     Misfit(Misfit),
@@ -74,6 +82,16 @@ pub enum Error {
         /// Path under which they were recorded.
         path: String,
     },
+}
+
+/// The first few names, and how many more there are.
+fn list(names: &[String]) -> String {
+    const SHOWN: usize = 12;
+    match names.len().checked_sub(SHOWN) {
+        _ if names.is_empty() => "none".to_owned(),
+        None | Some(0) => names.join(", "),
+        Some(more) => format!("{} and {more} more", names[..SHOWN].join(", ")),
+    }
 }
 
 impl Error {

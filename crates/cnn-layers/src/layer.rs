@@ -5,7 +5,7 @@ use std::any::type_name;
 use cnn_autograd::{BatchStatistics, Ctx, Named, Place, Var};
 
 use crate::visit::{Item, Visitor, VisitorMut};
-use crate::{Error, Result};
+use crate::{Activation, Error, Result};
 
 /// The structure of a layer: the names of its parts. `#[derive(Layer)]` writes it.
 ///
@@ -100,12 +100,32 @@ pub trait Forward: Layer {
 ///
 /// # Errors
 /// Those of `body`, with the path of the innermost layer.
-pub fn within<L: Layer + ?Sized, R>(
+pub fn within<L: Layer + ?Sized, R: 'static>(
     layer: &L,
     cx: &mut Ctx,
     body: impl FnOnce(&mut Ctx) -> Result<R>,
 ) -> Result<R> {
     cx.within::<R, Error>(&Walked(layer), body)
+}
+
+/// Runs a layer whose kernel can apply an activation as it stores its output: so, or after the layer where its own
+/// output is observed.
+pub(crate) fn fused<L: Layer + ?Sized>(
+    layer: &L,
+    activation: Activation,
+    cx: &mut Ctx,
+    run: impl FnOnce(Activation, &mut Ctx) -> Result<Var>,
+) -> Result<Var> {
+    if observed(layer, cx) {
+        let output = within(layer, cx, |cx| run(Activation::Identity, cx))?;
+        return Ok(output.activate(activation)?);
+    }
+    within(layer, cx, |cx| run(activation, cx))
+}
+
+/// Whether the layer's own output is observed, so that nothing may be fused into it.
+pub(crate) fn observed<L: Layer + ?Sized>(layer: &L, cx: &Ctx) -> bool {
+    cx.observes(&Walked(layer))
 }
 
 /// A layer as the context sees it: places and names.

@@ -46,7 +46,9 @@
 extern crate self as cnn_layers;
 
 mod error;
+mod freeze;
 pub mod gradcheck;
+mod hessian;
 pub mod init;
 mod layer;
 mod layers;
@@ -58,11 +60,15 @@ mod state_dict;
 mod statistics;
 mod visit;
 
-pub use cnn_autograd::{BatchStatistics, Ctx, Mode, ParameterId, Place, Recording, Step, Trainable, Var};
+pub use cnn_autograd::{
+    BatchStatistics, Ctx, Gradients, Mode, ParameterId, Place, Recording, Step, Trainable, Var,
+};
 pub use cnn_derive::Layer;
 pub use cnn_tensor::ops::activation::Activation;
 pub use cnn_tensor::random::Key;
 pub use error::{Error, Misfit, Misshapen, Result};
+pub use freeze::{freeze, unfreeze};
+pub use hessian::hessian_vector_product;
 pub use layer::{Forward, Layer, within};
 pub use layers::batch_norm::{BatchNorm2d, BatchNorm2dBuilder, Momentum};
 pub use layers::conv2d::{Conv2d, Conv2dBuilder};

@@ -95,35 +95,81 @@ impl<'a> Replay<'a> {
         for (index, node) in self.graph.nodes.iter().enumerate() {
             let Source::Operation(operation) = &node.source else { continue };
             let keeping = keep == Keep::ForBackward && node.tracked;
-            let kept_inputs = operation.kept.iter().filter(|&&kept| kept != index);
-            let mut kept: Vec<usize> =
-                if keeping { kept_inputs.map(|&kept| self.of_node[kept]).collect() } else { Vec::new() };
-            kept.iter().for_each(|&buffer| self.buffers[buffer].holders += 1);
-
-            let output = self.output_buffer(node.output, operation);
-            self.of_node[index] = output;
-            self.buffers[output].holders += self.uses[index];
-            if keeping && operation.kept.contains(&index) {
-                self.buffers[output].holders += 1;
-                kept.push(output);
-            }
-            for extra in &operation.extras {
-                let buffer = self.take(extra);
-                self.buffers[buffer].holders = 1;
-                kept.push(buffer);
-            }
-            for &input in &operation.inputs {
-                self.release(self.of_node[input]);
-            }
-            if keeping {
-                self.kept[index] = kept;
+            if keeping && let Some(segment) = node.recomputed {
+                // What comes from outside is held to run from, and nothing else.
+                let outside = self.outside(segment, operation).map(|input| self.of_node[input]);
+                let outside: Vec<usize> = outside.collect();
+                outside.iter().for_each(|&buffer| self.buffers[buffer].holders += 1);
+                self.operation(index, operation, self.uses[index], false);
+                self.kept[index] = outside;
             } else {
-                kept.into_iter().for_each(|buffer| self.release(buffer));
+                self.operation(index, operation, self.uses[index], keeping);
             }
-            // An output that nobody reads.
-            if self.buffers[output].holders == 0 {
-                self.free(output);
-            }
+        }
+    }
+
+    /// Inputs of an operation that the segment does not make.
+    fn outside(&self, segment: usize, operation: &'a Operation) -> impl Iterator<Item = usize> + 'a {
+        let graph = self.graph;
+        let made = move |input: usize| graph.nodes[input].recomputed == Some(segment);
+        operation.inputs.iter().copied().filter(move |&input| !made(input))
+    }
+
+    /// One operation: takes its output, holds it for those that `uses` it, lets go of its inputs.
+    fn operation(&mut self, index: usize, operation: &Operation, uses: usize, keeping: bool) {
+        let kept_inputs = operation.kept.iter().filter(|&&kept| kept != index);
+        let mut kept: Vec<usize> =
+            if keeping { kept_inputs.map(|&kept| self.of_node[kept]).collect() } else { Vec::new() };
+        kept.iter().for_each(|&buffer| self.buffers[buffer].holders += 1);
+
+        let output = self.output_buffer(self.graph.nodes[index].output, operation);
+        self.of_node[index] = output;
+        self.buffers[output].holders += uses;
+        if keeping && operation.kept.contains(&index) {
+            self.buffers[output].holders += 1;
+            kept.push(output);
+        }
+        for extra in &operation.extras {
+            let buffer = self.take(extra);
+            self.buffers[buffer].holders = 1;
+            kept.push(buffer);
+        }
+        for &input in &operation.inputs {
+            self.release(self.of_node[input]);
+        }
+        if keeping {
+            self.kept[index].extend(kept);
+        } else {
+            kept.into_iter().for_each(|buffer| self.release(buffer));
+        }
+        // An output that nobody reads.
+        if self.buffers[output].holders == 0 {
+            self.free(output);
+        }
+    }
+
+    /// The operations of a segment once more, up to `last`, on the way back.
+    fn run_again(&mut self, segment: usize, last: usize) {
+        let graph = self.graph;
+        let members = || {
+            let nodes = graph.nodes[..=last].iter().enumerate();
+            nodes.filter(|(_, node)| node.recomputed == Some(segment)).filter_map(|(index, node)| match &node
+                .source
+            {
+                Source::Operation(operation) => Some((index, operation)),
+                _ => None,
+            })
+        };
+        let mut uses = vec![0; graph.nodes.len()];
+        for (_, operation) in members() {
+            operation.inputs.iter().for_each(|&input| uses[input] += 1);
+        }
+        for (index, operation) in members() {
+            // The run holds what it reads from outside beside those who hold it anyway.
+            let outside: Vec<usize> =
+                self.outside(segment, operation).map(|input| self.of_node[input]).collect();
+            outside.iter().for_each(|&buffer| self.buffers[buffer].holders += 1);
+            self.operation(index, operation, uses[index], true);
         }
     }
 
@@ -146,10 +192,15 @@ impl<'a> Replay<'a> {
         for &output in &self.graph.outputs {
             gradients[output] = Some(self.take_held(&self.graph.nodes[output].output));
         }
+        let mut running = None;
         for (index, node) in self.graph.nodes.iter().enumerate().rev() {
             let Source::Operation(operation) = &node.source else { continue };
             let arrived = gradients[index].take().filter(|_| node.tracked);
             if let Some(arrived) = arrived {
+                if let Some(segment) = node.recomputed.filter(|&segment| running != Some(segment)) {
+                    running = Some(segment);
+                    self.run_again(segment, index);
+                }
                 for (position, &input) in operation.inputs.iter().enumerate() {
                     if !self.graph.nodes[input].tracked {
                         continue;

@@ -30,6 +30,8 @@ pub struct Node {
     pub output: Spec,
     /// Whether a gradient flows through here.
     pub tracked: bool,
+    /// The segment that it belongs to, counted from 0, if it is computed again on the way back.
+    pub recomputed: Option<usize>,
     /// Where the tensor came from.
     pub source: Source,
 }
@@ -76,6 +78,9 @@ impl Graph {
             _ => Err(Error::TwoTapes { op: "graph" }),
         });
         let outputs = outputs.collect::<Result<_>>()?;
+        let segments = tape.segments();
+        let segment = |index| segments.iter().position(|segment| segment.contains(&index));
+        let describe = |(index, node): (usize, &crate::tape::Node)| describe(index, node, segment(index));
         let nodes = tape.read(|nodes| nodes.iter().enumerate().map(describe).collect::<Result<_>>())??;
         Ok(Self { nodes, outputs })
     }
@@ -114,14 +119,16 @@ impl Graph {
     }
 }
 
-fn describe((index, node): (usize, &crate::tape::Node)) -> Result<Node> {
+fn describe(index: usize, node: &crate::tape::Node, segment: Option<usize>) -> Result<Node> {
+    let mut recomputed = None;
     let source = match &node.kind {
         Kind::Input => Source::Input,
         Kind::Constant => Source::Constant,
         Kind::Variable => Source::Variable,
         Kind::Parameter(id) => Source::Parameter(*id),
         Kind::Operation(recorded) => {
-            let Recorded { function, inputs, saved } = &**recorded;
+            let Recorded { function, inputs, saved, again } = &**recorded;
+            recomputed = segment.filter(|_| again.is_some());
             let specs = &saved.input_specs;
             let inputs: Vec<usize> = inputs.iter().filter_map(|&input| input).collect();
             let keeps = if saved.wanted.any() { function.keeps(&saved.wanted) } else { Keeps::nothing() };
@@ -138,5 +145,5 @@ fn describe((index, node): (usize, &crate::tape::Node)) -> Result<Node> {
             })
         }
     };
-    Ok(Node { path: node.path.to_string(), output: node.spec, tracked: node.tracked, source })
+    Ok(Node { path: node.path.to_string(), output: node.spec, tracked: node.tracked, recomputed, source })
 }

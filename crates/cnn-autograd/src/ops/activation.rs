@@ -5,8 +5,8 @@
 use cnn_tensor::Tensor;
 use cnn_tensor::ops::activation::{self, Activation};
 
-use crate::Result;
 use crate::function::Saved;
+use crate::{Result, Var};
 
 /// The gradient before the activation, from the gradient after it and the output.
 pub(super) fn through(activation: Activation, saved: &Saved, grad: Tensor) -> Result<Tensor> {
@@ -19,4 +19,17 @@ pub(super) fn through(activation: Activation, saved: &Saved, grad: Tensor) -> Re
 /// Whether backward through the activation reads the output, which then has to be kept.
 pub(super) fn reads_output(activation: Activation) -> bool {
     activation != Activation::Identity
+}
+
+impl Var {
+    /// The activation by itself, where nothing fuses it.
+    ///
+    /// # Errors
+    /// As [`Var::apply`].
+    pub fn activate(self, activation: Activation) -> Result<Var> {
+        match activation {
+            Activation::Identity => Ok(self),
+            Activation::Relu => self.relu(),
+        }
+    }
 }

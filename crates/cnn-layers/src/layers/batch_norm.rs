@@ -6,7 +6,7 @@ use cnn_tensor::ops::activation::Activation;
 use cnn_tensor::ops::{binary, unary};
 use cnn_tensor::{DType, Tensor};
 
-use crate::layer::within;
+use crate::layer::{fused, observed, within};
 use crate::visit::{Visitor, VisitorMut};
 use crate::{Buffer, Error, FileLayout, Forward, Layer, Parameter, Result};
 
@@ -116,8 +116,9 @@ impl BatchNorm2d {
     /// # Errors
     /// Where the input does not fit, with the layer's path.
     pub fn call_act(&self, x: Var, activation: impl Into<Activation>, cx: &mut Ctx) -> Result<Var> {
-        let epilogue = Epilogue { residual: None, activation: activation.into() };
-        within(self, cx, |cx| self.run(x, epilogue, cx))
+        fused(self, activation.into(), cx, |activation, cx| {
+            self.run(x, Epilogue { residual: None, activation }, cx)
+        })
     }
 
     /// [`Forward::call`], then the sum with a residual of the same shape, then an activation, in one pass.
@@ -131,8 +132,11 @@ impl BatchNorm2d {
         activation: impl Into<Activation>,
         cx: &mut Ctx,
     ) -> Result<Var> {
-        let epilogue = Epilogue { residual: Some(residual), activation: activation.into() };
-        within(self, cx, |cx| self.run(x, epilogue, cx))
+        let activation = activation.into();
+        if observed(self, cx) {
+            return Ok(self.call(x, cx)?.add_act(residual, activation)?);
+        }
+        within(self, cx, |cx| self.run(x, Epilogue { residual: Some(residual), activation }, cx))
     }
 
     fn run(&self, x: Var, epilogue: Epilogue, cx: &mut Ctx) -> Result<Var> {

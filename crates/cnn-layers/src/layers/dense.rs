@@ -5,7 +5,7 @@ use cnn_tensor::ops::activation::Activation;
 use cnn_tensor::random::Key;
 
 use crate::init::{Fans, Initializer, TorchDefault};
-use crate::layer::within;
+use crate::layer::fused;
 use crate::{Bias, Error, FileLayout, Forward, Layer, Parameter, Result};
 
 /// `x weight + bias`, as `torch.nn.Linear`.
@@ -61,7 +61,7 @@ impl Dense {
     /// # Errors
     /// Where the input does not fit, with the layer's path.
     pub fn call_act(&self, x: Var, activation: impl Into<Activation>, cx: &mut Ctx) -> Result<Var> {
-        within(self, cx, |cx| self.run(x, activation.into(), cx))
+        fused(self, activation.into(), cx, |activation, cx| self.run(x, activation, cx))
     }
 
     fn run(&self, x: Var, activation: Activation, cx: &mut Ctx) -> Result<Var> {

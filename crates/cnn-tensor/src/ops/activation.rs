@@ -8,7 +8,6 @@ use crate::{Float, Result, Tensor};
 
 /// What is applied to each element of an output before it is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-#[non_exhaustive]
 pub enum Activation {
     /// Nothing.
     #[default]
