@@ -235,7 +235,7 @@ fn gradients_of_a_network_agree_with_differences() {
     let _turn = turn();
     let mut net = Net::new(Key::new(9)).unwrap();
     let images = images(4).to_dtype(DType::F64).unwrap();
-    let report = gradcheck::check(&mut net, &[images.clone()], Mode::Train, |net, mut x, cx| {
+    let report = gradcheck::check(&mut net, std::slice::from_ref(&images), Mode::Train, |net, mut x, cx| {
         net.call(x.remove(0), cx)
     });
     assert_eq!(report.unwrap().elements, images.len() + parameter_count(&net));
