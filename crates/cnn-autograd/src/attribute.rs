@@ -44,6 +44,12 @@ impl<const N: usize> From<[usize; N]> for Value {
     }
 }
 
+impl From<&[usize]> for Value {
+    fn from(values: &[usize]) -> Self {
+        Self::Integers(values.iter().map(|&value| value as u64).collect())
+    }
+}
+
 impl From<f64> for Value {
     fn from(value: f64) -> Self {
         Self::Number(value)

@@ -206,11 +206,11 @@ fn training_of(step: u64) -> Ctx {
 #[test]
 fn an_error_carries_the_innermost_path_once() {
     let mut cx = training();
-    let (x, y) = (cx.variable(vector(&[1.0])), cx.variable(vector(&[1.0, 2.0])));
+    let (x, y) = (cx.variable(vector(&[1.0, 2.0])), cx.variable(vector(&[1.0, 2.0, 3.0])));
     let error = cx.scope("layer2", |cx| cx.scope("0", |_| x.add(y))).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "layer2.0: add: the left input is f32 [1], the right one f32 [2], expected the same"
+        "layer2.0: add: left [2] and right [3] do not broadcast: axis 0 of 1 has 2 and 3, expected equal sizes or 1"
     );
     assert_eq!(cx.path(), "");
 }

@@ -85,6 +85,49 @@ impl fmt::Display for DType {
     }
 }
 
+/// The body with `$element` the Rust type that holds the elements of `$dtype`.
+macro_rules! by_dtype {
+    ($dtype:expr, $element:ident => $body:expr) => {
+        by_dtype!(@ $dtype, $element, $body, F32 f32, F64 f64, BF16 half::bf16, F16 half::f16, U8 u8, I8 i8, U16 u16,
+            I32 i32, I64 i64, Bool u8)
+    };
+    (@ $dtype:expr, $element:ident, $body:expr, $($name:ident $type:ty),+) => {
+        match $dtype {
+            $($crate::DType::$name => {
+                type $element = $type;
+                $body
+            })+
+        }
+    };
+}
+pub(crate) use by_dtype;
+
+/// The body with `$word` a type of the size of the elements of `$dtype`: to move elements without reading them
+/// ([`Tensor::words`](crate::Tensor)).
+macro_rules! by_size {
+    ($dtype:expr, $word:ident => $body:expr) => {
+        match $dtype.size() {
+            1 => {
+                type $word = u8;
+                $body
+            }
+            2 => {
+                type $word = u16;
+                $body
+            }
+            4 => {
+                type $word = i32;
+                $body
+            }
+            _ => {
+                type $word = i64;
+                $body
+            }
+        }
+    };
+}
+pub(crate) use by_size;
+
 mod sealed {
     pub trait Sealed {}
 }
@@ -97,7 +140,7 @@ mod sealed {
 /// [`Element::DTYPE`] and of every type that [`Element::views`] accepts, and its alignment is at most its
 /// size.
 pub unsafe trait Element:
-    sealed::Sealed + Copy + Default + PartialEq + Send + Sync + fmt::Debug + 'static
+    sealed::Sealed + Copy + Default + PartialOrd + Send + Sync + fmt::Debug + 'static
 {
     /// The element type it is stored as.
     const DTYPE: DType;
@@ -166,7 +209,6 @@ unsafe impl Element for u8 {
 /// The types that references and f64 paths are generic over: `f32` and `f64`.
 pub trait Float:
     Element
-    + PartialOrd
     + std::ops::Add<Output = Self>
     + std::ops::Sub<Output = Self>
     + std::ops::Mul<Output = Self>
@@ -191,6 +233,8 @@ pub trait Float:
     fn ln(self) -> Self;
     /// Absolute value.
     fn abs(self) -> Self;
+    /// The value to a power.
+    fn powf(self, power: Self) -> Self;
     /// Whether the value is not a number.
     fn is_nan(self) -> bool;
 }
@@ -216,6 +260,10 @@ macro_rules! float {
             #[inline]
             fn abs(self) -> Self {
                 self.abs()
+            }
+            #[inline]
+            fn powf(self, power: Self) -> Self {
+                self.powf(power)
             }
             #[inline]
             fn is_nan(self) -> bool {

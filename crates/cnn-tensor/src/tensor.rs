@@ -370,6 +370,21 @@ impl Tensor {
         if self.dtype.is_compute() { Ok(()) } else { Err(Error::dtype(op, self.dtype, "f32 or f64")) }
     }
 
+    /// The elements as words of their size, which say nothing about their meaning: to move elements of any type.
+    pub(crate) fn words<W: Element>(&self) -> Result<&[W]> {
+        assert_eq!(size_of::<W>(), self.dtype.size(), "words of the elements' size");
+        Ok(self.buffer("words")?.slice(self.offset, self.shape.len()))
+    }
+
+    /// As [`Tensor::words`], to write; what is written are elements of a tensor of the same type.
+    pub(crate) fn words_mut<W: Element>(&mut self) -> Result<&mut [W]> {
+        assert_eq!(size_of::<W>(), self.dtype.size(), "words of the elements' size");
+        self.own()?;
+        let (offset, len, shape) = (self.offset, self.shape.len(), self.shape);
+        let buffer = self.buffer.as_mut().and_then(Arc::get_mut);
+        Ok(buffer.ok_or(Error::ShapeOnly { op: "words_mut", shape })?.slice_mut(offset, len))
+    }
+
     fn check_view<E: Element>(&self, op: &'static str) -> Result<()> {
         if E::views(self.dtype) { Ok(()) } else { Err(Error::dtype(op, self.dtype, E::DTYPE.name())) }
     }

@@ -1,11 +1,13 @@
-//! Sum, difference and product of two tensors of one shape.
+//! Functions of two tensors, broadcast to the shape that they have in common.
+//!
+//! The gradient of an operand that was broadcast is the sum over its copies.
 
 use cnn_tensor::ops::activation::Activation;
-use cnn_tensor::ops::{binary, unary};
+use cnn_tensor::ops::binary::{self, Extreme};
+use cnn_tensor::ops::{broadcast, unary};
 use cnn_tensor::{Spec, Tensor};
 
 use super::activation::{reads_output, through};
-use super::expect_same;
 use crate::function::{Buffers, Function, Keeps, Output, Purpose, Saved, Wanted, expect_inputs, take_inputs};
 use crate::{Attribute, Result, Var};
 
@@ -22,6 +24,18 @@ struct Sub;
 /// `a * b`, element by element.
 #[derive(Debug)]
 struct Mul;
+
+/// `a / b`; keeps the quotient for the gradient of the divisor.
+#[derive(Debug)]
+struct Div;
+
+/// The larger or the smaller of both.
+#[derive(Debug)]
+struct Choose(Extreme);
+
+/// `a` to the power `b`.
+#[derive(Debug)]
+struct Pow;
 
 impl Function for Add {
     fn name(&self) -> &'static str {
@@ -40,8 +54,8 @@ impl Function for Add {
         Keeps::nothing().output_if(reads_output(self.activation))
     }
 
-    fn buffers(&self, _inputs: &[Spec]) -> Buffers {
-        Buffers::in_place(0)
+    fn buffers(&self, inputs: &[Spec]) -> Buffers {
+        buffers(inputs)
     }
 
     fn forward(&self, inputs: Vec<Tensor>, _purpose: Purpose) -> Result<Output> {
@@ -51,8 +65,9 @@ impl Function for Add {
 
     fn backward(&self, saved: Saved, grad: Tensor) -> Result<Vec<Option<Tensor>>> {
         let grad = through(self.activation, &saved, grad)?;
-        let left = saved.if_wanted(0, || Ok(grad.clone()))?;
-        Ok(vec![left, Some(grad)])
+        let left = saved.if_wanted(0, || gradient(&saved, 0, grad.clone()))?;
+        let right = saved.if_wanted(1, || gradient(&saved, 1, grad))?;
+        Ok(vec![left, right])
     }
 }
 
@@ -65,8 +80,8 @@ impl Function for Sub {
         infer(self.name(), inputs)
     }
 
-    fn buffers(&self, _inputs: &[Spec]) -> Buffers {
-        Buffers::in_place(0)
+    fn buffers(&self, inputs: &[Spec]) -> Buffers {
+        buffers(inputs)
     }
 
     fn forward(&self, inputs: Vec<Tensor>, _purpose: Purpose) -> Result<Output> {
@@ -75,8 +90,8 @@ impl Function for Sub {
     }
 
     fn backward(&self, saved: Saved, grad: Tensor) -> Result<Vec<Option<Tensor>>> {
-        let left = saved.if_wanted(0, || Ok(grad.clone()))?;
-        let right = saved.if_wanted(1, || Ok(unary::scale(grad, -1.0)?))?;
+        let left = saved.if_wanted(0, || gradient(&saved, 0, grad.clone()))?;
+        let right = saved.if_wanted(1, || Ok(unary::scale(gradient(&saved, 1, grad)?, -1.0)?))?;
         Ok(vec![left, right])
     }
 }
@@ -94,8 +109,8 @@ impl Function for Mul {
         Keeps::nothing().input_if(0, wanted.input(1)).input_if(1, wanted.input(0))
     }
 
-    fn buffers(&self, _inputs: &[Spec]) -> Buffers {
-        Buffers::in_place(0)
+    fn buffers(&self, inputs: &[Spec]) -> Buffers {
+        buffers(inputs)
     }
 
     fn forward(&self, inputs: Vec<Tensor>, _purpose: Purpose) -> Result<Output> {
@@ -104,20 +119,137 @@ impl Function for Mul {
     }
 
     fn backward(&self, saved: Saved, grad: Tensor) -> Result<Vec<Option<Tensor>>> {
-        let left = saved.if_wanted(0, || Ok(binary::mul(grad.clone(), saved.input(1)?)?))?;
-        let right = saved.if_wanted(1, || Ok(binary::mul(grad, saved.input(0)?)?))?;
+        let left = saved.if_wanted(0, || gradient(&saved, 0, binary::mul(grad.clone(), saved.input(1)?)?))?;
+        let right = saved.if_wanted(1, || gradient(&saved, 1, binary::mul(grad, saved.input(0)?)?))?;
         Ok(vec![left, right])
+    }
+}
+
+impl Function for Div {
+    fn name(&self) -> &'static str {
+        "div"
+    }
+
+    fn infer(&self, inputs: &[Spec]) -> Result<Spec> {
+        infer(self.name(), inputs)
+    }
+
+    fn keeps(&self, wanted: &Wanted) -> Keeps {
+        Keeps::nothing().input(1).output_if(wanted.input(1))
+    }
+
+    fn buffers(&self, inputs: &[Spec]) -> Buffers {
+        buffers(inputs)
+    }
+
+    fn forward(&self, inputs: Vec<Tensor>, _purpose: Purpose) -> Result<Output> {
+        let [a, b] = take_inputs(self.name(), inputs)?;
+        Ok(binary::div(a, &b)?.into())
+    }
+
+    fn backward(&self, saved: Saved, grad: Tensor) -> Result<Vec<Option<Tensor>>> {
+        let over = binary::div(grad, saved.input(1)?)?;
+        let left = saved.if_wanted(0, || gradient(&saved, 0, over.clone()))?;
+        let right = saved.if_wanted(1, || {
+            let product = binary::mul(over, saved.output()?)?;
+            Ok(unary::scale(gradient(&saved, 1, product)?, -1.0)?)
+        })?;
+        Ok(vec![left, right])
+    }
+}
+
+impl Function for Choose {
+    fn name(&self) -> &'static str {
+        match self.0 {
+            Extreme::Maximum => "maximum",
+            Extreme::Minimum => "minimum",
+        }
+    }
+
+    fn infer(&self, inputs: &[Spec]) -> Result<Spec> {
+        infer(self.name(), inputs)
+    }
+
+    fn keeps(&self, _wanted: &Wanted) -> Keeps {
+        Keeps::nothing().input(0).input(1)
+    }
+
+    fn buffers(&self, inputs: &[Spec]) -> Buffers {
+        buffers(inputs)
+    }
+
+    fn forward(&self, inputs: Vec<Tensor>, _purpose: Purpose) -> Result<Output> {
+        let [a, b] = take_inputs(self.name(), inputs)?;
+        let value = match self.0 {
+            Extreme::Maximum => binary::maximum(a, &b),
+            Extreme::Minimum => binary::minimum(a, &b),
+        };
+        Ok(value?.into())
+    }
+
+    fn backward(&self, saved: Saved, grad: Tensor) -> Result<Vec<Option<Tensor>>> {
+        let (a, b) = (saved.input(0)?, saved.input(1)?);
+        let share = |index, grad, own, other| {
+            saved.if_wanted(index, || {
+                gradient(&saved, index, binary::extreme_backward(grad, own, other, self.0)?)
+            })
+        };
+        Ok(vec![share(0, grad.clone(), a, b)?, share(1, grad, b, a)?])
+    }
+}
+
+impl Function for Pow {
+    fn name(&self) -> &'static str {
+        "pow"
+    }
+
+    fn infer(&self, inputs: &[Spec]) -> Result<Spec> {
+        infer(self.name(), inputs)
+    }
+
+    fn keeps(&self, _wanted: &Wanted) -> Keeps {
+        Keeps::nothing().input(0).input(1)
+    }
+
+    fn buffers(&self, inputs: &[Spec]) -> Buffers {
+        buffers(inputs)
+    }
+
+    fn forward(&self, inputs: Vec<Tensor>, _purpose: Purpose) -> Result<Output> {
+        let [a, b] = take_inputs(self.name(), inputs)?;
+        Ok(binary::pow(a, &b)?.into())
+    }
+
+    fn backward(&self, saved: Saved, grad: Tensor) -> Result<Vec<Option<Tensor>>> {
+        let (a, b) = (saved.input(0)?, saved.input(1)?);
+        let base =
+            saved.if_wanted(0, || gradient(&saved, 0, binary::pow_backward_base(grad.clone(), a, b)?))?;
+        let exponent =
+            saved.if_wanted(1, || gradient(&saved, 1, binary::pow_backward_exponent(grad, a, b)?))?;
+        Ok(vec![base, exponent])
     }
 }
 
 fn infer(op: &'static str, inputs: &[Spec]) -> Result<Spec> {
     let [a, b] = expect_inputs(op, inputs)?;
-    expect_same(op, a, b)?;
-    Ok(a)
+    Ok(binary::infer(op, a, b)?)
+}
+
+/// The first operand's buffer is taken over where it has the output's shape.
+fn buffers(inputs: &[Spec]) -> Buffers {
+    match inputs {
+        [a, b] if broadcast::expect_fits("", &b.shape, &a.shape).is_ok() => Buffers::in_place(0),
+        _ => Buffers::default(),
+    }
+}
+
+/// The gradient of an operand, from that of its copies.
+fn gradient(saved: &Saved, index: usize, grad: Tensor) -> Result<Tensor> {
+    Ok(broadcast::sum_to(grad, &saved.input_spec(index)?.shape)?)
 }
 
 impl Var {
-    /// `self + other`, of the same shape.
+    /// `self + other`, broadcast.
     ///
     /// # Errors
     /// As [`Var::apply`].
@@ -134,7 +266,7 @@ impl Var {
         Var::apply(Add { activation }, vec![self, other])
     }
 
-    /// `self - other`, of the same shape.
+    /// `self - other`, broadcast.
     ///
     /// # Errors
     /// As [`Var::apply`].
@@ -143,12 +275,45 @@ impl Var {
         Var::apply(Sub, vec![self, other])
     }
 
-    /// `self * other`, element by element, of the same shape.
+    /// `self * other`, element by element, broadcast.
     ///
     /// # Errors
     /// As [`Var::apply`].
     #[expect(clippy::should_implement_trait, reason = "an operator cannot return an error")]
     pub fn mul(self, other: Var) -> Result<Var> {
         Var::apply(Mul, vec![self, other])
+    }
+
+    /// `self / other`, broadcast.
+    ///
+    /// # Errors
+    /// As [`Var::apply`].
+    #[expect(clippy::should_implement_trait, reason = "an operator cannot return an error")]
+    pub fn div(self, other: Var) -> Result<Var> {
+        Var::apply(Div, vec![self, other])
+    }
+
+    /// The larger of both, broadcast; equal numbers share the gradient.
+    ///
+    /// # Errors
+    /// As [`Var::apply`].
+    pub fn maximum(self, other: Var) -> Result<Var> {
+        Var::apply(Choose(Extreme::Maximum), vec![self, other])
+    }
+
+    /// The smaller of both, broadcast; equal numbers share the gradient.
+    ///
+    /// # Errors
+    /// As [`Var::apply`].
+    pub fn minimum(self, other: Var) -> Result<Var> {
+        Var::apply(Choose(Extreme::Minimum), vec![self, other])
+    }
+
+    /// `self` to the power `exponent`, broadcast.
+    ///
+    /// # Errors
+    /// As [`Var::apply`].
+    pub fn pow(self, exponent: Var) -> Result<Var> {
+        Var::apply(Pow, vec![self, exponent])
     }
 }

@@ -6,6 +6,7 @@
 pub mod activation;
 pub mod batch_norm;
 pub mod binary;
+pub mod broadcast;
 pub mod conv2d;
 pub mod cross_entropy;
 pub mod dense;

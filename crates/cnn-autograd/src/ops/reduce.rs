@@ -1,11 +1,13 @@
-//! Sum and mean of all elements.
+//! Sum and mean of all elements; sums, means, variances and extremes over some axes.
 
-use cnn_tensor::ops::reduce;
+use cnn_tensor::ops::binary::Extreme;
+use cnn_tensor::ops::reduce::{self, Keep, Variance};
+use cnn_tensor::ops::{broadcast, unary};
 use cnn_tensor::{Shape, Spec, Tensor};
 
 use super::expect_compute;
-use crate::function::{Function, Output, Purpose, Saved, expect_inputs, take_inputs};
-use crate::{Result, Var};
+use crate::function::{Function, Keeps, Output, Purpose, Saved, Wanted, expect_inputs, take_inputs};
+use crate::{Attribute, Result, Var};
 
 /// The sum of all elements.
 #[derive(Debug)]
@@ -14,6 +16,171 @@ struct Sum;
 /// The mean of all elements.
 #[derive(Debug)]
 struct Mean;
+
+/// The axes that a reduction goes over, and whether they stay.
+#[derive(Debug)]
+struct Over {
+    axes: Vec<usize>,
+    keep: Keep,
+}
+
+/// The sums over axes.
+#[derive(Debug)]
+struct SumOver(Over);
+
+/// The means over axes.
+#[derive(Debug)]
+struct MeanOver(Over);
+
+/// The variances over axes; keeps the input.
+#[derive(Debug)]
+struct VarOver(Over, Variance);
+
+/// The largest or smallest values over axes; keeps input and output, to know which they are.
+#[derive(Debug)]
+struct ExtremeOver(Over, Extreme);
+
+impl Over {
+    fn attributes(&self) -> Vec<Attribute> {
+        let keep = match self.keep {
+            Keep::Axes => "axes",
+            Keep::Dropped => "dropped",
+        };
+        vec![Attribute::new("axes", self.axes.as_slice()), Attribute::new("keep", keep)]
+    }
+
+    fn infer(&self, op: &'static str, inputs: &[Spec]) -> Result<Spec> {
+        let [x] = expect_inputs(op, inputs)?;
+        expect_compute(op, x)?;
+        Ok(Spec::new(reduce::reduced_shape(op, &x.shape, &self.axes, self.keep)?, x.dtype))
+    }
+
+    /// The gradient of each sum for all of its terms.
+    fn spread(&self, op: &'static str, saved: &Saved, grad: Tensor) -> Result<Tensor> {
+        let shape = saved.input_spec(0)?.shape;
+        let kept = reduce::reduced_shape(op, &shape, &self.axes, Keep::Axes)?;
+        Ok(broadcast::to(&grad.reshape(&kept)?, &shape)?)
+    }
+}
+
+impl Function for SumOver {
+    fn name(&self) -> &'static str {
+        "sum_over"
+    }
+
+    fn attributes(&self) -> Vec<Attribute> {
+        self.0.attributes()
+    }
+
+    fn infer(&self, inputs: &[Spec]) -> Result<Spec> {
+        self.0.infer(self.name(), inputs)
+    }
+
+    fn forward(&self, inputs: Vec<Tensor>, _purpose: Purpose) -> Result<Output> {
+        let [x] = take_inputs(self.name(), inputs)?;
+        Ok(reduce::sum_over(&x, &self.0.axes, self.0.keep)?.into())
+    }
+
+    fn backward(&self, saved: Saved, grad: Tensor) -> Result<Vec<Option<Tensor>>> {
+        Ok(vec![Some(self.0.spread(self.name(), &saved, grad)?)])
+    }
+}
+
+impl Function for MeanOver {
+    fn name(&self) -> &'static str {
+        "mean_over"
+    }
+
+    fn attributes(&self) -> Vec<Attribute> {
+        self.0.attributes()
+    }
+
+    fn infer(&self, inputs: &[Spec]) -> Result<Spec> {
+        self.0.infer(self.name(), inputs)
+    }
+
+    fn forward(&self, inputs: Vec<Tensor>, _purpose: Purpose) -> Result<Output> {
+        let [x] = take_inputs(self.name(), inputs)?;
+        Ok(reduce::mean_over(&x, &self.0.axes, self.0.keep)?.into())
+    }
+
+    fn backward(&self, saved: Saved, grad: Tensor) -> Result<Vec<Option<Tensor>>> {
+        let values = saved.input_spec(0)?.shape.len() as f64 / grad.len() as f64;
+        Ok(vec![Some(self.0.spread(self.name(), &saved, unary::scale(grad, 1.0 / values)?)?)])
+    }
+}
+
+impl Function for VarOver {
+    fn name(&self) -> &'static str {
+        "var_over"
+    }
+
+    fn attributes(&self) -> Vec<Attribute> {
+        let variance = match self.1 {
+            Variance::Biased => "biased",
+            Variance::Unbiased => "unbiased",
+        };
+        let mut attributes = self.0.attributes();
+        attributes.push(Attribute::new("variance", variance));
+        attributes
+    }
+
+    fn infer(&self, inputs: &[Spec]) -> Result<Spec> {
+        self.0.infer(self.name(), inputs)
+    }
+
+    fn keeps(&self, _wanted: &Wanted) -> Keeps {
+        Keeps::nothing().input(0)
+    }
+
+    fn forward(&self, inputs: Vec<Tensor>, _purpose: Purpose) -> Result<Output> {
+        let [x] = take_inputs(self.name(), inputs)?;
+        Ok(reduce::var_over(&x, &self.0.axes, self.1, self.0.keep)?.into())
+    }
+
+    fn backward(&self, saved: Saved, grad: Tensor) -> Result<Vec<Option<Tensor>>> {
+        Ok(vec![Some(reduce::var_over_backward(saved.input(0)?, grad, &self.0.axes, self.1)?)])
+    }
+}
+
+impl Function for ExtremeOver {
+    fn name(&self) -> &'static str {
+        match self.1 {
+            Extreme::Maximum => "max_over",
+            Extreme::Minimum => "min_over",
+        }
+    }
+
+    fn attributes(&self) -> Vec<Attribute> {
+        self.0.attributes()
+    }
+
+    fn infer(&self, inputs: &[Spec]) -> Result<Spec> {
+        let output = self.0.infer(self.name(), inputs)?;
+        let [x] = expect_inputs(self.name(), inputs)?;
+        reduce::extreme_shape(self.name(), &x.shape, &self.0.axes, self.0.keep)?;
+        Ok(output)
+    }
+
+    fn keeps(&self, _wanted: &Wanted) -> Keeps {
+        Keeps::nothing().input(0).output()
+    }
+
+    fn forward(&self, inputs: Vec<Tensor>, _purpose: Purpose) -> Result<Output> {
+        let [x] = take_inputs(self.name(), inputs)?;
+        let Over { axes, keep } = &self.0;
+        let value = match self.1 {
+            Extreme::Maximum => reduce::max_over(&x, axes, *keep),
+            Extreme::Minimum => reduce::min_over(&x, axes, *keep),
+        };
+        Ok(value?.into())
+    }
+
+    fn backward(&self, saved: Saved, grad: Tensor) -> Result<Vec<Option<Tensor>>> {
+        let back = reduce::extreme_over_backward(saved.input(0)?, saved.output()?, grad, &self.0.axes)?;
+        Ok(vec![Some(back)])
+    }
+}
 
 impl Function for Sum {
     fn name(&self) -> &'static str {
@@ -77,5 +244,45 @@ impl Var {
     /// As [`Var::apply`].
     pub fn mean(self) -> Result<Var> {
         Var::apply(Mean, vec![self])
+    }
+
+    /// The sums over the given axes.
+    ///
+    /// # Errors
+    /// As [`Var::apply`].
+    pub fn sum_over(self, axes: &[usize], keep: Keep) -> Result<Var> {
+        Var::apply(SumOver(Over { axes: axes.to_vec(), keep }), vec![self])
+    }
+
+    /// The means over the given axes.
+    ///
+    /// # Errors
+    /// As [`Var::apply`].
+    pub fn mean_over(self, axes: &[usize], keep: Keep) -> Result<Var> {
+        Var::apply(MeanOver(Over { axes: axes.to_vec(), keep }), vec![self])
+    }
+
+    /// The variances over the given axes.
+    ///
+    /// # Errors
+    /// As [`Var::apply`].
+    pub fn var_over(self, axes: &[usize], variance: Variance, keep: Keep) -> Result<Var> {
+        Var::apply(VarOver(Over { axes: axes.to_vec(), keep }, variance), vec![self])
+    }
+
+    /// The largest values over the given axes; equal ones share the gradient.
+    ///
+    /// # Errors
+    /// As [`Var::apply`].
+    pub fn max_over(self, axes: &[usize], keep: Keep) -> Result<Var> {
+        Var::apply(ExtremeOver(Over { axes: axes.to_vec(), keep }, Extreme::Maximum), vec![self])
+    }
+
+    /// The smallest values over the given axes; equal ones share the gradient.
+    ///
+    /// # Errors
+    /// As [`Var::apply`].
+    pub fn min_over(self, axes: &[usize], keep: Keep) -> Result<Var> {
+        Var::apply(ExtremeOver(Over { axes: axes.to_vec(), keep }, Extreme::Minimum), vec![self])
     }
 }

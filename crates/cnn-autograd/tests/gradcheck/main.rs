@@ -4,6 +4,7 @@
 mod activation;
 mod batch_norm;
 mod binary;
+mod broadcast;
 mod conv2d;
 mod cross_entropy;
 mod dense;
@@ -22,10 +23,11 @@ use cnn_tensor::random::Key;
 use cnn_tensor::{DType, Tensor};
 
 /// The cases of each file, by its name.
-const STEMS: [(&str, fn()); 11] = [
+const STEMS: [(&str, fn()); 12] = [
     ("activation", activation::cases),
     ("batch_norm", batch_norm::cases),
     ("binary", binary::cases),
+    ("broadcast", broadcast::cases),
     ("conv2d", conv2d::cases),
     ("cross_entropy", cross_entropy::cases),
     ("dense", dense::cases),
@@ -58,6 +60,30 @@ fn distinct(shape: &[usize], seed: u64) -> Tensor {
     let order = Key::new(seed).permutation(shape.iter().product());
     let values: Vec<f64> = order.into_iter().map(|rank| 0.01 * rank as f64).collect();
     Tensor::from_slice(shape, &values).unwrap()
+}
+
+/// A shape of up to three axes of one to three elements.
+fn some_shape(key: Key) -> Vec<usize> {
+    (0..key.below(0, 4)).map(|axis| 1 + key.below(1 + axis, 3) as usize).collect()
+}
+
+/// Two shapes that broadcast to one: both have axes of size 1 where the other has not, and the second may be shorter.
+fn some_shapes(key: Key) -> [Vec<usize>; 2] {
+    let whole = some_shape(key);
+    let some = |which: u64| -> Vec<usize> {
+        let one = |axis: usize| key.fold(1).below(axis as u64, 3) == which;
+        whole.iter().enumerate().map(|(axis, &dim)| if one(axis) { 1 } else { dim }).collect()
+    };
+    let mut second = some(1);
+    while key.below(9, 2) == 0 && second.first() == Some(&1) {
+        second.remove(0);
+    }
+    [some(0), second]
+}
+
+/// Some of the axes of a shape.
+fn some_axes(key: Key, rank: usize) -> Vec<usize> {
+    (0..rank).filter(|&axis| key.fold(2).below(axis as u64, 2) == 0).collect()
 }
 
 /// Checks one function, on shape-only tensors too, and notes which operations it is made of.

@@ -53,3 +53,11 @@ pub(crate) fn exactly(tensor: &Tensor, op: &'static str, dtype: DType, shape: &[
 pub(crate) fn not_compute(op: &'static str, met: DType) -> Error {
     Error::dtype(op, met, "f32 or f64")
 }
+
+/// The axis must be one of the shape's.
+pub(crate) fn axis(op: &'static str, dims: &[usize], axis: usize) -> Result<()> {
+    if axis < dims.len() {
+        return Ok(());
+    }
+    Err(Error::shape(op, format!("axis {axis} of shape {dims:?}, which has {} axes", dims.len())))
+}

@@ -7,6 +7,7 @@
 pub mod activation;
 pub mod batch_norm;
 pub mod binary;
+pub mod broadcast;
 mod channels;
 mod check;
 pub mod conv2d;

@@ -2,11 +2,25 @@
 //!
 //! How a reduction is cut into pieces depends on the shape only, and the pieces are combined in order, so
 //! that the bits do not depend on the number of threads.
+//!
+//! Functions whose names end in `_over` reduce the axes that they are given; `cut` lays their loops out, `fold` runs
+//! them, `over` says what is folded and `arg` finds places. The others reduce all axes, or those that their names say.
 
+mod arg;
+mod cut;
+mod fold;
+mod over;
 mod reference;
 #[cfg(test)]
 mod tests;
 mod vector;
+
+pub use arg::{arg_max_over, arg_min_over};
+pub use cut::{Keep, reduced_shape};
+pub use over::{
+    Norm, Variance, all_over, any_over, extreme_over_backward, extreme_shape, max_over, mean_over, min_over,
+    norm_over, prod_over, sum_over, var_over, var_over_backward,
+};
 
 use crate::ops::check;
 use crate::{DType, Error, Result, Tensor};
@@ -76,8 +90,8 @@ pub fn arg_max(x: &Tensor) -> Result<Tensor> {
     }
     let mut output = Tensor::stale(&x.shape()[..x.rank() - 1], DType::I64)?;
     match x.dtype() {
-        DType::F32 => vector::arg_max(x.as_slice()?, last, output.as_mut_slice()?)?,
-        DType::F64 => reference::arg_max(x.as_slice::<f64>()?, last, output.as_mut_slice()?),
+        DType::F32 => arg::places_of(&arg::Above, x.as_slice::<f32>()?, last, 1, output.as_mut_slice()?)?,
+        DType::F64 => arg::places_of(&arg::Above, x.as_slice::<f64>()?, last, 1, output.as_mut_slice()?)?,
         met => return Err(check::not_compute("arg_max", met)),
     }
     Ok(output)

@@ -13,18 +13,6 @@ pub(super) fn sum_leading<F: Float>(x: &[F], output: &mut [F]) {
     }
 }
 
-pub(super) fn arg_max<F: Float>(x: &[F], last: usize, output: &mut [i64]) {
-    for (at, row) in output.iter_mut().zip(x.chunks_exact(last)) {
-        let mut best = 0;
-        for (index, &value) in row.iter().enumerate() {
-            if !row[best].is_nan() && (value > row[best] || value.is_nan()) {
-                best = index;
-            }
-        }
-        *at = best as i64;
-    }
-}
-
 pub(super) fn is_finite<F: Float>(x: &[F]) -> bool {
     // Zero times infinity is NaN, and so is zero times NaN.
     x.iter().all(|&x| !(x * F::ZERO).is_nan())

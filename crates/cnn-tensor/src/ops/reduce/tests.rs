@@ -2,7 +2,12 @@
 
 use proptest::prelude::*;
 
-use super::{arg_max, is_finite, max_abs_difference, mean, sum, sum_leading};
+use super::{
+    Keep, Norm, Variance, all_over, any_over, arg_max, arg_max_over, arg_min_over, extreme_over_backward,
+    is_finite, max_abs_difference, max_over, mean, mean_over, min_over, norm_over, prod_over, sum,
+    sum_leading, sum_over, var_over,
+};
+use crate::ops::broadcast::reference::place;
 use crate::testing::{assert_close, assert_threads_change_nothing, normal, on_each_level, poison, same_bits};
 use crate::{DType, Error, Tensor};
 
@@ -101,6 +106,207 @@ fn threads_change_nothing() {
         assert_threads_change_nothing("reduce", || {
             vec![sum(&x).unwrap(), mean(&x).unwrap(), sum_leading(&x).unwrap(), arg_max(&x).unwrap()]
         });
+    }
+}
+
+#[test]
+fn small_reductions_over_axes_by_hand() {
+    let x = tensor(&[2, 3], &[1.0, 2.0, 6.0, 5.0, -7.0, 2.0]);
+    let values = |y: crate::Result<Tensor>| y.unwrap().to_vec::<f32>().unwrap();
+    let places = |y: crate::Result<Tensor>| y.unwrap().to_vec::<i64>().unwrap();
+    on_each_level(|_| {
+        assert_eq!(values(sum_over(&x, &[0], Keep::Dropped)), [6.0, -5.0, 8.0]);
+        assert_eq!(values(mean_over(&x, &[1], Keep::Dropped)), [3.0, 0.0]);
+        assert_eq!(values(max_over(&x, &[0], Keep::Dropped)), [5.0, 2.0, 6.0]);
+        assert_eq!(values(min_over(&x, &[1], Keep::Dropped)), [1.0, -7.0]);
+        assert_eq!(values(prod_over(&x, &[1], Keep::Dropped)), [12.0, -70.0]);
+        assert_eq!(values(var_over(&x, &[1], Variance::Unbiased, Keep::Dropped)), [7.0, 39.0]);
+        assert_eq!(values(var_over(&x, &[1], Variance::Biased, Keep::Dropped)), [14.0 / 3.0, 26.0]);
+        assert_eq!(values(norm_over(&x, &[0], Norm::L1, Keep::Dropped)), [6.0, 9.0, 8.0]);
+        assert_eq!(values(norm_over(&x, &[0, 1], Norm::Max, Keep::Dropped)), [7.0]);
+        assert_eq!(values(norm_over(&x, &[1], Norm::L2, Keep::Dropped)), [41.0f32.sqrt(), 78.0f32.sqrt()]);
+        assert_eq!(places(arg_max_over(&x, 0, Keep::Dropped)), [1, 0, 0]);
+        assert_eq!(places(arg_min_over(&x, 1, Keep::Dropped)), [0, 1]);
+    });
+    assert_eq!(sum_over(&x, &[1], Keep::Axes).unwrap().shape(), [2, 1]);
+    assert_eq!(sum_over(&x, &[1, 0], Keep::Dropped).unwrap().shape(), [0usize; 0]);
+    assert_eq!(values(sum_over(&x, &[], Keep::Dropped)), x.to_vec::<f32>().unwrap());
+    assert_eq!(arg_max_over(&x, 1, Keep::Axes).unwrap().shape(), [2, 1]);
+}
+
+#[test]
+fn truth_values_are_all_or_any() {
+    let x = Tensor::from_slice(&[2, 3], &[1u8, 0, 1, 1, 1, 1]).unwrap().to_dtype(DType::Bool).unwrap();
+    let truths = |y: crate::Result<Tensor>| y.unwrap().to_vec::<u8>().unwrap();
+    assert_eq!(truths(all_over(&x, &[1], Keep::Dropped)), [0, 1]);
+    assert_eq!(truths(all_over(&x, &[0], Keep::Dropped)), [1, 0, 1]);
+    assert_eq!(truths(any_over(&x, &[0, 1], Keep::Dropped)), [1]);
+    let none = Tensor::zeros(&[0, 2], DType::Bool).unwrap();
+    assert_eq!(truths(all_over(&none, &[0], Keep::Dropped)), [1, 1]);
+    assert_eq!(truths(any_over(&none, &[0], Keep::Dropped)), [0, 0]);
+    assert_eq!(any_over(&x, &[0], Keep::Axes).unwrap().dtype(), DType::Bool);
+    assert!(matches!(all_over(&tensor(&[1], &[1.0]), &[0], Keep::Axes), Err(Error::DType { .. })));
+}
+
+#[test]
+fn nan_is_an_extreme_and_the_first_of_equals_is_found() {
+    // Columns 0 to 2, each beside 80 others, so that vectors are full.
+    let mut x = tensor(&[3, 83], &[0.0; 249]);
+    let values = x.as_mut_slice::<f32>().unwrap();
+    for (row, numbers) in [[1.0, NAN, 3.0], [NAN, 2.0, 3.0], [NAN, 5.0, -INFINITY]].into_iter().enumerate() {
+        values[row * 83..][..3].copy_from_slice(&numbers);
+    }
+    on_each_level(|_| {
+        let most = max_over(&x, &[0], Keep::Dropped).unwrap().to_vec::<f32>().unwrap();
+        assert!(most[0].is_nan() && most[1].is_nan() && most[2] == 3.0);
+        let least = min_over(&x, &[0], Keep::Dropped).unwrap().to_vec::<f32>().unwrap();
+        assert!(least[0].is_nan() && least[1].is_nan() && least[2] == -INFINITY);
+        assert!(max_over(&x, &[0, 1], Keep::Dropped).unwrap().item().unwrap().is_nan());
+        assert_eq!(arg_max_over(&x, 0, Keep::Dropped).unwrap().to_vec::<i64>().unwrap()[..4], [1, 0, 0, 0]);
+        assert_eq!(arg_min_over(&x, 0, Keep::Dropped).unwrap().to_vec::<i64>().unwrap()[..4], [1, 0, 2, 0]);
+        assert_eq!(arg_min_over(&x, 1, Keep::Dropped).unwrap().to_vec::<i64>().unwrap(), [1, 0, 0]);
+    });
+}
+
+#[test]
+fn reductions_over_nothing_are_as_in_pytorch() {
+    let none = Tensor::zeros(&[0, 2], DType::F32).unwrap();
+    let values = |y: crate::Result<Tensor>| y.unwrap().to_vec::<f32>().unwrap();
+    assert_eq!(values(sum_over(&none, &[0], Keep::Dropped)), [0.0; 2]);
+    assert_eq!(values(prod_over(&none, &[0], Keep::Dropped)), [1.0; 2]);
+    assert_eq!(values(norm_over(&none, &[0], Norm::L2, Keep::Dropped)), [0.0; 2]);
+    assert!(values(mean_over(&none, &[0], Keep::Dropped)).iter().all(|value| value.is_nan()));
+    assert!(
+        values(var_over(&none, &[0], Variance::Unbiased, Keep::Dropped)).iter().all(|value| value.is_nan())
+    );
+    assert!(
+        var_over(&tensor(&[1], &[2.0]), &[0], Variance::Unbiased, Keep::Dropped)
+            .unwrap()
+            .item()
+            .unwrap()
+            .is_nan()
+    );
+    assert!(matches!(max_over(&none, &[0], Keep::Dropped), Err(Error::Shape { .. })));
+    assert_eq!(max_over(&none, &[1], Keep::Dropped).unwrap().shape(), [0]);
+    assert!(matches!(arg_min_over(&none, 0, Keep::Dropped), Err(Error::Shape { .. })));
+}
+
+#[test]
+fn wrong_axes_are_errors() {
+    let x = tensor(&[2, 3], &[0.0; 6]);
+    let error = sum_over(&x, &[2], Keep::Axes).unwrap_err();
+    assert_eq!(error.to_string(), "sum: axis 2 of shape [2, 3], which has 2 axes");
+    let error = mean_over(&x, &[1, 1], Keep::Axes).unwrap_err();
+    assert_eq!(error.to_string(), "mean: axes [1, 1] name axis 1 twice");
+    assert!(matches!(arg_max_over(&x, 7, Keep::Axes), Err(Error::Shape { .. })));
+    let whole = Tensor::zeros(&[2], DType::I64).unwrap();
+    assert!(matches!(var_over(&whole, &[0], Variance::Biased, Keep::Axes), Err(Error::DType { .. })));
+    assert!(matches!(arg_max_over(&whole, 0, Keep::Axes), Err(Error::DType { .. })));
+}
+
+#[test]
+fn ties_share_the_gradient_of_the_largest() {
+    let x = tensor(&[2, 3], &[4.0, 4.0, 1.0, 2.0, 3.0, 9.0]);
+    let most = max_over(&x, &[1], Keep::Dropped).unwrap();
+    let back = extreme_over_backward(&x, &most, tensor(&[2], &[1.0, 5.0]), &[1]).unwrap();
+    assert_eq!(back.to_vec::<f32>().unwrap(), [0.5, 0.5, 0.0, 0.0, 0.0, 5.0]);
+}
+
+#[test]
+fn threads_change_no_reduction_over_axes() {
+    for (shape, axes) in [
+        (vec![50, 40, 60], vec![1]),
+        (vec![50, 40, 60], vec![0, 2]),
+        (vec![50_001, 3], vec![0]),
+        (vec![3, 50_001], vec![1]),
+        (vec![70, 2000], vec![0]),
+        (vec![2, 5, 30_000], vec![0, 1]),
+    ] {
+        let x = normal(&shape, 1, DType::F32).unwrap();
+        assert_threads_change_nothing("reductions over axes", || {
+            vec![
+                sum_over(&x, &axes, Keep::Dropped).unwrap(),
+                var_over(&x, &axes, Variance::Unbiased, Keep::Dropped).unwrap(),
+                max_over(&x, &axes, Keep::Dropped).unwrap(),
+            ]
+        });
+    }
+    let x = normal(&[300, 40, 20], 1, DType::F32).unwrap();
+    assert_threads_change_nothing("places", || {
+        (0..3).map(|axis| arg_max_over(&x, axis, Keep::Dropped).unwrap()).collect()
+    });
+}
+
+/// The values that become each output, in order.
+fn gathered(x: &Tensor, axes: &[usize]) -> Vec<Vec<f64>> {
+    let shape = super::reduced_shape("test", x.shape(), axes, Keep::Axes).unwrap();
+    let mut values = vec![Vec::new(); shape.len()];
+    for (at, value) in x.to_f64_vec().unwrap().into_iter().enumerate() {
+        values[place(at, x.shape(), &shape)].push(value);
+    }
+    values
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(80))]
+
+    /// Leading, trailing and middle axes, narrow and wide, against plain loops over the values of each output.
+    #[test]
+    fn reductions_over_axes_agree_with_plain_loops(
+        dims in prop::collection::vec(prop_oneof![Just(1usize), 2usize..5, Just(9), Just(70), Just(600)], 1..5),
+        chosen in any::<[bool; 4]>(),
+        seed in any::<u64>(),
+    ) {
+        let mut dims = dims;
+        while dims.iter().product::<usize>() > 12_000 {
+            dims.pop();
+        }
+        let axes: Vec<usize> = (0..dims.len()).filter(|&axis| chosen[axis]).collect();
+        let mut x = normal(&dims, seed, DType::F32).unwrap();
+        x.as_mut_slice::<f32>().unwrap().iter_mut().for_each(|x| *x += 3.0);
+        let values = gathered(&x, &axes);
+        let shape = super::reduced_shape("test", &dims, &axes, Keep::Axes).unwrap();
+        let of = |f: &dyn Fn(&[f64]) -> f64| {
+            Tensor::from_slice(&shape, &values.iter().map(|values| f(values)).collect::<Vec<_>>()).unwrap()
+        };
+        let mean = |v: &[f64]| v.iter().sum::<f64>() / v.len() as f64;
+        let squares = |v: &[f64]| v.iter().map(|x| (x - mean(v)).powi(2)).sum::<f64>();
+        let sizes = of(&|v| v.iter().map(|x| x.abs()).sum());
+        type Over<'a> = (&'a str, Tensor, Tensor, Box<dyn Fn(&Tensor) -> crate::Result<Tensor> + 'a>);
+        let axes = &axes;
+        let checks: Vec<Over> = vec![
+            ("sum", of(&|v| v.iter().sum()), sizes.clone(), Box::new(|x| sum_over(x, axes, Keep::Axes))),
+            ("mean", of(&mean), of(&mean), Box::new(|x| mean_over(x, axes, Keep::Axes))),
+            ("var", of(&|v| squares(v) / v.len() as f64), of(&|v| squares(v) / v.len() as f64 + 1e-6),
+             Box::new(|x| var_over(x, axes, Variance::Biased, Keep::Axes))),
+            ("L1", sizes.clone(), sizes.clone(), Box::new(|x| norm_over(x, axes, Norm::L1, Keep::Axes))),
+            ("L2", of(&|v| v.iter().map(|x| x * x).sum::<f64>().sqrt()), sizes.clone(),
+             Box::new(|x| norm_over(x, axes, Norm::L2, Keep::Axes))),
+            ("max", of(&|v| v.iter().copied().fold(f64::MIN, f64::max)), sizes.clone(),
+             Box::new(|x| max_over(x, axes, Keep::Axes))),
+            ("min", of(&|v| v.iter().copied().fold(f64::MAX, f64::min)), sizes.clone(),
+             Box::new(|x| min_over(x, axes, Keep::Axes))),
+        ];
+        for (name, expected, scale, over) in &checks {
+            on_each_level(|_| {
+                poison(&shape, DType::F32).unwrap();
+                assert_close(name, &over(&x).unwrap(), expected, scale, 1e-6);
+            });
+            assert_close(name, &over(&x.to_dtype(DType::F64).unwrap()).unwrap(), expected, scale, 1e-12);
+        }
+        for axis in 0..dims.len() {
+            let values = gathered(&x, &[axis]);
+            let first = |better: fn(f64, f64) -> bool| -> Vec<i64> {
+                let place = |v: &Vec<f64>| (0..v.len()).fold(0, |best, at| if better(v[at], v[best]) { at } else { best });
+                values.iter().map(|v| place(v) as i64).collect()
+            };
+            on_each_level(|_| {
+                let most = arg_max_over(&x, axis, Keep::Axes).unwrap();
+                assert_eq!(most.to_vec::<i64>().unwrap(), first(|a, b| a > b));
+                let least = arg_min_over(&x, axis, Keep::Axes).unwrap();
+                assert_eq!(least.to_vec::<i64>().unwrap(), first(|a, b| a < b));
+            });
+        }
     }
 }
 

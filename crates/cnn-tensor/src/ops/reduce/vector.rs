@@ -3,7 +3,7 @@
 use crate::Result;
 use crate::ops::channels::{Cut, Sums, Terms, Width};
 use crate::parallel::for_each;
-use crate::simd::{self, Isa, Kernel, MOST_LANES};
+use crate::simd::{self, Isa, Kernel};
 
 /// Running sums of a block, as many as fill several vectors of any instruction set.
 const LANES: usize = 64;
@@ -42,16 +42,6 @@ pub(super) fn sum_leading(x: &[f32], output: &mut [f32]) -> Result<()> {
     }
     output.iter_mut().zip(total).for_each(|(y, sum)| *y = *sum as f32);
     Ok(())
-}
-
-pub(super) fn arg_max(x: &[f32], last: usize, output: &mut [i64]) -> Result<()> {
-    let level = simd::active()?;
-    let rows = (PIECE / last).max(1);
-    for_each(output.chunks_mut(rows).zip(x.chunks(rows * last)), size_of_val(x), |(output, x)| {
-        for (at, row) in output.iter_mut().zip(x.chunks_exact(last)) {
-            *at = level.run(ArgMax { row }) as i64;
-        }
-    })
 }
 
 pub(super) fn is_finite(x: &[f32]) -> Result<bool> {
@@ -144,34 +134,6 @@ impl<I: Isa> Terms<I> for Numbers<'_> {
         for v in 0..N {
             sums[0][v] = isa.add(sums[0][v], x[v]);
         }
-    }
-}
-
-struct ArgMax<'a> {
-    row: &'a [f32],
-}
-
-impl Kernel for ArgMax<'_> {
-    type Output = usize;
-
-    /// First the value, in lanes, then the first place that holds it: two plain loops instead of one that
-    /// carries positions along.
-    #[inline(always)]
-    fn run<I: Isa>(self, _isa: I) -> usize {
-        let mut most = f32::NEG_INFINITY;
-        let mut lanes = [f32::NEG_INFINITY; MOST_LANES];
-        for part in self.row.chunks(MOST_LANES) {
-            for (lane, &x) in lanes.iter_mut().zip(part) {
-                *lane = larger(*lane, x);
-            }
-        }
-        for lane in lanes {
-            most = larger(most, lane);
-        }
-        let holds = |x: f32| (x == most) | x.is_nan();
-        let part = self.row.chunks(LANES).position(|part| part.iter().fold(false, |any, &x| any | holds(x)));
-        let start = part.unwrap_or(0) * LANES;
-        start + self.row[start..].iter().position(|&x| holds(x)).unwrap_or(0)
     }
 }
 
