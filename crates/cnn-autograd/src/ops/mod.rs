@@ -11,6 +11,7 @@ pub mod conv2d;
 pub mod cross_entropy;
 pub mod dense;
 pub mod dropout;
+pub mod matmul;
 pub mod pool2d;
 pub mod reduce;
 pub mod reshape;

@@ -9,6 +9,7 @@ mod conv2d;
 mod cross_entropy;
 mod dense;
 mod dropout;
+mod matmul;
 mod pool2d;
 mod reduce;
 mod reshape;
@@ -23,7 +24,7 @@ use cnn_tensor::random::Key;
 use cnn_tensor::{DType, Tensor};
 
 /// The cases of each file, by its name.
-const STEMS: [(&str, fn()); 12] = [
+const STEMS: [(&str, fn()); 13] = [
     ("activation", activation::cases),
     ("batch_norm", batch_norm::cases),
     ("binary", binary::cases),
@@ -32,6 +33,7 @@ const STEMS: [(&str, fn()); 12] = [
     ("cross_entropy", cross_entropy::cases),
     ("dense", dense::cases),
     ("dropout", dropout::cases),
+    ("matmul", matmul::cases),
     ("pool2d", pool2d::cases),
     ("reduce", reduce::cases),
     ("reshape", reshape::cases),

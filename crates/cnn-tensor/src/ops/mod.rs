@@ -15,6 +15,7 @@ pub mod cross_entropy;
 pub mod dense;
 pub mod dropout;
 mod in_place;
+pub mod matmul;
 pub mod pool2d;
 pub mod reduce;
 pub mod reshape;

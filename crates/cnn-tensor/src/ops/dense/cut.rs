@@ -116,7 +116,7 @@ impl Product<'_> {
                 Algorithm::Vector
             }
             // Transposing would cost as much as the product.
-            Right::Transposed(_) if self.rows <= DOT_ROWS => Algorithm::Dots,
+            Right::Transposed(_) if self.rows <= DOT_ROWS && self.left.step == 1 => Algorithm::Dots,
             Right::Transposed(_) => Algorithm::Tiles { packed: true, copied },
             Right::Plain(_) => {
                 let enough =

@@ -7,7 +7,7 @@ use crate::ops::activation::Activation;
 
 /// A matrix over a slice: element `(row, column)` is `data[row * row_step + column * column_step]`.
 #[derive(Clone, Copy)]
-struct Matrix<'a> {
+pub(in crate::ops) struct Matrix<'a> {
     data: &'a [f64],
     rows: usize,
     columns: usize,
@@ -16,12 +16,12 @@ struct Matrix<'a> {
 }
 
 impl<'a> Matrix<'a> {
-    fn new(data: &'a [f64], rows: usize, columns: usize) -> Self {
+    pub(in crate::ops) fn new(data: &'a [f64], rows: usize, columns: usize) -> Self {
         assert!(rows.checked_mul(columns) == Some(data.len()), "a matrix of another size");
         Self { data, rows, columns, row_step: columns, column_step: 1 }
     }
 
-    fn transposed(self) -> Self {
+    pub(in crate::ops) fn transposed(self) -> Self {
         Self {
             rows: self.columns,
             columns: self.rows,
@@ -33,7 +33,7 @@ impl<'a> Matrix<'a> {
 }
 
 /// `target = left right`.
-fn multiply(left: Matrix<'_>, right: Matrix<'_>, target: &mut [f64]) {
+pub(in crate::ops) fn multiply(left: Matrix<'_>, right: Matrix<'_>, target: &mut [f64]) {
     let (rows, columns) = (left.rows, right.columns);
     assert!(left.columns == right.rows && rows.checked_mul(columns) == Some(target.len()));
     // SAFETY: `Matrix::new` has shown that each slice holds its whole matrix, in rows or transposed, and the line above

@@ -5,10 +5,10 @@
 //! the caches would not hold as it lies, is packed within the piece. `double` is the path of `f64`.
 
 mod cut;
-mod double;
+pub(in crate::ops) mod double;
 mod fast;
 mod piece;
-mod product;
+pub(in crate::ops) mod product;
 #[cfg(test)]
 mod reference;
 #[cfg(test)]

@@ -22,7 +22,7 @@ const ADDED: usize = 1024;
 
 /// The right-hand matrix.
 #[derive(Clone, Copy)]
-pub(super) enum Right<'a> {
+pub(in crate::ops) enum Right<'a> {
     /// `depth` rows of `columns` numbers.
     Plain(&'a [f32]),
     /// Its transpose: `columns` rows of `depth` numbers.
@@ -30,14 +30,14 @@ pub(super) enum Right<'a> {
 }
 
 /// `act(bias + left right)`.
-pub(super) struct Product<'a> {
-    pub(super) left: Left<'a>,
-    pub(super) right: Right<'a>,
-    pub(super) rows: usize,
-    pub(super) depth: usize,
-    pub(super) columns: usize,
-    pub(super) bias: Option<&'a [f32]>,
-    pub(super) activation: Activation,
+pub(in crate::ops) struct Product<'a> {
+    pub(in crate::ops) left: Left<'a>,
+    pub(in crate::ops) right: Right<'a>,
+    pub(in crate::ops) rows: usize,
+    pub(in crate::ops) depth: usize,
+    pub(in crate::ops) columns: usize,
+    pub(in crate::ops) bias: Option<&'a [f32]>,
+    pub(in crate::ops) activation: Activation,
 }
 
 impl Product<'_> {
@@ -113,6 +113,44 @@ impl Product<'_> {
             worker.run(piece, scratch);
         })
     }
+}
+
+/// Computes products of one size, each into its part of the target: all of their pieces are handed out together.
+///
+/// # Errors
+/// As [`Product::run`].
+pub(in crate::ops) fn run_all(products: &[Product<'_>], target: &mut [f32]) -> Result<()> {
+    let Some(first) = products.first().filter(|first| first.depth > 0 && !target.is_empty()) else {
+        target.fill(0.0);
+        return Ok(());
+    };
+    let level = simd::active()?;
+    let tile = Tile::of(level);
+    let (algorithm, len) = (first.choose(tile), first.rows * first.columns);
+    let each = products.iter().zip(target.chunks_exact_mut(len));
+    if products.len() == 1 || algorithm == Algorithm::Vector {
+        return each.map(|(product, target)| product.run(target)).collect();
+    }
+    let part = part_of(first.depth);
+    let parts = first.depth.div_ceil(part);
+    let cut = match first.cut(algorithm, tile, parts) {
+        // Other products keep the threads busy.
+        Cut { by_depth: true, .. } => Cut { rows: first.rows, columns: first.columns, by_depth: false },
+        cut => cut,
+    };
+    let workers: Vec<_> =
+        products.iter().map(|product| Worker { product, level, tile, part, algorithm, cut }).collect();
+    let mut pieces = Vec::new();
+    for (worker, numbers) in workers.iter().zip(target.chunks_exact_mut(len)) {
+        let mut own = Vec::new();
+        pieces_of(Target::new(numbers, first.rows, first.columns), cut, 0..parts, &mut own);
+        pieces.extend(own.into_iter().map(|piece| (worker, piece)));
+    }
+    let work = len.saturating_mul(first.depth).saturating_mul(products.len()) / PRODUCTS_IN_OPERATION;
+    let scratch = workers.first().map_or(0, Worker::scratch_len);
+    parallel::for_each_with_memory(pieces.into_iter(), work, scratch, |(worker, piece), scratch| {
+        worker.run(piece, scratch);
+    })
 }
 
 /// Cuts the output along rows and columns.

@@ -1,0 +1,238 @@
+//! Products of matrices, as many as the leading axes hold, either side transposed.
+//!
+//! The matrices stay where they are: a transposed one is read with its steps exchanged. All products run on the kernels
+//! of [`dense`](super::dense), those of a batch handed out to threads together; where one matrix serves the
+//! whole batch, the batch is rows of one product. A number of the output depends on its row and its column alone,
+//! never on its batch mates.
+
+#[cfg(test)]
+mod reference;
+#[cfg(test)]
+mod tests;
+
+use crate::gemm::product::Left;
+use crate::ops::activation::Activation;
+use crate::ops::broadcast::{self, walk::Walk};
+use crate::ops::dense::double::{self, Matrix};
+use crate::ops::dense::product::{Product, Right, run_all};
+use crate::{DType, Error, Result, Shape, Spec, Tensor, parallel};
+
+/// Which sides of a product are transposed, in their last two axes, before they are multiplied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Transpose {
+    /// `a b`.
+    #[default]
+    Neither,
+    /// `a^T b`.
+    Left,
+    /// `a b^T`.
+    Right,
+    /// `a^T b^T`.
+    Both,
+}
+
+impl Transpose {
+    fn left(self) -> bool {
+        matches!(self, Self::Left | Self::Both)
+    }
+
+    fn right(self) -> bool {
+        matches!(self, Self::Right | Self::Both)
+    }
+}
+
+/// Shape and type of the product.
+///
+/// # Errors
+/// As [`matmul`].
+pub fn infer(a: Spec, b: Spec, transpose: Transpose) -> Result<Spec> {
+    if !a.dtype.is_compute() {
+        return Err(Error::dtype("matmul", a.dtype, "f32 or f64"));
+    }
+    if b.dtype != a.dtype {
+        return Err(Error::dtype("matmul", b.dtype, a.dtype.name()));
+    }
+    let geometry = Geometry::new(&a.shape, &b.shape, transpose)?;
+    Ok(Spec::new(geometry.output()?, a.dtype))
+}
+
+/// The products of all matrices of `a` with those of `b`.
+///
+/// ```
+/// # fn main() -> cnn_tensor::Result<()> {
+/// use cnn_tensor::{Tensor, ops::matmul::{matmul, Transpose}};
+/// let a = Tensor::from_slice(&[2, 2], &[1.0f32, 2.0, 3.0, 4.0])?;
+/// let b = Tensor::from_slice(&[2, 1], &[10.0f32, 1.0])?;
+/// assert_eq!(matmul(&a, &b, Transpose::Neither)?.to_vec::<f32>()?, [12.0, 34.0]);
+/// assert_eq!(matmul(&a, &b, Transpose::Left)?.to_vec::<f32>()?, [13.0, 24.0]);
+/// # Ok(()) }
+/// ```
+///
+/// # Shapes
+/// `[.., m, k]` times `[.., k, n]` is `[.., m, n]`, where a transposed side has its last two axes exchanged; the leading
+/// axes broadcast ([`broadcast::shape`]). Sums over an empty `k` are 0.
+///
+/// # Errors
+/// [`Error::Shape`] where a side has fewer than two axes, the inner sizes differ or the leading axes do not broadcast;
+/// [`Error::DType`] unless both are `F32` or both `F64`.
+pub fn matmul(a: &Tensor, b: &Tensor, transpose: Transpose) -> Result<Tensor> {
+    let output = infer(a.spec(), b.spec(), transpose)?;
+    let geometry = Geometry::new(a.shape(), b.shape(), transpose)?.merged(a.shape(), b.shape());
+    let mut result = Tensor::stale(&output.shape, output.dtype)?;
+    match output.dtype {
+        DType::F64 => geometry.run_f64(a.as_slice()?, b.as_slice()?, result.as_mut_slice()?)?,
+        _ => geometry.run_f32(a.as_slice()?, b.as_slice()?, result.as_mut_slice()?)?,
+    }
+    Ok(result)
+}
+
+/// The gradient of the left side: the gradient of the output times the other side, transposed as needed, summed over the
+/// copies that broadcasting made.
+///
+/// # Shapes
+/// `shape` is that of `a`.
+///
+/// # Errors
+/// As [`matmul`].
+pub fn backward_left(grad: &Tensor, b: &Tensor, transpose: Transpose, shape: &[usize]) -> Result<Tensor> {
+    let copies = match transpose {
+        Transpose::Neither => matmul(grad, b, Transpose::Right)?,
+        Transpose::Left => matmul(b, grad, Transpose::Right)?,
+        Transpose::Right => matmul(grad, b, Transpose::Neither)?,
+        Transpose::Both => matmul(b, grad, Transpose::Both)?,
+    };
+    broadcast::sum_to(copies, shape)
+}
+
+/// The gradient of the right side, as [`backward_left`].
+///
+/// # Shapes
+/// `shape` is that of `b`.
+///
+/// # Errors
+/// As [`matmul`].
+pub fn backward_right(a: &Tensor, grad: &Tensor, transpose: Transpose, shape: &[usize]) -> Result<Tensor> {
+    let product = |a: &Tensor, grad: &Tensor| match transpose {
+        Transpose::Neither => matmul(a, grad, Transpose::Left),
+        Transpose::Left => matmul(a, grad, Transpose::Neither),
+        Transpose::Right => matmul(grad, a, Transpose::Left),
+        Transpose::Both => matmul(grad, a, Transpose::Both),
+    };
+    let matrices = |dims: &[usize]| dims.iter().rev().skip(2).product::<usize>();
+    // One matrix for the whole batch: the sum over the batch is part of one product.
+    if matrices(shape) == 1 && !transpose.left() && matrices(a.shape()) == matrices(grad.shape()) {
+        return product(&rows(a)?, &rows(grad)?)?.reshape(shape);
+    }
+    broadcast::sum_to(product(a, grad)?, shape)
+}
+
+/// The rows of all matrices as one matrix.
+fn rows(x: &Tensor) -> Result<Tensor> {
+    match x.shape() {
+        [leading @ .., columns] => x.clone().reshape(&[leading.iter().product(), *columns]),
+        [] => Err(Error::shape("matmul", "a scalar has no rows")),
+    }
+}
+
+/// Sizes of the products of a batch.
+struct Geometry {
+    rows: usize,
+    depth: usize,
+    columns: usize,
+    transpose: Transpose,
+    /// The leading axes.
+    batch: Shape,
+    /// Where the matrices of both sides are, counted in matrices.
+    walk: Walk<2>,
+}
+
+impl Geometry {
+    fn new(a: &[usize], b: &[usize], transpose: Transpose) -> Result<Self> {
+        let ([a_batch @ .., a_rows, a_columns], [b_batch @ .., b_rows, b_columns]) = (a, b) else {
+            let problem = format!("left {a:?} and right {b:?}, expected two axes or more of each");
+            return Err(Error::shape("matmul", problem));
+        };
+        let exchanged = |transposed, [rows, columns]: [&usize; 2]| {
+            if transposed { [*columns, *rows] } else { [*rows, *columns] }
+        };
+        let [rows, depth] = exchanged(transpose.left(), [a_rows, a_columns]);
+        let [b_depth, columns] = exchanged(transpose.right(), [b_rows, b_columns]);
+        if depth != b_depth {
+            let of = |transposed| if transposed { " transposed" } else { "" };
+            return Err(Error::shape(
+                "matmul",
+                format!(
+                    "left {a:?}{} has rows of {depth} numbers, right {b:?}{} has columns of {b_depth}",
+                    of(transpose.left()),
+                    of(transpose.right())
+                ),
+            ));
+        }
+        let batch = broadcast::shape("matmul", a_batch, b_batch)?;
+        let walk = Walk::new(&batch, [a_batch, b_batch]);
+        Ok(Self { rows, depth, columns, transpose, batch, walk })
+    }
+
+    fn output(&self) -> Result<Shape> {
+        Shape::new(&[self.batch.dims(), &[self.rows, self.columns]].concat())
+    }
+
+    /// Where the right side is one matrix for all, the batch as rows of one product.
+    fn merged(self, a: &[usize], b: &[usize]) -> Self {
+        let matrices = |dims: &[usize]| dims[..dims.len() - 2].iter().product::<usize>();
+        if self.transpose.left() || matrices(b) != 1 || matrices(a) != self.batch.len() {
+            return self;
+        }
+        let rows = self.rows * self.batch.len();
+        Self { rows, batch: Shape::SCALAR, walk: Walk::new(&[], [&[], &[]]), ..self }
+    }
+
+    /// The matrices of each product.
+    fn pairs<'x, F>(&self, a: &'x [F], b: &'x [F]) -> Vec<[&'x [F]; 2]> {
+        let (a_len, b_len) = (self.rows * self.depth, self.depth * self.columns);
+        let mut pairs = Vec::with_capacity(self.batch.len());
+        self.walk.runs(0..self.batch.len(), |run, [a_at, b_at]| {
+            for index in 0..run.len() {
+                let a_at = (a_at + index * self.walk.step(0)) * a_len;
+                let b_at = (b_at + index * self.walk.step(1)) * b_len;
+                pairs.push([&a[a_at..a_at + a_len], &b[b_at..b_at + b_len]]);
+            }
+        });
+        pairs
+    }
+
+    fn run_f32(&self, a: &[f32], b: &[f32], target: &mut [f32]) -> Result<()> {
+        let Self { rows, depth, columns, transpose, .. } = *self;
+        let product = |[a, b]: [_; 2]| Product {
+            left: match transpose.left() {
+                true => Left { data: a, row: 1, step: rows },
+                false => Left { data: a, row: depth, step: 1 },
+            },
+            right: if transpose.right() { Right::Transposed(b) } else { Right::Plain(b) },
+            rows,
+            depth,
+            columns,
+            bias: None,
+            activation: Activation::Identity,
+        };
+        let products: Vec<_> = self.pairs(a, b).into_iter().map(product).collect();
+        run_all(&products, target)
+    }
+
+    fn run_f64(&self, a: &[f64], b: &[f64], target: &mut [f64]) -> Result<()> {
+        let Self { rows, depth, columns, transpose, .. } = *self;
+        if target.is_empty() {
+            return Ok(());
+        }
+        let side = |data, rows, columns, transposed| match transposed {
+            true => Matrix::new(data, columns, rows).transposed(),
+            false => Matrix::new(data, rows, columns),
+        };
+        let work = target.len().saturating_mul(depth);
+        let products = self.pairs(a, b).into_iter().zip(target.chunks_exact_mut(rows * columns));
+        parallel::for_each(products, work, |([a, b], target)| {
+            let a = side(a, rows, depth, transpose.left());
+            double::multiply(a, side(b, depth, columns, transpose.right()), target);
+        })
+    }
+}
