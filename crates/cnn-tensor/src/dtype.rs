@@ -6,6 +6,8 @@ use std::fmt;
 
 use half::{bf16, f16};
 
+use crate::math;
+
 /// Type of a tensor's elements.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -207,6 +209,11 @@ unsafe impl Element for u8 {
 }
 
 /// The types that references and f64 paths are generic over: `f32` and `f64`.
+///
+/// The elementary functions of `f32` have no branches, so that loops of them become vector code, and the same bits on
+/// every instruction set. Over all of `f32` they are off by at most so many units in the last place: `exp` 1.01,
+/// `exp_m1` 1.65, `ln` 0.8, `ln_1p` 1.5, `tanh` 2.4, `normal_cdf` 6.5. Only [`Float::powf`] is a call of the standard
+/// library for each number; those of `f64` are its own all, but for `normal_cdf`, which it lacks.
 pub trait Float:
     Element
     + std::ops::Add<Output = Self>
@@ -229,8 +236,18 @@ pub trait Float:
     fn sqrt(self) -> Self;
     /// e to the power of the value.
     fn exp(self) -> Self;
+    /// e to the power of the value, less one; exact near zero too.
+    fn exp_m1(self) -> Self;
     /// Natural logarithm.
     fn ln(self) -> Self;
+    /// Natural logarithm of the value and one; exact near zero too.
+    fn ln_1p(self) -> Self;
+    /// The value to a power.
+    fn powf(self, exponent: Self) -> Self;
+    /// Hyperbolic tangent.
+    fn tanh(self) -> Self;
+    /// The normal distribution function, `(1 + erf(x / sqrt 2)) / 2`.
+    fn normal_cdf(self) -> Self;
     /// Absolute value.
     fn abs(self) -> Self;
     /// The value to a power.
@@ -240,22 +257,22 @@ pub trait Float:
 }
 
 macro_rules! float {
-    ($type:ty) => {
+    ($type:ty, $($name:ident => $function:expr),+) => {
         impl Float for $type {
             const ZERO: Self = 0.0;
             const ONE: Self = 1.0;
             const NEG_INFINITY: Self = <$type>::NEG_INFINITY;
+            $(#[inline(always)]
+            fn $name(self) -> Self {
+                $function(self)
+            })+
             #[inline]
             fn sqrt(self) -> Self {
                 self.sqrt()
             }
             #[inline]
-            fn exp(self) -> Self {
-                self.exp()
-            }
-            #[inline]
-            fn ln(self) -> Self {
-                self.ln()
+            fn powf(self, exponent: Self) -> Self {
+                self.powf(exponent)
             }
             #[inline]
             fn abs(self) -> Self {
@@ -273,5 +290,11 @@ macro_rules! float {
     };
 }
 
-float!(f32);
-float!(f64);
+float!(
+    f32, exp => math::exp, exp_m1 => math::exp_m1, ln => math::ln, ln_1p => math::ln_1p, tanh => math::tanh,
+    normal_cdf => math::normal_cdf
+);
+float!(
+    f64, exp => f64::exp, exp_m1 => f64::exp_m1, ln => f64::ln, ln_1p => f64::ln_1p, tanh => f64::tanh,
+    normal_cdf => math::normal_cdf_f64
+);

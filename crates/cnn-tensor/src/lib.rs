@@ -9,6 +9,7 @@ mod dtype;
 mod error;
 mod gemm;
 pub mod limits;
+mod math;
 pub mod ops;
 pub mod parallel;
 pub mod pool;
