@@ -2,14 +2,17 @@
 
 use std::fmt::Debug;
 
-use cnn_tensor::ops::unary::{self, Kept, Relu, Scale, Unary};
+use cnn_tensor::ops::unary::{
+    self, Abs, Clamp, Elu, Exp, Gelu, GeluTanh, HardSigmoid, HardSwish, Kept, LeakyRelu, Ln, LogSigmoid, Neg, Pow,
+    Reciprocal, Relu, Relu6, Scale, Selu, Sigmoid, Silu, Softplus, Sqrt, Square, Tanh, Unary,
+};
 use cnn_tensor::{Spec, Tensor};
 
 use super::expect_compute;
 use crate::function::{Buffers, Function, Keeps, Output, Purpose, Saved, Wanted, expect_inputs, take_inputs};
 use crate::{Attribute, Result, Var};
 
-/// Any member of [`Unary`]; keeps its input or its output, as the member says.
+/// Any member of [`Unary`]; keeps its input, its output or nothing, as the member says.
 #[derive(Debug)]
 pub struct Elementwise<U> {
     member: U,
@@ -47,6 +50,7 @@ impl<U: Unary + Debug + 'static> Function for Elementwise<U> {
         match U::KEPT {
             Kept::Input => Keeps::nothing().input(0),
             Kept::Output => Keeps::nothing().output(),
+            Kept::Nothing => Keeps::nothing(),
         }
     }
 
@@ -61,61 +65,125 @@ impl<U: Unary + Debug + 'static> Function for Elementwise<U> {
 
     fn backward(&self, saved: Saved, grad: Tensor) -> Result<Vec<Option<Tensor>>> {
         let kept = match U::KEPT {
-            Kept::Input => saved.input(0)?,
-            Kept::Output => saved.output()?,
+            Kept::Input => Some(saved.input(0)?),
+            Kept::Output => Some(saved.output()?),
+            Kept::Nothing => None,
         };
         Ok(vec![Some(unary::backward(&self.member, kept, grad)?)])
     }
 }
 
-/// Multiplication by a number, whose gradient reads neither input nor output.
-#[derive(Debug)]
-struct ScaleRule(f64);
+/// Methods of the members without settings.
+macro_rules! methods {
+    ($($(#[$doc:meta])* $name:ident: $member:expr;)+) => {
+        impl Var {
+            $($(#[$doc])*
+            ///
+            /// # Errors
+            /// As [`Var::apply`].
+            pub fn $name(self) -> Result<Var> {
+                self.unary($member)
+            }
+            )+
+        }
+    };
+}
 
-impl Function for ScaleRule {
-    fn name(&self) -> &'static str {
-        Scale::NAME
-    }
-
-    fn attributes(&self) -> Vec<Attribute> {
-        vec![Attribute::new("factor", self.0)]
-    }
-
-    fn infer(&self, inputs: &[Spec]) -> Result<Spec> {
-        let [x] = expect_inputs(Scale::NAME, inputs)?;
-        expect_compute(Scale::NAME, x)?;
-        Ok(x)
-    }
-
-    fn buffers(&self, _inputs: &[Spec]) -> Buffers {
-        Buffers::in_place(0)
-    }
-
-    fn forward(&self, inputs: Vec<Tensor>, _purpose: Purpose) -> Result<Output> {
-        let [x] = take_inputs(Scale::NAME, inputs)?;
-        Ok(unary::scale(x, self.0)?.into())
-    }
-
-    fn backward(&self, _saved: Saved, grad: Tensor) -> Result<Vec<Option<Tensor>>> {
-        Ok(vec![Some(unary::scale(grad, self.0)?)])
-    }
+methods! {
+    /// `max(x, 0)`.
+    relu: Relu;
+    /// `min(max(x, 0), 6)`.
+    relu6: Relu6;
+    /// [`Elu`] scaled so that outputs keep mean 0 and variance 1: [`Selu`].
+    selu: Selu;
+    /// `1 / (1 + e^-x)`.
+    sigmoid: Sigmoid;
+    /// `ln(1 / (1 + e^-x))`.
+    log_sigmoid: LogSigmoid;
+    /// The hyperbolic tangent.
+    tanh: Tanh;
+    /// `x` times its sigmoid: [`Silu`].
+    silu: Silu;
+    /// `x` times the normal distribution up to `x`: [`Gelu`].
+    gelu: Gelu;
+    /// [`Var::gelu`] by its approximation with a hyperbolic tangent: [`GeluTanh`].
+    gelu_tanh: GeluTanh;
+    /// `min(max(x + 3, 0), 6) / 6`.
+    hard_sigmoid: HardSigmoid;
+    /// `x` times its hard sigmoid.
+    hard_swish: HardSwish;
+    /// `e^x`.
+    exp: Exp;
+    /// The natural logarithm.
+    ln: Ln;
+    /// The square root.
+    sqrt: Sqrt;
+    /// `x^2`.
+    square: Square;
+    /// `|x|`; no gradient at 0.
+    abs: Abs;
+    /// `1 / x`.
+    reciprocal: Reciprocal;
 }
 
 impl Var {
-    /// `max(x, 0)`.
-    ///
-    /// # Errors
-    /// As [`Var::apply`].
-    pub fn relu(self) -> Result<Var> {
-        self.unary(Relu)
-    }
-
     /// Every element times `factor`.
     ///
     /// # Errors
     /// As [`Var::apply`].
     pub fn scale(self, factor: f64) -> Result<Var> {
-        Var::apply(ScaleRule(factor), vec![self])
+        self.with(Scale(factor), vec![Attribute::new("factor", factor)])
+    }
+
+    /// `-x`.
+    ///
+    /// # Errors
+    /// As [`Var::apply`].
+    #[expect(clippy::should_implement_trait, reason = "an operator cannot return an error")]
+    pub fn neg(self) -> Result<Var> {
+        self.unary(Neg)
+    }
+
+    /// `x` above zero, else `slope * x`.
+    ///
+    /// # Errors
+    /// As [`Var::apply`].
+    pub fn leaky_relu(self, slope: f64) -> Result<Var> {
+        self.with(LeakyRelu { slope }, vec![Attribute::new("slope", slope)])
+    }
+
+    /// `x` above zero, else `alpha * (e^x - 1)`.
+    ///
+    /// # Errors
+    /// As [`Var::apply`].
+    pub fn elu(self, alpha: f64) -> Result<Var> {
+        self.with(Elu { alpha }, vec![Attribute::new("alpha", alpha)])
+    }
+
+    /// `ln(1 + e^(beta x)) / beta`, straight above a threshold: [`Softplus`], whose default is PyTorch's.
+    ///
+    /// # Errors
+    /// As [`Var::apply`].
+    pub fn softplus(self, settings: Softplus) -> Result<Var> {
+        let Softplus { beta, threshold } = settings;
+        self.with(settings, vec![Attribute::new("beta", beta), Attribute::new("threshold", threshold)])
+    }
+
+    /// Every element to a power.
+    ///
+    /// # Errors
+    /// As [`Var::apply`].
+    pub fn pow(self, exponent: f64) -> Result<Var> {
+        self.with(Pow(exponent), vec![Attribute::new("exponent", exponent)])
+    }
+
+    /// `min(max(x, least), most)`; no gradient at the bounds.
+    ///
+    /// # Errors
+    /// As [`Var::apply`].
+    pub fn clamp(self, least: f64, most: f64) -> Result<Var> {
+        let attributes = vec![Attribute::new("least", least), Attribute::new("most", most)];
+        self.with(Clamp { least, most }, attributes)
     }
 
     /// A member of the family, built in or the user's own.
@@ -124,5 +192,9 @@ impl Var {
     /// As [`Var::apply`].
     pub fn unary(self, member: impl Unary + Debug + 'static) -> Result<Var> {
         Var::apply(Elementwise::new(member), vec![self])
+    }
+
+    fn with(self, member: impl Unary + Debug + 'static, attributes: Vec<Attribute>) -> Result<Var> {
+        Var::apply(Elementwise::with_attributes(member, attributes), vec![self])
     }
 }

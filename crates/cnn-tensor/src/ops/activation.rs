@@ -74,7 +74,7 @@ const SMALLEST: f32 = f32::from_bits(1);
 pub fn backward(activation: Activation, output: &Tensor, grad: Tensor) -> Result<Tensor> {
     match activation {
         Activation::Identity => Ok(grad),
-        Activation::Relu => super::unary::backward(&Relu, output, grad),
+        Activation::Relu => super::unary::backward(&Relu, Some(output), grad),
     }
 }
 

@@ -3,6 +3,7 @@
 //! A member is a [`Unary`]: its value, its gradient, and whether the gradient is computed from the input or
 //! from the output. The loops work in place where the tensor is the only holder of its buffer.
 
+mod members;
 mod reference;
 #[cfg(test)]
 mod tests;
@@ -10,7 +11,12 @@ mod vector;
 
 use crate::ops::check;
 use crate::ops::in_place::map;
-use crate::{DType, Float, Result, Tensor};
+use crate::{DType, Error, Float, Result, Tensor};
+
+pub use members::{
+    Abs, Clamp, Elu, Exp, Gelu, GeluTanh, HardSigmoid, HardSwish, LeakyRelu, Ln, LogSigmoid, Neg, Pow,
+    Reciprocal, Relu, Relu6, Scale, Selu, Sigmoid, Silu, Softplus, Sqrt, Square, Tanh,
+};
 
 /// Which side of a function its gradient is computed from, and so what a tape has to keep.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +25,8 @@ pub enum Kept {
     Input,
     /// The gradient reads what came out.
     Output,
+    /// The gradient is the same everywhere; what it is given as the kept value means nothing.
+    Nothing,
 }
 
 /// A function of one element, with its gradient.
@@ -56,7 +64,7 @@ pub trait Unary: Sync {
 /// The function of every element.
 ///
 /// # Errors
-/// [`Error::DType`](crate::Error::DType) unless `F32` or `F64`.
+/// [`Error::DType`] unless `F32` or `F64`.
 pub fn forward<U: Unary>(op: &U, x: Tensor) -> Result<Tensor> {
     match x.dtype() {
         DType::F32 => map(x, |x, y| vector::forward(op, x, y)),
@@ -68,15 +76,18 @@ pub fn forward<U: Unary>(op: &U, x: Tensor) -> Result<Tensor> {
     }
 }
 
-/// The gradient of [`forward`]: `kept` is its input or its output, as [`Unary::KEPT`] says.
+/// The gradient of [`forward`]: `kept` is its input or its output, as [`Unary::KEPT`] says, or nothing.
 ///
 /// # Errors
-/// [`Error::Shape`](crate::Error::Shape) where the shapes differ; [`Error::DType`](crate::Error::DType).
-pub fn backward<U: Unary>(op: &U, kept: &Tensor, grad: Tensor) -> Result<Tensor> {
+/// [`Error::Shape`] where the shapes differ; [`Error::Argument`] where what [`Unary::KEPT`] asks for is not given;
+/// [`Error::DType`].
+pub fn backward<U: Unary>(op: &U, kept: Option<&Tensor>, grad: Tensor) -> Result<Tensor> {
     let name = match U::KEPT {
         Kept::Input => "input",
         Kept::Output => "output",
+        Kept::Nothing => return forward(&Constant(op), grad),
     };
+    let kept = kept.ok_or_else(|| Error::argument(U::NAME, name, "missing", "the one that was kept"))?;
     check::same_spec(U::NAME, (name, kept), ("gradient", &grad))?;
     match grad.dtype() {
         DType::F32 => {
@@ -94,6 +105,24 @@ pub fn backward<U: Unary>(op: &U, kept: &Tensor, grad: Tensor) -> Result<Tensor>
     }
 }
 
+/// The gradient of a member whose gradient reads nothing, as a function of the gradient of the output.
+struct Constant<'a, U>(&'a U);
+
+impl<U: Unary> Unary for Constant<'_, U> {
+    const NAME: &'static str = U::NAME;
+    const KEPT: Kept = Kept::Nothing;
+
+    #[inline(always)]
+    fn value<F: Float>(&self, grad: F) -> F {
+        self.0.gradient(F::ZERO, grad)
+    }
+
+    #[inline(always)]
+    fn gradient<F: Float>(&self, _nothing: F, grad: F) -> F {
+        grad
+    }
+}
+
 /// `max(x, 0)`. NaN stays NaN and the zero keeps its sign, as in PyTorch.
 ///
 /// ```
@@ -104,7 +133,7 @@ pub fn backward<U: Unary>(op: &U, kept: &Tensor, grad: Tensor) -> Result<Tensor>
 /// ```
 ///
 /// # Errors
-/// [`Error::DType`](crate::Error::DType) unless `F32` or `F64`.
+/// [`Error::DType`] unless `F32` or `F64`.
 pub fn relu(x: Tensor) -> Result<Tensor> {
     forward(&Relu, x)
 }
@@ -114,51 +143,13 @@ pub fn relu(x: Tensor) -> Result<Tensor> {
 /// # Errors
 /// As [`backward`].
 pub fn relu_backward(output: &Tensor, grad: Tensor) -> Result<Tensor> {
-    backward(&Relu, output, grad)
+    backward(&Relu, Some(output), grad)
 }
 
 /// Every element times `factor`; its own gradient.
 ///
 /// # Errors
-/// [`Error::DType`](crate::Error::DType) unless `F32` or `F64`.
+/// [`Error::DType`] unless `F32` or `F64`.
 pub fn scale(x: Tensor, factor: f64) -> Result<Tensor> {
     forward(&Scale(factor), x)
-}
-
-/// The rectifier, as a member of the family.
-#[derive(Debug, Clone, Copy)]
-pub struct Relu;
-
-impl Unary for Relu {
-    const NAME: &'static str = "relu";
-    const KEPT: Kept = Kept::Output;
-
-    #[inline(always)]
-    fn value<F: Float>(&self, x: F) -> F {
-        if x < F::ZERO { F::ZERO } else { x }
-    }
-
-    #[inline(always)]
-    fn gradient<F: Float>(&self, output: F, grad: F) -> F {
-        if output <= F::ZERO { F::ZERO } else { grad }
-    }
-}
-
-/// Multiplication by a number, as a member of the family.
-#[derive(Debug, Clone, Copy)]
-pub struct Scale(pub f64);
-
-impl Unary for Scale {
-    const NAME: &'static str = "scale";
-    const KEPT: Kept = Kept::Output;
-
-    #[inline(always)]
-    fn value<F: Float>(&self, x: F) -> F {
-        x * F::from_f64(self.0)
-    }
-
-    #[inline(always)]
-    fn gradient<F: Float>(&self, _output: F, grad: F) -> F {
-        grad * F::from_f64(self.0)
-    }
 }

@@ -75,6 +75,7 @@ fn other_shapes_and_types_are_errors() {
     let whole = Tensor::zeros(&[2], DType::I32).unwrap();
     assert!(matches!(relu(whole.clone()), Err(Error::DType { .. })));
     assert!(matches!(relu_backward(&vector(&[1.0, 2.0]), whole), Err(Error::DType { .. })));
+    assert!(matches!(backward(&Relu, None, vector(&[1.0])), Err(Error::Argument { name: "output", .. })));
     assert!(matches!(relu(Tensor::shape_only(&[2], DType::F32).unwrap()), Err(Error::ShapeOnly { .. })));
 }
 
@@ -97,8 +98,12 @@ fn threads_change_nothing() {
 fn check<U: Unary>(op: &U, x: &Tensor, grad: &Tensor) {
     let wide = |tensor: &Tensor| tensor.to_dtype(DType::F64).unwrap();
     let expected = forward(op, wide(x)).unwrap();
-    let kept = |x: &Tensor, y: &Tensor| if U::KEPT == Kept::Input { x.clone() } else { y.clone() };
-    let expected_back = backward(op, &kept(&wide(x), &expected), wide(grad)).unwrap();
+    let kept = |x: &Tensor, y: &Tensor| match U::KEPT {
+        Kept::Input => Some(x.clone()),
+        Kept::Output => Some(y.clone()),
+        Kept::Nothing => None,
+    };
+    let expected_back = backward(op, kept(&wide(x), &expected).as_ref(), wide(grad)).unwrap();
     let scale = |tensor: &Tensor| {
         let sizes: Vec<f64> = tensor.to_f64_vec().unwrap().iter().map(|v| v.abs()).collect();
         Tensor::from_slice(tensor.shape(), &sizes).unwrap()
@@ -111,10 +116,10 @@ fn check<U: Unary>(op: &U, x: &Tensor, grad: &Tensor) {
         assert!(same_bits(&shared, &in_place));
         assert_close(U::NAME, &shared, &expected, &scale(&expected), 1e-6);
         poison(x.shape(), DType::F32).unwrap();
-        let back = backward(op, &kept(x, &shared), grad.clone()).unwrap();
+        let back = backward(op, kept(x, &shared).as_ref(), grad.clone()).unwrap();
         assert_close(U::NAME, &back, &expected_back, &scale(&expected_back), 1e-6);
         let own = Tensor::from_slice(x.shape(), grad.as_slice::<f32>().unwrap()).unwrap();
-        assert!(same_bits(&back, &backward(op, &kept(x, &shared), own).unwrap()));
+        assert!(same_bits(&back, &backward(op, kept(x, &shared).as_ref(), own).unwrap()));
     });
 }
 

@@ -46,8 +46,17 @@ impl<U: Unary> Kernel for Forward<'_, U> {
     fn run<I: Isa>(self, _isa: I) {
         let Self { op, x, output } = self;
         match x {
-            Source::InPlace => output.iter_mut().for_each(|y| *y = op.value(*y)),
-            Source::Other(x) => output.iter_mut().zip(x).for_each(|(y, &x)| *y = op.value(x)),
+            // Loops, since a closure as large as a member might be compiled without the instruction set.
+            Source::InPlace => {
+                for y in output {
+                    *y = op.value(*y);
+                }
+            }
+            Source::Other(x) => {
+                for (y, &x) in output.iter_mut().zip(x) {
+                    *y = op.value(x);
+                }
+            }
         }
     }
 }
