@@ -15,6 +15,7 @@ pub mod matmul;
 pub mod pool2d;
 pub mod reduce;
 pub mod reshape;
+pub mod softmax;
 pub mod unary;
 
 use cnn_tensor::{DType, Spec};

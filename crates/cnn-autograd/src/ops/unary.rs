@@ -3,8 +3,8 @@
 use std::fmt::Debug;
 
 use cnn_tensor::ops::unary::{
-    self, Abs, Clamp, Elu, Exp, Gelu, GeluTanh, HardSigmoid, HardSwish, Kept, LeakyRelu, Ln, LogSigmoid, Neg, Pow,
-    Reciprocal, Relu, Relu6, Scale, Selu, Sigmoid, Silu, Softplus, Sqrt, Square, Tanh, Unary,
+    self, Abs, Clamp, Elu, Exp, Gelu, GeluTanh, HardSigmoid, HardSwish, Kept, LeakyRelu, Ln, LogSigmoid, Neg,
+    Pow, Reciprocal, Relu, Relu6, Scale, Selu, Sigmoid, Silu, Softplus, Sqrt, Square, Tanh, Unary,
 };
 use cnn_tensor::{Spec, Tensor};
 

@@ -13,6 +13,7 @@ mod matmul;
 mod pool2d;
 mod reduce;
 mod reshape;
+mod softmax;
 mod unary;
 
 use std::cell::RefCell;
@@ -24,7 +25,7 @@ use cnn_tensor::random::Key;
 use cnn_tensor::{DType, Tensor};
 
 /// The cases of each file, by its name.
-const STEMS: [(&str, fn()); 13] = [
+const STEMS: &[(&str, fn())] = &[
     ("activation", activation::cases),
     ("batch_norm", batch_norm::cases),
     ("binary", binary::cases),
@@ -37,6 +38,7 @@ const STEMS: [(&str, fn()); 13] = [
     ("pool2d", pool2d::cases),
     ("reduce", reduce::cases),
     ("reshape", reshape::cases),
+    ("softmax", softmax::cases),
     ("unary", unary::cases),
 ];
 

@@ -40,14 +40,18 @@ fn every_function_is_as_exact_as_stated_over_all_of_f32() {
             }
         }
         assert!(worst <= stated, "{name}({at:e}) is {:e}, off by {worst} units", function(at));
-        assert!(worst > 0.4 * stated, "{name} is off by {worst} units at most, which is far less than stated");
+        assert!(
+            worst > 0.4 * stated,
+            "{name} is off by {worst} units at most, which is far less than stated"
+        );
     }
 }
 
 #[test]
 fn special_values_are_those_of_the_standard_library() {
     let small = f32::from_bits(1);
-    for x in [0.0, -0.0, f32::INFINITY, f32::NEG_INFINITY, f32::NAN, -f32::NAN, small, -small, 1e-40, -1e-40] {
+    for x in [0.0, -0.0, f32::INFINITY, f32::NEG_INFINITY, f32::NAN, -f32::NAN, small, -small, 1e-40, -1e-40]
+    {
         for (name, function, expected, _) in FUNCTIONS {
             let (got, expected) = (function(x), expected(f64::from(x)) as f32);
             let same = got.to_bits() == expected.to_bits() || (got.is_nan() && expected.is_nan());

@@ -19,6 +19,7 @@ pub mod matmul;
 pub mod pool2d;
 pub mod reduce;
 pub mod reshape;
+pub mod softmax;
 pub mod unary;
 pub mod update;
 pub mod window;

@@ -7,6 +7,7 @@
 //! No cargo feature and no `target-cpu` takes part. Intrinsics live in `isa/` alone.
 
 mod constants;
+mod exp;
 pub(crate) mod isa;
 mod level;
 mod slice;
@@ -14,6 +15,7 @@ mod slice;
 mod tests;
 
 pub(crate) use constants::{choose, each};
+pub(crate) use exp::exp;
 pub(crate) use isa::{Isa, Kernel};
 pub use level::{Level, active, with_level};
 pub(crate) use slice::map_in_place;

@@ -2,7 +2,6 @@
 //!
 //! The gradient is the difference of two distributions, so the probabilities are all that has to be kept.
 
-mod exp;
 mod reference;
 #[cfg(test)]
 mod tests;
@@ -93,29 +92,6 @@ pub fn backward(
             reference::backward::<f64>(result.as_mut_slice()?, classes, labels, smoothing, factor);
             Ok(result)
         }
-    }
-}
-
-/// `exp(x) / sum(exp(x))` over the last axis, shifted by the row's maximum so that nothing overflows.
-///
-/// # Errors
-/// [`Error::Shape`] for a scalar; [`Error::DType`] unless `F32` or `F64`.
-pub fn softmax(x: Tensor) -> Result<Tensor> {
-    let Some(&last) = x.shape().last() else {
-        return Err(Error::shape("softmax", "input [] is a scalar, expected at least one axis"));
-    };
-    match x.dtype() {
-        DType::F32 => {
-            let mut result = owned::<f32>(x)?;
-            vector::softmax(result.as_mut_slice()?, last)?;
-            Ok(result)
-        }
-        DType::F64 => {
-            let mut result = owned::<f64>(x)?;
-            reference::softmax::<f64>(result.as_mut_slice()?, last);
-            Ok(result)
-        }
-        met => Err(check::not_compute("softmax", met)),
     }
 }
 

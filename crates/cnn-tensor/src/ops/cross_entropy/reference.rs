@@ -1,6 +1,7 @@
 //! The plain loops: the oracle, and the path of `f64`.
 
 use crate::Float;
+use crate::ops::softmax::maximum;
 
 pub(super) fn forward<F: Float>(logits: &[F], labels: &[i64], smoothing: f64, probabilities: &mut [F]) -> F {
     let classes = logits.len() / labels.len().max(1);
@@ -40,21 +41,4 @@ pub(super) fn backward<F: Float>(
             *p = (*p - everywhere) * factor;
         }
     }
-}
-
-pub(super) fn softmax<F: Float>(x: &mut [F], last: usize) {
-    for row in x.chunks_exact_mut(last.max(1)) {
-        let most = maximum(row);
-        let mut sum = F::ZERO;
-        for x in row.iter_mut() {
-            *x = (*x - most).exp();
-            sum += *x;
-        }
-        row.iter_mut().for_each(|x| *x = *x / sum);
-    }
-}
-
-/// The largest element; a NaN is left to the sum, which it makes NaN.
-fn maximum<F: Float>(row: &[F]) -> F {
-    row.iter().copied().fold(F::NEG_INFINITY, |most, x| if x > most { x } else { most })
 }

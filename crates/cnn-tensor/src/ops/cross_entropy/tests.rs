@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 
-use super::{backward, exp::exp, forward, softmax};
-use crate::simd::{Isa, Kernel};
+use super::{backward, forward};
+use crate::ops::softmax::softmax;
 use crate::testing::{assert_close, assert_threads_change_nothing, normal, on_each_level, poison, same_bits};
 use crate::{DType, Error, Tensor};
 
@@ -71,7 +71,6 @@ fn the_loss_of_an_empty_batch_is_nan() {
     let forward = forward(&logits([0, 3], &[]), &labels(&[]), 0.0).unwrap();
     assert!(forward.loss.item().unwrap().is_nan());
     assert_eq!(forward.probabilities.shape(), [0, 3]);
-    assert_eq!(softmax(logits([2, 0], &[])).unwrap().shape(), [2, 0]);
 }
 
 #[test]
@@ -89,18 +88,6 @@ fn bad_labels_shapes_and_smoothing_are_errors() {
     assert!(matches!(forward(&x, &bytes, 0.0), Err(Error::DType { .. })));
     let p = forward(&x, &labels(&[0, 1]), 0.0).unwrap().probabilities;
     assert!(matches!(backward(p, &labels(&[0, 1]), 0.0, &x), Err(Error::Shape { .. })));
-    assert!(matches!(softmax(Tensor::scalar(1.0f32).unwrap()), Err(Error::Shape { .. })));
-    assert!(matches!(softmax(labels(&[1])), Err(Error::DType { .. })));
-}
-
-#[test]
-fn a_row_does_not_depend_on_its_batch_mates() {
-    let x = normal(&[70, 130], 1, DType::F32).unwrap();
-    let all = softmax(x.clone()).unwrap();
-    for row in [0, 33, 69] {
-        let alone = softmax(x.narrow(row..row + 1).unwrap()).unwrap();
-        assert!(same_bits(&alone, &all.narrow(row..row + 1).unwrap()));
-    }
 }
 
 #[test]
@@ -112,37 +99,6 @@ fn threads_change_nothing() {
         let grad = Tensor::scalar(1.0f32).unwrap();
         let back = backward(forward.probabilities.clone(), &labels, 0.1, &grad).unwrap();
         vec![forward.loss, forward.probabilities, back]
-    });
-}
-
-/// Exponentials of up to a vector of numbers.
-struct Exponentials<'a>(&'a mut [f32]);
-
-impl Kernel for Exponentials<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<I: Isa>(self, isa: I) {
-        for part in self.0.chunks_mut(I::LANES) {
-            isa.store_partial(exp(isa, isa.load_partial(part)), part);
-        }
-    }
-}
-
-#[test]
-fn the_exponential_is_right_to_two_units_in_the_last_place() {
-    on_each_level(|level| {
-        let inputs: Vec<f32> = (0..87_000).map(|step| -(step as f32) * 1e-3).collect();
-        let mut outputs = inputs.clone();
-        level.run(Exponentials(&mut outputs));
-        for (&x, &y) in inputs.iter().zip(&outputs) {
-            let expected = f64::from(x).exp();
-            assert!((f64::from(y) - expected).abs() <= 2.4e-7 * expected, "exp({x}) is {y} on {level}");
-        }
-        let mut special = [f32::NEG_INFINITY, -200.0, -0.0, f32::INFINITY, f32::NAN];
-        level.run(Exponentials(&mut special));
-        assert_eq!(special[..4], [0.0, 0.0, 1.0, 1.0]);
-        assert!(special[4].is_nan());
     });
 }
 
@@ -168,7 +124,7 @@ proptest! {
             let loss_scale = Tensor::scalar(wide.loss.item().unwrap().abs() + 1.0).unwrap();
             assert_close("loss", &got.loss, &wide.loss, &loss_scale, 1e-6);
             assert_close("probabilities", &got.probabilities, &wide.probabilities, &wide.probabilities, 2e-6);
-            assert!(same_bits(&softmax(x.clone()).unwrap(), &got.probabilities));
+            assert!(same_bits(&softmax(x.clone(), 1).unwrap(), &got.probabilities));
             for row in got.probabilities.to_f64_vec().unwrap().chunks(classes) {
                 assert!((row.iter().sum::<f64>() - 1.0).abs() < 1e-5);
             }

@@ -1,19 +1,9 @@
 //! The loops for `f32`: a row in vectors, rows in pieces for the threads, the loss in double precision.
 
 use crate::Result;
+use crate::ops::softmax::rows::{BLOCK, EXP, maximum, rows, softmax_row};
 use crate::parallel::for_each;
 use crate::simd::{self, Isa, Kernel, MOST_LANES};
-
-use super::exp::exp;
-
-/// Numbers in the rows of a piece, about.
-const PIECE: usize = 1 << 12;
-
-/// Numbers whose sum is taken in single precision.
-const BLOCK: usize = 1 << 10;
-
-/// Operations that one exponential costs, roughly.
-const EXP: usize = 16;
 
 /// The mean loss; writes the probabilities.
 pub(super) fn forward(
@@ -58,18 +48,6 @@ pub(super) fn backward(
     })
 }
 
-pub(super) fn softmax(x: &mut [f32], last: usize) -> Result<()> {
-    let level = simd::active()?;
-    let cost = EXP * x.len();
-    for_each(x.chunks_mut(rows(last) * last.max(1)), cost, |piece| {
-        level.run(Softmaxes { piece, last });
-    })
-}
-
-fn rows(classes: usize) -> usize {
-    (PIECE / classes.max(1)).max(1)
-}
-
 /// The losses of the rows of a piece, in all.
 struct Losses<'a> {
     probabilities: &'a mut [f32],
@@ -106,38 +84,6 @@ impl Kernel for Losses<'_> {
     }
 }
 
-/// The softmax of the rows of a piece.
-struct Softmaxes<'a> {
-    piece: &'a mut [f32],
-    last: usize,
-}
-
-impl Kernel for Softmaxes<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<I: Isa>(self, isa: I) {
-        for row in self.piece.chunks_exact_mut(self.last) {
-            let most = maximum(isa, row);
-            softmax_row(isa, row, most);
-        }
-    }
-}
-
-/// The largest number; NaN is left to the sum, which it makes NaN.
-#[inline(always)]
-fn maximum<I: Isa>(isa: I, row: &[f32]) -> f32 {
-    let larger = |most: f32, x: f32| if x > most { x } else { most };
-    let mut parts = row.chunks_exact(I::LANES);
-    let mut lanes = isa.splat(f32::NEG_INFINITY);
-    for part in &mut parts {
-        // The second argument is the result where the first is NaN.
-        lanes = isa.max(isa.load(part), lanes);
-    }
-    let rest = parts.remainder().iter().copied().fold(f32::NEG_INFINITY, larger);
-    if row.len() < I::LANES { rest } else { larger(rest, isa.fold(lanes, larger)) }
-}
-
 /// The sum of the differences from `most`.
 #[inline(always)]
 fn sum_of_differences(row: &[f32], most: f32) -> f64 {
@@ -150,33 +96,6 @@ fn sum_of_differences(row: &[f32], most: f32) -> f64 {
         sum += lanes.into_iter().map(f64::from).sum::<f64>();
     }
     sum
-}
-
-/// Replaces a row by its softmax; returns the sum of the exponentials of the differences from `most`.
-#[inline(always)]
-fn softmax_row<I: Isa>(isa: I, row: &mut [f32], most: f32) -> f64 {
-    let shift = isa.splat(most);
-    let mut exponentials = 0.0f64;
-    for block in row.chunks_mut(BLOCK) {
-        // Written out, since a closure as large as `exp` might be compiled without the instruction set.
-        let mut lanes = isa.splat(0.0);
-        let mut parts = block.chunks_exact_mut(I::LANES);
-        for part in &mut parts {
-            let value = exp(isa, isa.sub(isa.load(part), shift));
-            lanes = isa.add(lanes, value);
-            isa.store(value, part);
-        }
-        let rest = parts.into_remainder();
-        if !rest.is_empty() {
-            isa.store_partial(exp(isa, isa.sub(isa.load_partial(rest), shift)), rest);
-            // Lanes past the end are zero and add nothing.
-            lanes = isa.add(lanes, isa.load_partial(rest));
-        }
-        exponentials += f64::from(isa.sum(lanes));
-    }
-    let divisor = exponentials as f32;
-    row.iter_mut().for_each(|x| *x /= divisor);
-    exponentials
 }
 
 /// `(p - everywhere) * factor`.

@@ -122,9 +122,30 @@ fn check_all(x: &Tensor, grad: &Tensor) {
         ($x:expr, $($member:expr),+) => { $(check(&$member, $x, grad);)+ };
     }
     all!(
-        x, Relu, Relu6, LeakyRelu { slope: 0.01 }, Clamp { least: -0.5, most: 2.0 }, HardSigmoid, HardSwish,
-        Elu { alpha: 1.5 }, Selu, Softplus::default(), Softplus { beta: -0.5, threshold: 1.0 }, LogSigmoid, Sigmoid,
-        Tanh, Silu, Gelu, GeluTanh, Scale(-1.5), Neg, Abs, Square, Exp, Pow(3.0), Pow(0.0)
+        x,
+        Relu,
+        Relu6,
+        LeakyRelu { slope: 0.01 },
+        Clamp { least: -0.5, most: 2.0 },
+        HardSigmoid,
+        HardSwish,
+        Elu { alpha: 1.5 },
+        Selu,
+        Softplus::default(),
+        Softplus { beta: -0.5, threshold: 1.0 },
+        LogSigmoid,
+        Sigmoid,
+        Tanh,
+        Silu,
+        Gelu,
+        GeluTanh,
+        Scale(-1.5),
+        Neg,
+        Abs,
+        Square,
+        Exp,
+        Pow(3.0),
+        Pow(0.0)
     );
     all!(&sizes, Sqrt, Reciprocal, Ln, Pow(2.5), Pow(-0.5));
 }
