@@ -13,6 +13,7 @@ pub mod dense;
 pub mod dropout;
 pub mod matmul;
 pub mod pool2d;
+pub mod prelu;
 pub mod reduce;
 pub mod reshape;
 pub mod softmax;

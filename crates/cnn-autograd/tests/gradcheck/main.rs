@@ -11,6 +11,7 @@ mod dense;
 mod dropout;
 mod matmul;
 mod pool2d;
+mod prelu;
 mod reduce;
 mod reshape;
 mod softmax;
@@ -36,6 +37,7 @@ const STEMS: &[(&str, fn())] = &[
     ("dropout", dropout::cases),
     ("matmul", matmul::cases),
     ("pool2d", pool2d::cases),
+    ("prelu", prelu::cases),
     ("reduce", reduce::cases),
     ("reshape", reshape::cases),
     ("softmax", softmax::cases),
@@ -141,14 +143,14 @@ fn ops() -> PathBuf {
 
 #[test]
 fn every_file_of_rules_has_its_cases_and_every_rule_is_run() {
-    assert_eq!(problems(&ops(), &STEMS), Vec::<String>::new());
+    assert_eq!(problems(&ops(), STEMS), Vec::<String>::new());
 }
 
 #[test]
 fn a_rule_without_cases_is_found_and_so_are_cases_without_a_rule() {
     let copy = tempfile::tempdir().unwrap();
     let stem = |name: &str| copy.path().join(name).with_extension("rs");
-    let dense = |name: &str| STEMS.into_iter().filter(|(stem, _)| *stem == name).collect::<Vec<_>>();
+    let dense = |name: &str| STEMS.iter().copied().filter(|(stem, _)| *stem == name).collect::<Vec<_>>();
     std::fs::copy(ops().join("dense.rs"), stem("dense")).unwrap();
     assert!(problems(copy.path(), &dense("dense")).is_empty());
     assert_eq!(problems(copy.path(), &[]), ["dense.rs has no cases in tests/gradcheck"]);

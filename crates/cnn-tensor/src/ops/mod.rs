@@ -17,6 +17,7 @@ pub mod dropout;
 mod in_place;
 pub mod matmul;
 pub mod pool2d;
+pub mod prelu;
 pub mod reduce;
 pub mod reshape;
 pub mod softmax;
