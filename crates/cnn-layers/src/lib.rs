@@ -75,9 +75,14 @@ pub use layers::conv2d::{Conv2d, Conv2dBuilder};
 pub use layers::dense::{Dense, DenseBuilder};
 pub use layers::dropout::Dropout;
 pub use layers::pool2d::{AvgPool2d, GlobalAvgPool2d, MaxPool2d, Pool2dBuilder};
+pub use layers::prelu::PRelu;
 pub use layers::reshape::Flatten;
 pub use layers::sequential::Sequential;
-pub use layers::unary::Relu;
+pub use layers::softmax::{Axis, LogSoftmax, Softmax};
+pub use layers::unary::{
+    Approximation, Elu, Gelu, HardSigmoid, HardSwish, LeakyRelu, LogSigmoid, Relu, Relu6, Selu, Sigmoid,
+    Silu, Softplus, Tanh,
+};
 pub use layout::FileLayout;
 pub use losses::cross_entropy::{CrossEntropy, cross_entropy};
 pub use parameter::{Buffer, Parameter};

@@ -1,8 +1,9 @@
 //! Constructors and operations with arbitrary arguments: an error where they make no sense, never a panic.
 
 use cnn_layers::{
-    AvgPool2d, BatchNorm2d, Bias, Conv2d, CrossEntropy, Ctx, Dense, Dropout, Flatten, Forward,
-    GlobalAvgPool2d, Key, MaxPool2d, Mode, Momentum, Recording, Relu,
+    Approximation, AvgPool2d, Axis, BatchNorm2d, Bias, Conv2d, CrossEntropy, Ctx, Dense, Dropout, Elu,
+    Flatten, Forward, Gelu, GlobalAvgPool2d, HardSigmoid, HardSwish, Key, LeakyRelu, LogSigmoid, LogSoftmax,
+    MaxPool2d, Mode, Momentum, PRelu, Recording, Relu, Relu6, Selu, Sigmoid, Silu, Softmax, Softplus, Tanh,
 };
 use cnn_tensor::ops::pool2d::PaddingCounts;
 use cnn_tensor::ops::window::{Padding2d, Rounding};
@@ -113,6 +114,30 @@ proptest! {
     }
 
     #[test]
+    fn activations_never_panic(number in number(), other in number(), axis in size(), shape in small()) {
+        pool::set_budget(1 << 28);
+        let plain: [&dyn Forward; 11] = [
+            &Relu, &Relu6, &Selu, &Sigmoid, &LogSigmoid, &Tanh, &Silu, &HardSigmoid, &HardSwish,
+            &Gelu::new(Approximation::Exact), &Gelu::new(Approximation::Tanh),
+        ];
+        for layer in plain {
+            exercise(layer, &shape);
+        }
+        exercise(&LeakyRelu::new(number), &shape);
+        exercise(&Elu::new(number), &shape);
+        for axis in [Axis::Last, Axis::At(axis)] {
+            exercise(&Softmax::new(axis), &shape);
+            exercise(&LogSoftmax::new(axis), &shape);
+        }
+        if let Ok(layer) = Softplus::new(number, other) {
+            exercise(&layer, &shape);
+        }
+        if let Ok(layer) = PRelu::starting_at(axis, number) {
+            exercise(&layer, &shape);
+        }
+    }
+
+    #[test]
     fn layers_without_parameters_never_panic(probability in number(), shape in small(), label in -2i64..6) {
         exercise(&Relu, &shape);
         exercise(&Flatten, &shape);
@@ -149,4 +174,6 @@ fn arguments_that_make_no_sense_are_refused_at_construction() {
     assert!(BatchNorm2d::builder(3).momentum(Momentum::Exponential(1.5)).build().is_err());
     assert!(Dropout::new(f64::NAN).is_err());
     assert!(CrossEntropy::smoothed(-0.1).is_err());
+    assert!(PRelu::per_channel(0).is_err());
+    assert!(Softplus::new(0.0, 20.0).is_err());
 }

@@ -5,6 +5,8 @@ pub(crate) mod conv2d;
 pub(crate) mod dense;
 pub(crate) mod dropout;
 pub(crate) mod pool2d;
+pub(crate) mod prelu;
 pub(crate) mod reshape;
 pub(crate) mod sequential;
+pub(crate) mod softmax;
 pub(crate) mod unary;

@@ -39,7 +39,10 @@ fn a_slope_for_something_else_is_an_error_and_no_elements_are_none() {
     assert_eq!(error.to_string(), "prelu: weight [2] for input [2, 3], expected [1] or [3]");
     let wide = Tensor::zeros(&[3], DType::F64).unwrap();
     assert!(matches!(forward(x.clone(), &wide), Err(Error::DType { .. })));
-    assert!(matches!(grad_input(&x, &tensor(&[1], &[0.0]), tensor(&[3], &[0.0; 3])), Err(Error::Shape { .. })));
+    assert!(matches!(
+        grad_input(&x, &tensor(&[1], &[0.0]), tensor(&[3], &[0.0; 3])),
+        Err(Error::Shape { .. })
+    ));
     let whole = x.to_dtype(DType::I64).unwrap();
     assert!(matches!(forward(whole.clone(), &whole), Err(Error::DType { .. })));
     for (shape, slopes) in [([0, 3], 3), ([3, 0], 0), ([0, 3], 1), ([3, 0], 1)] {

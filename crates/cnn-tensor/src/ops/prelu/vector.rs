@@ -17,12 +17,7 @@ pub(super) fn forward(x: Source<'_, f32>, weight: &[f32], output: &mut [f32]) ->
     })
 }
 
-pub(super) fn grad_input(
-    x: &[f32],
-    weight: &[f32],
-    grad: Source<'_, f32>,
-    output: &mut [f32],
-) -> Result<()> {
+pub(super) fn grad_input(x: &[f32], weight: &[f32], grad: Source<'_, f32>, output: &mut [f32]) -> Result<()> {
     let level = simd::active()?;
     let (cut, bytes) = (cut(output.len(), weight.len()), 3 * size_of_val(output));
     let slopes = cut.repeat(weight);
