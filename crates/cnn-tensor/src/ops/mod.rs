@@ -16,6 +16,7 @@ pub mod dense;
 pub mod dropout;
 mod in_place;
 pub mod matmul;
+pub mod loss;
 pub mod pool2d;
 pub mod prelu;
 pub mod reduce;
