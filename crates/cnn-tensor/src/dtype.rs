@@ -250,8 +250,6 @@ pub trait Float:
     fn normal_cdf(self) -> Self;
     /// Absolute value.
     fn abs(self) -> Self;
-    /// The value to a power.
-    fn powf(self, power: Self) -> Self;
     /// Whether the value is not a number.
     fn is_nan(self) -> bool;
 }
@@ -277,10 +275,6 @@ macro_rules! float {
             #[inline]
             fn abs(self) -> Self {
                 self.abs()
-            }
-            #[inline]
-            fn powf(self, power: Self) -> Self {
-                self.powf(power)
             }
             #[inline]
             fn is_nan(self) -> bool {

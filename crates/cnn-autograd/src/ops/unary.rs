@@ -173,7 +173,7 @@ impl Var {
     ///
     /// # Errors
     /// As [`Var::apply`].
-    pub fn pow(self, exponent: f64) -> Result<Var> {
+    pub fn powf(self, exponent: f64) -> Result<Var> {
         self.with(Pow(exponent), vec![Attribute::new("exponent", exponent)])
     }
 

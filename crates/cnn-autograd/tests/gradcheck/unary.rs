@@ -36,8 +36,8 @@ const MEMBERS: [(&str, Member, Domain, &[f64]); 25] = [
     ("abs", Var::abs, Domain::All, &[0.0]),
     ("neg", Var::neg, Domain::All, &[]),
     ("reciprocal", Var::reciprocal, Domain::Positive, &[]),
-    ("cube", |x| x.pow(3.0), Domain::All, &[]),
-    ("pow", |x| x.pow(-1.5), Domain::Positive, &[]),
+    ("cube", |x| x.powf(3.0), Domain::All, &[]),
+    ("pow", |x| x.powf(-1.5), Domain::Positive, &[]),
     ("clamp", |x| x.clamp(-0.5, 1.0), Domain::All, &[-0.5, 1.0]),
 ];
 

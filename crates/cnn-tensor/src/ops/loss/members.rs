@@ -97,7 +97,8 @@ impl Loss for Huber {
 
     #[inline(always)]
     fn value<F: Float>(&self, prediction: F, target: F) -> F {
-        let (distance, delta, half) = ((prediction - target).abs(), F::from_f64(self.delta), F::from_f64(0.5));
+        let (distance, delta, half) =
+            ((prediction - target).abs(), F::from_f64(self.delta), F::from_f64(0.5));
         if distance <= delta { half * distance * distance } else { delta * (distance - half * delta) }
     }
 
@@ -232,9 +233,7 @@ impl SigmoidFocal {
     fn weight<F: Float>(&self, target: F) -> F {
         match self.alpha {
             None => F::ONE,
-            Some(alpha) => {
-                F::from_f64(alpha) * target + F::from_f64(1.0 - alpha) * (F::ONE - target)
-            }
+            Some(alpha) => F::from_f64(alpha) * target + F::from_f64(1.0 - alpha) * (F::ONE - target),
         }
     }
 }

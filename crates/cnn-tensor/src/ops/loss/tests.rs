@@ -4,7 +4,8 @@ use proptest::prelude::*;
 
 use super::{
     AbsoluteError, BinaryCrossEntropy, Huber, KlDivergence, KlDivergenceOfLogs, Loss, Pair, Reduction, Side,
-    SigmoidFocal, SmoothL1, SquaredError, backward, binary_cross_entropy, binary_cross_entropy_backward, forward,
+    SigmoidFocal, SmoothL1, SquaredError, backward, binary_cross_entropy, binary_cross_entropy_backward,
+    forward,
 };
 use crate::ops::unary;
 use crate::testing::{assert_close, assert_threads_change_nothing, normal, on_each_level, poison, same_bits};
@@ -70,11 +71,9 @@ fn reductions_and_weights_by_hand() {
     let weight = tensor(&[2, 2], &[1.0, 0.0, 0.5, 2.0]);
     let weighted = Pair { prediction: &x, target: &t, weight: Some(&weight) };
     on_each_level(|_| {
-        for (reduction, plain, with_weights) in [
-            (Reduction::Mean, 7.5, 9.375),
-            (Reduction::Sum, 30.0, 37.5),
-            (Reduction::BatchMean, 15.0, 18.75),
-        ] {
+        for (reduction, plain, with_weights) in
+            [(Reduction::Mean, 7.5, 9.375), (Reduction::Sum, 30.0, 37.5), (Reduction::BatchMean, 15.0, 18.75)]
+        {
             let of = |pair| forward(&SquaredError, pair, reduction).unwrap().item().unwrap();
             assert_eq!((of(Pair::new(&x, &t)), of(weighted)), (plain, with_weights), "{reduction:?}");
             let grad = Tensor::scalar(2.0f32).unwrap();
@@ -139,9 +138,15 @@ fn other_shapes_and_types_are_errors() {
     let weighted = Pair { prediction: &x, target: &x, weight: Some(&t) };
     assert!(matches!(forward(&SquaredError, weighted, Reduction::Mean), Err(Error::Shape { .. })));
     let wide = x.to_dtype(DType::F64).unwrap();
-    assert!(matches!(forward(&SquaredError, Pair::new(&x, &wide), Reduction::Mean), Err(Error::DType { .. })));
+    assert!(matches!(
+        forward(&SquaredError, Pair::new(&x, &wide), Reduction::Mean),
+        Err(Error::DType { .. })
+    ));
     let whole = x.to_dtype(DType::I64).unwrap();
-    assert!(matches!(forward(&SquaredError, Pair::new(&whole, &whole), Reduction::Sum), Err(Error::DType { .. })));
+    assert!(matches!(
+        forward(&SquaredError, Pair::new(&whole, &whole), Reduction::Sum),
+        Err(Error::DType { .. })
+    ));
     let back = backward(&SquaredError, Pair::new(&x, &x), Reduction::Mean, &x, Side::Target);
     assert!(matches!(back, Err(Error::Shape { .. })));
     assert!(matches!(binary_cross_entropy(Pair::new(&x, &x), &t, Reduction::Sum), Err(Error::Shape { .. })));
