@@ -58,6 +58,7 @@ mod parameter;
 mod sizes;
 mod state_dict;
 mod statistics;
+pub mod summary;
 mod visit;
 
 pub use cnn_autograd::{
@@ -89,6 +90,7 @@ pub use parameter::{Buffer, Parameter};
 pub use sizes::{Bias, Pad, Pair};
 pub use state_dict::{LoadReport, StateDict, Strictness, load, save};
 pub use statistics::fold_statistics;
+pub use summary::Summary;
 pub use visit::{
     Item, ItemMut, Visitor, VisitorMut, check_unique_paths, convert, for_each_mut, for_each_parameter_mut,
     named_buffers, named_layers, named_parameters, parameter_count, set_trainable,

@@ -8,11 +8,11 @@ mod train;
 use std::num::NonZero;
 
 use cnn_data::Loader;
+use cnn_layers::summary::group;
 use cnn_train::Summary;
 
 use crate::cli::{Command, Threads};
 use crate::failure::Outcome;
-use crate::report::confusion::group;
 
 /// Images computed at once where nothing is trained.
 const EVALUATION_BATCH: usize = 256;

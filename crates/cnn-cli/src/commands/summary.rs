@@ -1,11 +1,11 @@
 //! `cnn summary`: what a network is made of and what it costs, from shapes alone; nothing is computed.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
-use cnn_autograd::graph::{Graph, Node, Operation, Source};
+use cnn_autograd::graph::Graph;
 use cnn_autograd::{Ctx, Mode};
 use cnn_layers::Forward;
+use cnn_layers::summary::{self as layers, bytes, group};
 use cnn_models::{ARCHITECTURES, Arguments};
 use cnn_tensor::{DType, Tensor};
 use serde::Serialize;
@@ -14,7 +14,6 @@ use crate::cli::SummaryArgs;
 use crate::failure::{Failure, Outcome};
 use crate::model;
 use crate::output::{self, say};
-use crate::report::confusion::group;
 
 /// More than any machine has: a batch that could take so many bytes is a slip of the hand, and below it no figure
 /// overflows.
@@ -23,9 +22,9 @@ const MOST_BYTES: u128 = 1 << 60;
 /// Tensors that the optimiser keeps for each parameter in the memory of a training step: Adam's two.
 const OPTIMIZER_SLOTS: usize = 2;
 
-/// What is printed. Scripts depend on the names of the fields.
+/// What `--json` prints. Scripts depend on the names of the fields.
 #[derive(Debug, Serialize)]
-struct Summary {
+struct Json<'a> {
     parameters: usize,
     /// Per image; convolution and dense only.
     multiply_adds: u64,
@@ -33,28 +32,44 @@ struct Summary {
     inference_bytes: usize,
     /// For the given batch with Adam, without the process itself.
     training_bytes: usize,
-    layers: Vec<Row>,
+    layers: Vec<JsonRow<'a>>,
 }
 
 /// One operation.
 #[derive(Debug, Serialize)]
-struct Row {
-    /// Path of the layer that ran it; empty for what the network itself does.
-    layer: String,
+struct JsonRow<'a> {
+    layer: &'a str,
     operation: &'static str,
-    /// Shape of its output.
-    output: Vec<usize>,
-    /// Elements of the parameters that it is the first to read.
+    output: &'a [usize],
     parameters: usize,
     /// Per image.
     multiply_adds: u64,
+}
+
+impl<'a> From<&'a layers::Summary> for Json<'a> {
+    fn from(summary: &'a layers::Summary) -> Self {
+        let row = |row: &'a layers::Row| JsonRow {
+            layer: &row.layer,
+            operation: row.operation,
+            output: &row.output,
+            parameters: row.parameters,
+            multiply_adds: row.multiply_adds,
+        };
+        Self {
+            parameters: summary.parameters,
+            multiply_adds: summary.multiply_adds,
+            inference_bytes: summary.inference_bytes,
+            training_bytes: summary.training_bytes,
+            layers: summary.rows.iter().map(row).collect(),
+        }
+    }
 }
 
 pub(crate) fn run(arguments: &SummaryArgs) -> Outcome {
     let (network, shape) = network(arguments)?;
     let summary = summarise(network.as_ref(), shape, arguments.batch_size)?;
     if arguments.json {
-        say!("{}", serde_json::to_string_pretty(&summary)?)?;
+        say!("{}", serde_json::to_string_pretty(&Json::from(&summary))?)?;
     } else {
         output::text(format_args!("{}", table(&summary, arguments.batch_size)))?;
     }
@@ -82,17 +97,17 @@ fn looks_like_a_file(name: &str) -> bool {
     Path::new(name).exists() || name.contains(['/', '\\']) || name.ends_with(".safetensors")
 }
 
-fn summarise(network: &dyn Forward, shape: Arguments, batch: usize) -> Outcome<Summary> {
-    let one = trace(network, shape, 1, Mode::Eval)?;
+/// The summary of a batch; the multiply-adds are those of one image, and training is with Adam.
+fn summarise(network: &dyn Forward, shape: Arguments, batch: usize) -> Outcome<layers::Summary> {
+    let one = layers::Summary::of_graph(&trace(network, shape, 1, Mode::Eval)?);
     check_batch(network, shape, batch)?;
-    let inference = trace(network, shape, batch, Mode::Eval)?;
+    let inference = layers::Summary::of_graph(&trace(network, shape, batch, Mode::Eval)?);
     let training = trace(network, shape, batch, Mode::Train)?;
-    Ok(Summary {
-        parameters: one.parameters(),
-        multiply_adds: one.multiply_adds(),
-        inference_bytes: inference.inference_bytes(),
+    Ok(layers::Summary {
+        multiply_adds: one.multiply_adds,
         training_bytes: training.training_bytes(OPTIMIZER_SLOTS),
-        layers: rows(&inference, &one),
+        rows: rows(inference.clone(), &one),
+        ..inference
     })
 }
 
@@ -123,66 +138,21 @@ fn trace(network: &dyn Forward, shape: Arguments, batch: usize, mode: Mode) -> O
 }
 
 /// The operations of a batch, with the multiply-adds of one image.
-fn rows(graph: &Graph, one: &Graph) -> Vec<Row> {
-    // A parameter that two operations share is counted at the first.
-    let mut fresh: BTreeMap<usize, usize> = (0..)
-        .zip(graph.nodes())
-        .filter(|(_, node)| matches!(node.source, Source::Parameter(_)))
-        .map(|(index, node)| (index, node.output.shape.len()))
-        .collect();
-    type Pair<'a> = (&'a Node, &'a Operation);
-    let row = |((node, operation), (_, of_one)): (Pair<'_>, Pair<'_>)| Row {
-        layer: node.path.clone(),
-        operation: operation.name,
-        output: node.output.shape.to_vec(),
-        parameters: operation.inputs.iter().filter_map(|input| fresh.remove(input)).sum(),
-        multiply_adds: of_one.multiply_adds,
-    };
-    graph.operations().zip(one.operations()).map(row).collect()
+fn rows(batch: layers::Summary, one: &layers::Summary) -> Vec<layers::Row> {
+    let pairs = batch.rows.into_iter().zip(&one.rows);
+    pairs.map(|(row, of_one)| layers::Row { multiply_adds: of_one.multiply_adds, ..row }).collect()
 }
 
-fn table(summary: &Summary, batch: usize) -> String {
-    let mut lines: Vec<[String; 5]> =
-        vec![["layer", "operation", "output", "parameters", "multiply-adds"].map(String::from)];
-    for row in &summary.layers {
-        let number = |number: u64| if number == 0 { "-".to_string() } else { group(number) };
-        let sizes: Vec<String> = row.output.iter().map(ToString::to_string).collect();
-        lines.push([
-            if row.layer.is_empty() { "-".into() } else { row.layer.clone() },
-            row.operation.into(),
-            format!("[{}]", sizes.join(", ")),
-            number(row.parameters as u64),
-            number(row.multiply_adds),
-        ]);
-    }
-    let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
-    let widths = [0, 1, 2, 3, 4].map(width);
-    let mut text = String::new();
-    for [layer, operation, output, parameters, multiply_adds] in &lines {
-        let [a, b, c, d, e] = widths;
-        text +=
-            &format!("{layer:<a$}  {operation:<b$}  {output:<c$}  {parameters:>d$}  {multiply_adds:>e$}\n");
-    }
-    text + &format!(
-        "\nparameters      {}\nmultiply-adds   {} per image\ninference       {} for a batch of {batch}\n\
-             training        {} for a batch of {batch}, with Adam\n",
+fn table(summary: &layers::Summary, batch: usize) -> String {
+    format!(
+        "{}\nparameters      {}\nmultiply-adds   {} per image\ninference       {} for a batch of {batch}\n\
+         training        {} for a batch of {batch}, with Adam\n",
+        summary.table(),
         group(summary.parameters as u64),
         group(summary.multiply_adds),
         bytes(summary.inference_bytes),
         bytes(summary.training_bytes),
     )
-}
-
-/// A number of bytes in the unit that fits.
-fn bytes(bytes: usize) -> String {
-    let mut value = bytes as f64;
-    for unit in ["B", "KiB", "MiB", "GiB", "TiB"] {
-        if value < 1024.0 {
-            return if unit == "B" { format!("{bytes} B") } else { format!("{value:.1} {unit}") };
-        }
-        value /= 1024.0;
-    }
-    format!("{value:.1} PiB")
 }
 
 #[cfg(test)]
@@ -191,7 +161,7 @@ mod tests {
 
     use super::*;
 
-    fn lenet(batch: usize) -> Summary {
+    fn lenet(batch: usize) -> layers::Summary {
         let network = cnn_models::build("lenet5", &Arguments::MNIST, Key::new(1)).unwrap();
         summarise(network.as_ref(), Arguments::MNIST, batch).unwrap()
     }
@@ -206,8 +176,8 @@ mod tests {
             summary.multiply_adds,
             28 * 28 * 6 * 25 + 10 * 10 * 16 * 150 + 400 * 120 + 120 * 84 + 84 * 10
         );
-        assert_eq!(summary.layers.iter().map(|row| row.parameters).sum::<usize>(), 61_706);
-        assert_eq!(summary.layers.first().map(|row| row.layer.as_str()), Some("conv1"));
+        assert_eq!(summary.rows.iter().map(|row| row.parameters).sum::<usize>(), 61_706);
+        assert_eq!(summary.rows.first().map(|row| row.layer.as_str()), Some("conv1"));
     }
 
     #[test]
@@ -216,12 +186,6 @@ mod tests {
         assert!(many.inference_bytes > one.inference_bytes && many.training_bytes > one.training_bytes);
         assert!(one.training_bytes > one.inference_bytes);
         assert_eq!(one.multiply_adds, many.multiply_adds);
-    }
-
-    #[test]
-    fn bytes_are_written_in_the_unit_that_fits() {
-        assert_eq!([bytes(1000), bytes(1536), bytes(5 << 30)], ["1000 B", "1.5 KiB", "5.0 GiB"]);
-        assert_eq!([bytes(3 << 40), bytes(7 << 50)], ["3.0 TiB", "7.0 PiB"]);
     }
 
     #[test]

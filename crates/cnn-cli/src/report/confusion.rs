@@ -3,6 +3,7 @@
 //! Right predictions are blue and mistakes orange. A mistake's shade follows the square root of its share, so
 //! that a handful of confusions in ten thousand images can still be seen.
 
+use cnn_layers::summary::group;
 use cnn_train::metrics::ConfusionMatrix;
 
 use super::colour::{BLUE, GRID, INK, MUTED, ORANGE, hex, tint};
@@ -165,19 +166,6 @@ pub(crate) fn clipped(text: &str, most: usize) -> String {
     format!("{kept}\u{2026}")
 }
 
-/// A whole number with its thousands grouped.
-pub(crate) fn group(number: u64) -> String {
-    let digits = number.to_string();
-    let mut grouped = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    grouped
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -234,7 +222,6 @@ mod tests {
         assert_eq!(percent(0.9999), "99.9 %");
         assert_eq!(percent(32.0 / 69.0), "46.4 %");
         assert_eq!(percent(1.0), "100.0 %");
-        assert_eq!(group(1_234_567), "1,234,567");
         assert_eq!(clipped("abcdef", 4), "abc\u{2026}");
     }
 }

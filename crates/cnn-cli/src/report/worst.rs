@@ -3,13 +3,14 @@
 //! The worst mistake is the one that the network was surest of.
 
 use cnn_data::{Dataset, Image};
+use cnn_layers::summary::group;
 use cnn_train::Prediction;
 use embedded_graphics::mono_font::iso_8859_1::{FONT_8X13, FONT_8X13_BOLD, FONT_10X20};
 use embedded_graphics::text::Alignment;
 
 use super::canvas::{Area, Canvas, Rgb};
 use super::colour::{BLUE, ORANGE};
-use super::confusion::{clipped, group};
+use super::confusion::clipped;
 
 /// Pictures shown at most.
 const MOST: usize = 36;

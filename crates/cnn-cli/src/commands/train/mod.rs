@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use cnn_data::sources::FolderOptions;
 use cnn_data::{Classes, DataLocation, Dataset, Loader, Preprocessing, Sequential, Shuffled, Split};
 use cnn_layers::Forward;
+use cnn_layers::summary::group;
 use cnn_models::{About, Arguments};
 use cnn_tensor::random::Key;
 use cnn_train::{Keep, RunDir, RunInfo, Trainer, TrainerOptions};
@@ -21,7 +22,6 @@ use crate::config::Config;
 use crate::failure::{Failure, Outcome};
 use crate::output::tell;
 use crate::progress::Progress;
-use crate::report::confusion::group;
 use crate::{clock, interrupt, source};
 
 use keep::KeepBest;
