@@ -192,7 +192,7 @@ mod tests {
         assert!(summary.training_bytes > summary.inference_bytes);
         let text = summary.to_string();
         assert!(text.starts_with("layer  operation"), "{text}");
-        assert!(text.contains("\n3      dense            [2, 10]"), "{text}");
+        assert!(text.contains("\n3      dense       [2, 10]"), "{text}");
         assert!(text.contains("\nparameters      1,850, 1,626 of them trainable\n"), "{text}");
     }
 
