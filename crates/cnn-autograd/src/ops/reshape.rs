@@ -1,4 +1,4 @@
-//! Other shapes of the same elements: flattening of images, and reshaping.
+//! Other shapes of the same elements: flattening of images, reshaping, and axes in another order.
 
 use cnn_tensor::ops::reshape;
 use cnn_tensor::{Shape, Spec, Tensor};
@@ -13,6 +13,46 @@ struct Flatten;
 /// The same elements in the same order under another shape.
 #[derive(Debug)]
 struct Reshape(Shape);
+
+/// The axes in another order.
+#[derive(Debug)]
+struct Permute(Vec<usize>);
+
+impl Function for Permute {
+    fn name(&self) -> &'static str {
+        "permute"
+    }
+
+    fn attributes(&self) -> Vec<Attribute> {
+        vec![Attribute::new("axes", self.0.as_slice())]
+    }
+
+    fn infer(&self, inputs: &[Spec]) -> Result<Spec> {
+        let [x] = expect_inputs(self.name(), inputs)?;
+        Ok(reshape::infer_permute(x, &self.0)?)
+    }
+
+    fn buffers(&self, inputs: &[Spec]) -> Buffers {
+        let stays = |x: &Spec| {
+            let moved = self.0.iter().filter(|&&axis| x.shape.get(axis).is_some_and(|&size| size != 1));
+            moved.is_sorted()
+        };
+        if inputs.first().is_some_and(stays) { Buffers::shared(0) } else { Buffers::default() }
+    }
+
+    fn forward(&self, inputs: Vec<Tensor>, _purpose: Purpose) -> Result<Output> {
+        let [x] = take_inputs(self.name(), inputs)?;
+        Ok(reshape::permute(&x, &self.0)?.into())
+    }
+
+    fn backward(&self, _saved: Saved, grad: Tensor) -> Result<Vec<Option<Tensor>>> {
+        let mut back = vec![0; self.0.len()];
+        for (to, &from) in self.0.iter().enumerate() {
+            back[from] = to;
+        }
+        Ok(vec![Some(reshape::permute(&grad, &back)?)])
+    }
+}
 
 impl Function for Flatten {
     fn name(&self) -> &'static str {
@@ -100,5 +140,13 @@ impl Var {
     /// As [`Var::apply`].
     pub fn reshape(self, shape: &[usize]) -> Result<Var> {
         Var::apply(Reshape(Shape::new(shape)?), vec![self])
+    }
+
+    /// The axes in another order: axis `i` of the result is axis `axes[i]` of `self`.
+    ///
+    /// # Errors
+    /// As [`Var::apply`].
+    pub fn permute(self, axes: &[usize]) -> Result<Var> {
+        Var::apply(Permute(axes.to_vec()), vec![self])
     }
 }

@@ -5,16 +5,21 @@ mod activation;
 mod batch_norm;
 mod binary;
 mod broadcast;
+mod concat;
 mod conv2d;
 mod cross_entropy;
 mod dense;
 mod dropout;
+mod flip;
+mod gather;
 mod matmul;
+mod narrow;
 mod pool2d;
 mod prelu;
 mod reduce;
 mod reshape;
 mod softmax;
+mod select;
 mod unary;
 
 use std::cell::RefCell;
@@ -27,20 +32,26 @@ use cnn_tensor::{DType, Tensor};
 
 /// The cases of each file, by its name.
 const STEMS: &[(&str, fn())] = &[
+const STEMS: [(&str, fn()); 18] = [
     ("activation", activation::cases),
     ("batch_norm", batch_norm::cases),
     ("binary", binary::cases),
     ("broadcast", broadcast::cases),
+    ("concat", concat::cases),
     ("conv2d", conv2d::cases),
     ("cross_entropy", cross_entropy::cases),
     ("dense", dense::cases),
     ("dropout", dropout::cases),
+    ("flip", flip::cases),
+    ("gather", gather::cases),
     ("matmul", matmul::cases),
+    ("narrow", narrow::cases),
     ("pool2d", pool2d::cases),
     ("prelu", prelu::cases),
     ("reduce", reduce::cases),
     ("reshape", reshape::cases),
     ("softmax", softmax::cases),
+    ("select", select::cases),
     ("unary", unary::cases),
 ];
 

@@ -7,7 +7,7 @@
 #[cfg(test)]
 pub(crate) mod reference;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 pub(crate) mod walk;
 pub(crate) mod zip;
 
@@ -86,6 +86,34 @@ pub fn to(x: &Tensor, shape: &[usize]) -> Result<Tensor> {
         })?;
     });
     Ok(output)
+}
+
+/// The tensor repeated so often along each axis (NumPy's `tile`, PyTorch's `repeat`); more counts than axes add leading
+/// axes.
+///
+/// # Errors
+/// [`Error::Shape`] with fewer counts than axes; [`Error::TooLarge`].
+pub fn repeat(x: &Tensor, counts: &[usize]) -> Result<Tensor> {
+    let Some(missing) = counts.len().checked_sub(x.rank()) else {
+        let problem = format!("counts {counts:?} for shape {:?}, expected one for each axis", x.shape());
+        return Err(Error::shape("repeat", problem));
+    };
+    let mut dims = [&vec![1; missing], x.shape()].concat();
+    let too_large = || Error::shape("repeat", format!("shape {:?} by {counts:?} overflows", x.shape()));
+    // What the whole will be is checked before its parts are made.
+    let whole: Option<Vec<usize>> =
+        dims.iter().zip(counts).map(|(&dim, &count)| dim.checked_mul(count)).collect();
+    let whole = Shape::new(&whole.ok_or_else(too_large)?)?;
+    if whole.len() == 0 {
+        return Tensor::stale(&whole, x.dtype());
+    }
+    let mut result = x.clone();
+    for axis in (0..dims.len()).rev().filter(|&axis| counts[axis] != 1) {
+        let (outer, inner) = (dims[..axis].iter().product(), dims[axis..].iter().product());
+        result = to(&result.reshape(&[outer, 1, inner])?, &[outer, counts[axis], inner])?;
+        dims[axis] *= counts[axis];
+    }
+    result.reshape(&whole)
 }
 
 /// The sum over all copies that broadcasting from `shape` made: the gradient of a broadcast operand.

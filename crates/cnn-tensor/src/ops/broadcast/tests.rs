@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::{reference, shape, sum_to, to};
+use super::{reference, repeat, shape, sum_to, to};
 use crate::ops::binary;
 use crate::testing::{assert_close, assert_threads_change_nothing, normal, on_each_level, poison, same_bits};
 use crate::{DType, Error, Tensor};
@@ -31,6 +31,19 @@ fn a_column_and_a_row_are_repeated() {
     assert!(matches!(to(&row, &[2]), Err(Error::Shape { .. })));
     assert!(matches!(to(&column, &[2]), Err(Error::Shape { .. })));
     assert_eq!(to(&row, &[0, 3]).unwrap().shape(), [0, 3]);
+}
+
+#[test]
+fn tiles_are_laid_along_each_axis() {
+    let x = Tensor::from_slice(&[1, 2], &[1i64, 2]).unwrap();
+    let y = repeat(&x, &[2, 2]).unwrap();
+    assert_eq!((y.shape(), y.to_vec::<i64>().unwrap()), (&[2, 4][..], vec![1, 2, 1, 2, 1, 2, 1, 2]));
+    let y = repeat(&x, &[2, 1, 1]).unwrap();
+    assert_eq!((y.shape(), y.to_vec::<i64>().unwrap()), (&[2, 1, 2][..], vec![1, 2, 1, 2]));
+    assert_eq!(repeat(&x, &[3, 0]).unwrap().shape(), [3, 0]);
+    assert!(matches!(repeat(&x, &[2]), Err(Error::Shape { .. })));
+    assert!(matches!(repeat(&x, &[1, usize::MAX]), Err(Error::Shape { .. })));
+    assert!(matches!(repeat(&x, &[1 << 31, 1 << 31]), Err(Error::TooLarge { .. })));
 }
 
 #[test]

@@ -8,7 +8,7 @@ mod reference;
 #[cfg(test)]
 mod tests;
 
-use crate::{DType, Element, Error, Result, Shape, Tensor};
+use crate::{DType, Element, Error, Result, Shape, Spec, Tensor};
 
 /// The tensor with its axes in another order: axis `i` of the result is axis `axes[i]` of `x`.
 ///
@@ -25,14 +25,7 @@ use crate::{DType, Element, Error, Result, Shape, Tensor};
 /// # Errors
 /// [`Error::Shape`] unless `axes` holds each axis of `x` once.
 pub fn permute(x: &Tensor, axes: &[usize]) -> Result<Tensor> {
-    let mut seen = [false; crate::MAX_RANK];
-    let valid = axes.len() == x.rank()
-        && axes.iter().all(|&axis| axis < x.rank() && !std::mem::replace(&mut seen[axis], true));
-    if !valid {
-        let problem = format!("axes {axes:?} are not an order of the {} axes of {:?}", x.rank(), x.shape());
-        return Err(Error::shape("permute", problem));
-    }
-    let dims: Vec<usize> = axes.iter().map(|&axis| x.shape()[axis]).collect();
+    let dims = infer_permute(x.spec(), axes)?.shape;
     // Axes of one element do not move anything.
     let moved: Vec<usize> = axes.iter().copied().filter(|&axis| x.shape()[axis] != 1).collect();
     if moved.is_sorted() || x.is_empty() {
@@ -51,6 +44,22 @@ pub fn permute(x: &Tensor, axes: &[usize]) -> Result<Tensor> {
         DType::I64 => permute_elements::<i64>(x, axes, &mut output)?,
     }
     Ok(output)
+}
+
+/// Shape and type of [`permute`].
+///
+/// # Errors
+/// As [`permute`].
+pub fn infer_permute(x: Spec, axes: &[usize]) -> Result<Spec> {
+    let (rank, mut seen) = (x.shape.rank(), [false; crate::MAX_RANK]);
+    let valid = axes.len() == rank
+        && axes.iter().all(|&axis| axis < rank && !std::mem::replace(&mut seen[axis], true));
+    if !valid {
+        let problem = format!("axes {axes:?} are not an order of the {rank} axes of {}", x.shape);
+        return Err(Error::shape("permute", problem));
+    }
+    let dims: Vec<usize> = axes.iter().map(|&axis| x.shape[axis]).collect();
+    Ok(Spec::new(Shape::new(&dims)?, x.dtype))
 }
 
 /// An image as one row of features in channels-first order, as PyTorch's `flatten` of an NCHW image gives
