@@ -108,11 +108,11 @@ fn a_network_trains_and_comes_back_from_a_file() -> Result<()> {
         Ok((value, cx.backward(loss)?))
     };
     let (first, _) = pass(&net, 0)?;
-    for step in 0..40 {
+    for step in 0..60 {
         let (_, applied) = pass(&net, step)?;
         for_each_parameter_mut(&mut net, |_, parameter| {
             let gradient = applied.gradients.get(parameter.id()).unwrap().clone();
-            let change = unary::scale(gradient, -0.05).unwrap();
+            let change = unary::scale(gradient, -0.3).unwrap();
             *parameter.value_mut() = binary::add(change, parameter.value()).unwrap();
         });
         fold_statistics(&mut net, &applied.statistics)?;

@@ -19,6 +19,7 @@ pub(super) fn usual() -> Vec<Step> {
         tests("unit, property, end-to-end and documentation tests", &["--workspace"], &[]),
     ];
     steps.extend(examples(&root()));
+    steps.push(outside());
     steps.extend(other_instruction_sets());
     steps
 }
@@ -102,6 +103,15 @@ fn files_in(folder: &Path) -> Vec<String> {
     let mut names: Vec<String> = entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
     names.sort();
     names
+}
+
+/// The crate that uses this one as a user does, who has nothing but the public API. It shares what is built.
+fn outside() -> Step {
+    let mut command = cargo();
+    command.args(["test", "--locked", "--manifest-path", "tests/outside/Cargo.toml"]).current_dir(root());
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), Into::into);
+    command.env_remove("CNN_ISA").env("CARGO_TARGET_DIR", target);
+    Step { name: "a crate of a user's own, in tests/outside".into(), work: Work::Tests(command) }
 }
 
 fn documentation() -> Step {
