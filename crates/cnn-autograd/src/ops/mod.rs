@@ -21,6 +21,7 @@ pub mod prelu;
 pub mod reduce;
 pub mod reshape;
 pub mod softmax;
+pub mod scan;
 pub mod select;
 pub mod unary;
 

@@ -53,7 +53,7 @@ impl Var {
     ///
     /// # Errors
     /// As [`Var::apply`].
-    pub fn narrow(self, axis: usize, range: Range<usize>) -> Result<Var> {
+    pub fn narrow_along(self, axis: usize, range: Range<usize>) -> Result<Var> {
         Var::apply(Narrow { axis, range }, vec![self])
     }
 
@@ -63,7 +63,7 @@ impl Var {
     /// As [`Var::apply`], and where the sizes do not add up to that of the axis.
     pub fn split(self, sizes: &[usize], axis: usize) -> Result<Vec<Var>> {
         let ranges = narrow::split_ranges(self.shape(), sizes, axis)?;
-        ranges.into_iter().map(|range| self.clone().narrow(axis, range)).collect()
+        ranges.into_iter().map(|range| self.clone().narrow_along(axis, range)).collect()
     }
 
     /// `count` parts along an axis, all but the last of equal size; fewer where that covers the axis.

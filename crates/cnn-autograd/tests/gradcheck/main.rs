@@ -19,6 +19,7 @@ mod prelu;
 mod reduce;
 mod reshape;
 mod softmax;
+mod scan;
 mod select;
 mod unary;
 
@@ -33,6 +34,7 @@ use cnn_tensor::{DType, Tensor};
 /// The cases of each file, by its name.
 const STEMS: &[(&str, fn())] = &[
 const STEMS: [(&str, fn()); 18] = [
+const STEMS: [(&str, fn()); 19] = [
     ("activation", activation::cases),
     ("batch_norm", batch_norm::cases),
     ("binary", binary::cases),
@@ -51,6 +53,7 @@ const STEMS: [(&str, fn()); 18] = [
     ("reduce", reduce::cases),
     ("reshape", reshape::cases),
     ("softmax", softmax::cases),
+    ("scan", scan::cases),
     ("select", select::cases),
     ("unary", unary::cases),
 ];

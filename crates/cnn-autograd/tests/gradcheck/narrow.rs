@@ -13,7 +13,7 @@ pub(crate) fn cases() {
         let start = key.below(9, dims[axis] as u64) as usize;
         let end = start + 1 + key.below(10, (dims[axis] - start) as u64) as usize;
         check("narrow", &[random(&dims, setting)], |mut v| {
-            let part = v.remove(0).narrow(axis, start..end)?;
+            let part = v.remove(0).narrow_along(axis, start..end)?;
             part.clone().mul(part)
         });
         check("first part by last part", &[random(&dims, setting)], |mut v| {
@@ -25,7 +25,7 @@ pub(crate) fn cases() {
     check("chunks", &[random(&[5, 2], 1)], |mut v| {
         let mut parts = v.remove(0).chunk(2, 0)?;
         let last = parts.remove(1);
-        parts.remove(0).narrow(0, 0..2)?.mul(last)
+        parts.remove(0).narrow_along(0, 0..2)?.mul(last)
     });
 }
 
