@@ -66,16 +66,27 @@ pub use cnn_autograd::{
 };
 pub use cnn_derive::Layer;
 pub use cnn_tensor::ops::activation::Activation;
+pub use cnn_tensor::ops::pad::PaddingMode;
+pub use cnn_tensor::ops::window::{Padding, Padding2d, Rounding, Same};
 pub use cnn_tensor::random::Key;
 pub use error::{Error, Misfit, Misshapen, Result};
 pub use freeze::{freeze, unfreeze};
 pub use hessian::hessian_vector_product;
 pub use layer::{Forward, Layer, within};
 pub use layers::batch_norm::{BatchNorm2d, BatchNorm2dBuilder, Momentum};
+pub use layers::conv_transpose2d::{
+    ConvTranspose1d, ConvTranspose1dBuilder, ConvTranspose2d, ConvTranspose2dBuilder,
+};
+pub use layers::conv1d::{Conv1d, Conv1dBuilder};
 pub use layers::conv2d::{Conv2d, Conv2dBuilder};
 pub use layers::dense::{Dense, DenseBuilder};
 pub use layers::dropout::Dropout;
-pub use layers::pool2d::{AvgPool2d, GlobalAvgPool2d, MaxPool2d, Pool2dBuilder};
+pub use layers::pad::{Crop, Pad2d};
+pub use layers::pool1d::{AdaptiveAvgPool1d, AdaptiveMaxPool1d, AvgPool1d, MaxPool1d, Pool1dBuilder};
+pub use layers::pool2d::{
+    AdaptiveAvgPool2d, AdaptiveMaxPool2d, AvgPool2d, GlobalAvgPool2d, GlobalMaxPool2d, MaxPool2d,
+    Pool2dBuilder,
+};
 pub use layers::prelu::PRelu;
 pub use layers::reshape::Flatten;
 pub use layers::sequential::Sequential;
@@ -87,7 +98,7 @@ pub use layers::unary::{
 pub use layout::FileLayout;
 pub use losses::cross_entropy::{CrossEntropy, cross_entropy};
 pub use parameter::{Buffer, Parameter};
-pub use sizes::{Bias, Pad, Pair};
+pub use sizes::{Bias, Ends, Pad, Pad1d, Pair, Sides};
 pub use state_dict::{LoadReport, StateDict, Strictness, load, save};
 pub use statistics::fold_statistics;
 pub use summary::Summary;

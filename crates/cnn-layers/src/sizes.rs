@@ -1,6 +1,6 @@
 //! Sizes that a layer takes: one number for both axes, or one for each.
 
-use cnn_tensor::ops::window::Padding2d;
+use cnn_tensor::ops::window::{Padding, Padding2d, Same};
 
 /// A vertical and a horizontal size; one number stands for both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,25 +29,98 @@ impl From<Pair> for [usize; 2] {
     }
 }
 
-/// Padding; one number stands for all sides, two for `[top and bottom, left and right]`.
+/// Rows and columns at the sides of an image; one number stands for all sides, two for
+/// `[top and bottom, left and right]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Pad(pub Padding2d);
+pub struct Sides(pub Padding2d);
 
-impl From<usize> for Pad {
+impl From<usize> for Sides {
     fn from(amount: usize) -> Self {
         Self(Padding2d::all(amount))
     }
 }
 
-impl From<[usize; 2]> for Pad {
+impl From<[usize; 2]> for Sides {
     fn from([vertical, horizontal]: [usize; 2]) -> Self {
         Self(Padding2d::symmetric(vertical, horizontal))
     }
 }
 
-impl From<Padding2d> for Pad {
+impl From<Padding2d> for Sides {
     fn from(padding: Padding2d) -> Self {
         Self(padding)
+    }
+}
+
+/// Elements at the ends of a sequence; one number stands for both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ends {
+    /// In front of the first element.
+    pub before: usize,
+    /// Behind the last.
+    pub after: usize,
+}
+
+impl From<usize> for Ends {
+    fn from(amount: usize) -> Self {
+        Self { before: amount, after: amount }
+    }
+}
+
+impl From<Ends> for Padding2d {
+    /// The ends of an image of one row.
+    fn from(ends: Ends) -> Self {
+        Self { left: ends.before, right: ends.after, ..Self::default() }
+    }
+}
+
+/// Padding of windows over images: [`Sides`], or [`Same`], which keeps sizes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pad(pub Padding);
+
+impl From<usize> for Pad {
+    fn from(amount: usize) -> Self {
+        Padding2d::all(amount).into()
+    }
+}
+
+impl From<[usize; 2]> for Pad {
+    fn from([vertical, horizontal]: [usize; 2]) -> Self {
+        Padding2d::symmetric(vertical, horizontal).into()
+    }
+}
+
+impl From<Padding2d> for Pad {
+    fn from(padding: Padding2d) -> Self {
+        Self(Padding::Sides(padding))
+    }
+}
+
+impl From<Same> for Pad {
+    fn from(same: Same) -> Self {
+        Self(Padding::Same(same))
+    }
+}
+
+/// Padding of windows over sequences: [`Ends`], or [`Same`], which keeps lengths.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pad1d(pub(crate) Padding);
+
+impl From<usize> for Pad1d {
+    fn from(amount: usize) -> Self {
+        Ends::from(amount).into()
+    }
+}
+
+impl From<Ends> for Pad1d {
+    fn from(ends: Ends) -> Self {
+        Self(Padding::Sides(ends.into()))
+    }
+}
+
+impl From<Same> for Pad1d {
+    fn from(same: Same) -> Self {
+        Self(Padding::Same(same))
     }
 }
 

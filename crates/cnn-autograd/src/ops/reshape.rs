@@ -149,4 +149,29 @@ impl Var {
     pub fn permute(self, axes: &[usize]) -> Result<Var> {
         Var::apply(Permute(axes.to_vec()), vec![self])
     }
+
+    /// Runs operations on images over sequences, as over images of one row: a convolution or a pooling along the
+    /// length. Copies nothing.
+    ///
+    /// # Shapes
+    /// `[batch, length, channels]` to `[batch, length, channels]`, where `run` takes `[batch, 1, length, channels]` to
+    /// the like.
+    ///
+    /// # Errors
+    /// As [`Var::apply`]; where `run` gives images of several rows; those of `run`.
+    pub fn as_images(self, run: impl FnOnce(Var) -> Result<Var>) -> Result<Var> {
+        const OP: &str = "as_images";
+        let &[batch, length, channels] = self.shape() else {
+            let problem = format!("input {:?}, expected [batch, length, channels]", self.shape());
+            return Err(cnn_tensor::Error::shape(OP, problem).into());
+        };
+        let images = run(self.reshape(&[batch, 1, length, channels])?)?;
+        match *images.shape() {
+            [batch, 1, length, channels] => images.reshape(&[batch, length, channels]),
+            ref met => {
+                let problem = format!("output {met:?}, expected [batch, 1, length, channels]");
+                Err(cnn_tensor::Error::shape(OP, problem).into())
+            }
+        }
+    }
 }

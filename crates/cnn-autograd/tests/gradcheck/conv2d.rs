@@ -4,7 +4,7 @@ use cnn_tensor::ops::activation::Activation;
 use cnn_tensor::ops::conv2d::Conv2dOptions;
 use cnn_tensor::ops::window::Padding2d;
 
-use crate::{check, random};
+use crate::{Draw, check, random};
 
 struct Case {
     name: &'static str,
@@ -52,6 +52,26 @@ pub(crate) fn cases() {
             let bias = v.pop();
             let weight = v.remove(1);
             v.remove(0).conv2d_act(weight, bias, Activation::Relu, &options)
+        });
+    }
+    generated();
+}
+
+/// Sequences, as images of one row: groups, strides beyond the kernel, dilation and one-sided padding.
+fn generated() {
+    for seed in 0..20 {
+        let mut draw = Draw::new(seed);
+        let (groups, group_in, group_out) = (draw.size(1..4), draw.size(1..3), draw.size(1..3));
+        let (kernel, stride, dilation) = (draw.size(1..4), draw.size(1..5), draw.size(1..3));
+        let padding = Padding2d { left: draw.size(0..3), right: draw.size(0..3), ..Padding2d::default() };
+        let length = dilation * (kernel - 1) + draw.size(1..6);
+        let options = Conv2dOptions { stride: [1, stride], padding, dilation: [1, dilation], groups };
+        let x = random(&[draw.size(1..3), length, groups * group_in], seed);
+        let weight = random(&[1, kernel, group_in, groups * group_out], seed + 100);
+        let bias = random(&[groups * group_out], seed + 200);
+        check(&format!("a sequence, {options:?}"), &[x, weight, bias], |mut v| {
+            let (bias, weight) = (v.pop(), v.remove(1));
+            v.remove(0).as_images(|x| x.conv2d(weight, bias, &options))
         });
     }
 }

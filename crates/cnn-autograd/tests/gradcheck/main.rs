@@ -7,6 +7,7 @@ mod binary;
 mod broadcast;
 mod concat;
 mod conv2d;
+mod conv_transpose2d;
 mod cross_entropy;
 mod dense;
 mod dropout;
@@ -14,6 +15,7 @@ mod flip;
 mod gather;
 mod matmul;
 mod narrow;
+mod pad;
 mod pool2d;
 mod prelu;
 mod reduce;
@@ -28,6 +30,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use cnn_autograd::{Ctx, Mode, Result, Var, gradcheck};
+use cnn_tensor::ops::window::Padding2d;
 use cnn_tensor::random::Key;
 use cnn_tensor::{DType, Tensor};
 
@@ -35,12 +38,14 @@ use cnn_tensor::{DType, Tensor};
 const STEMS: &[(&str, fn())] = &[
 const STEMS: [(&str, fn()); 18] = [
 const STEMS: [(&str, fn()); 19] = [
+const STEMS: [(&str, fn()); 13] = [
     ("activation", activation::cases),
     ("batch_norm", batch_norm::cases),
     ("binary", binary::cases),
     ("broadcast", broadcast::cases),
     ("concat", concat::cases),
     ("conv2d", conv2d::cases),
+    ("conv_transpose2d", conv_transpose2d::cases),
     ("cross_entropy", cross_entropy::cases),
     ("dense", dense::cases),
     ("dropout", dropout::cases),
@@ -48,6 +53,7 @@ const STEMS: [(&str, fn()); 19] = [
     ("gather", gather::cases),
     ("matmul", matmul::cases),
     ("narrow", narrow::cases),
+    ("pad", pad::cases),
     ("pool2d", pool2d::cases),
     ("prelu", prelu::cases),
     ("reduce", reduce::cases),
@@ -73,6 +79,35 @@ fn random(shape: &[usize], seed: u64) -> Tensor {
         })
         .collect();
     Tensor::from_slice(shape, &values).unwrap()
+}
+
+/// Generated settings: numbers drawn one after the other from a key.
+struct Draw {
+    key: Key,
+    index: u64,
+}
+
+impl Draw {
+    fn new(seed: u64) -> Self {
+        Self { key: Key::new(seed), index: 0 }
+    }
+
+    /// A number from `range`.
+    fn size(&mut self, range: std::ops::Range<usize>) -> usize {
+        self.index += 1;
+        range.start + self.key.below(self.index, range.len() as u64) as usize
+    }
+
+    /// Two numbers from `range`.
+    fn pair(&mut self, range: std::ops::Range<usize>) -> [usize; 2] {
+        [self.size(range.clone()), self.size(range)]
+    }
+
+    /// Up to `most` at each side.
+    fn sides(&mut self, most: usize) -> Padding2d {
+        let ([top, bottom], [left, right]) = (self.pair(0..most + 1), self.pair(0..most + 1));
+        Padding2d { top, bottom, left, right }
+    }
 }
 
 /// Numbers of which no two are nearer than 0.01: without ties.

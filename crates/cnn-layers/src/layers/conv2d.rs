@@ -3,6 +3,8 @@
 use cnn_autograd::{Ctx, Var};
 use cnn_tensor::ops::activation::Activation;
 use cnn_tensor::ops::conv2d::{self, Conv2dOptions};
+use cnn_tensor::ops::pad::PaddingMode;
+use cnn_tensor::ops::window::{Padding, Padding2d};
 use cnn_tensor::random::Key;
 use cnn_tensor::{DType, Shape, Spec};
 
@@ -34,7 +36,7 @@ pub struct Conv2d {
     weight: Parameter,
     bias: Option<Parameter>,
     #[layer(skip)]
-    options: Conv2dOptions,
+    convolution: Convolution,
 }
 
 impl Conv2d {
@@ -48,8 +50,13 @@ impl Conv2d {
 
     /// With further settings.
     pub fn builder(in_channels: usize, out_channels: usize, kernel: impl Into<Pair>) -> Conv2dBuilder {
-        let (kernel, options) = (kernel.into(), Conv2dOptions::default());
-        Conv2dBuilder { in_channels, out_channels, kernel, options, bias: Bias::With }
+        let convolution = Convolution {
+            kernel: kernel.into().into(),
+            options: Conv2dOptions::default(),
+            padding: Padding::Sides(Padding2d::default()),
+            mode: PaddingMode::ZEROS,
+        };
+        Conv2dBuilder { in_channels, out_channels, convolution, bias: Bias::With }
     }
 
     /// The weight.
@@ -62,9 +69,29 @@ impl Conv2d {
         self.bias.as_ref()
     }
 
-    /// Stride, padding, dilation and groups.
-    pub fn options(&self) -> &Conv2dOptions {
-        &self.options
+    /// Vertical and horizontal distance between windows.
+    pub fn stride(&self) -> [usize; 2] {
+        self.convolution.options.stride
+    }
+
+    /// What is around the image.
+    pub fn padding(&self) -> Padding {
+        self.convolution.padding
+    }
+
+    /// What the padding is made of.
+    pub fn padding_mode(&self) -> PaddingMode {
+        self.convolution.mode
+    }
+
+    /// Vertical and horizontal distance between the taps of a window.
+    pub fn dilation(&self) -> [usize; 2] {
+        self.convolution.options.dilation
+    }
+
+    /// Number of groups that channels fall into.
+    pub fn groups(&self) -> usize {
+        self.convolution.options.groups
     }
 
     /// [`Forward::call`] with the activation applied as the output is stored.
@@ -78,7 +105,7 @@ impl Conv2d {
     fn run(&self, x: Var, activation: Activation, cx: &mut Ctx) -> Result<Var> {
         let weight = self.weight.var(cx)?;
         let bias = self.bias.as_ref().map(|bias| bias.var(cx)).transpose()?;
-        Ok(x.conv2d_act(weight, bias, activation, &self.options)?)
+        Ok(self.convolution.run(x, weight, bias, activation)?)
     }
 }
 
@@ -88,13 +115,46 @@ impl Forward for Conv2d {
     }
 }
 
+/// A convolution without its parameters.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Convolution {
+    kernel: [usize; 2],
+    /// Without the padding, which may depend on the input.
+    options: Conv2dOptions,
+    padding: Padding,
+    mode: PaddingMode,
+}
+
+impl Convolution {
+    /// Zeros are part of the convolution; other padding is put around the image before it.
+    pub(super) fn run(
+        &self,
+        x: Var,
+        weight: Var,
+        bias: Option<Var>,
+        activation: Activation,
+    ) -> cnn_autograd::Result<Var> {
+        let Conv2dOptions { stride, dilation, .. } = self.options;
+        let padding = match *x.shape() {
+            [_, in_h, in_w, _] => {
+                self.padding.around("conv2d", [in_h, in_w], [self.kernel, stride, dilation])?
+            }
+            // The convolution itself says what is wrong.
+            _ => Padding2d::default(),
+        };
+        if self.mode == PaddingMode::ZEROS || padding == Padding2d::default() {
+            return x.conv2d_act(weight, bias, activation, &Conv2dOptions { padding, ..self.options });
+        }
+        x.pad(padding, self.mode)?.conv2d_act(weight, bias, activation, &self.options)
+    }
+}
+
 /// Settings of a [`Conv2d`].
 #[derive(Debug, Clone, Copy)]
 pub struct Conv2dBuilder {
     in_channels: usize,
     out_channels: usize,
-    kernel: Pair,
-    options: Conv2dOptions,
+    convolution: Convolution,
     bias: Bias,
 }
 
@@ -102,28 +162,37 @@ impl Conv2dBuilder {
     /// Distance between windows: one number for both axes, or `[vertical, horizontal]`.
     #[must_use]
     pub fn stride(mut self, stride: impl Into<Pair>) -> Self {
-        self.options.stride = stride.into().into();
+        self.convolution.options.stride = stride.into().into();
         self
     }
 
-    /// Zeros around the image: one number for all sides, `[vertical, horizontal]`, or a `Padding2d`.
+    /// What is around the image: one number for all sides, `[vertical, horizontal]`, a `Padding2d`, or `Same` for an
+    /// output of `ceil(input / stride)`.
     #[must_use]
     pub fn padding(mut self, padding: impl Into<Pad>) -> Self {
-        self.options.padding = padding.into().0;
+        self.convolution.padding = padding.into().0;
+        self
+    }
+
+    /// What the padding is made of: zeros, or pixels of the image. With `PaddingMode::Reflect` it is less than the
+    /// size of the image, with `PaddingMode::Circular` at most that.
+    #[must_use]
+    pub fn padding_mode(mut self, mode: PaddingMode) -> Self {
+        self.convolution.mode = mode;
         self
     }
 
     /// Distance between the taps of a window.
     #[must_use]
     pub fn dilation(mut self, dilation: impl Into<Pair>) -> Self {
-        self.options.dilation = dilation.into().into();
+        self.convolution.options.dilation = dilation.into().into();
         self
     }
 
     /// Number of groups that channels fall into; as many as input channels makes it depthwise.
     #[must_use]
     pub fn groups(mut self, groups: usize) -> Self {
-        self.options.groups = groups;
+        self.convolution.options.groups = groups;
         self
     }
 
@@ -148,57 +217,101 @@ impl Conv2dBuilder {
     /// # Errors
     /// As [`Conv2dBuilder::build`]; where the initializer makes another shape.
     pub fn build_with(self, initializer: &dyn Initializer, key: Key) -> Result<Conv2d> {
-        let Self { in_channels, out_channels, kernel, options, bias } = self;
-        let groups = options.groups;
-        for (name, size) in [("in_channels", in_channels), ("out_channels", out_channels), ("groups", groups)]
-        {
-            if size == 0 {
-                return Err(Error::argument("Conv2d", name, size, "1 or more"));
-            }
-        }
-        for (name, channels) in [("in_channels", in_channels), ("out_channels", out_channels)] {
-            if !channels.is_multiple_of(groups) {
-                return Err(Error::argument(
-                    "Conv2d",
-                    name,
-                    channels,
-                    format!("a multiple of the {groups} groups"),
-                ));
-            }
-        }
-        let shape = [kernel.vertical, kernel.horizontal, in_channels / groups, out_channels];
-        check_fits(&shape, in_channels, &options)?;
-        // Within bounds, because the shape of the weight is.
-        let taps = kernel.vertical * kernel.horizontal;
-        let fans = Fans { fan_in: in_channels / groups * taps, fan_out: out_channels * taps };
-        let weight = initializer.tensor(&shape, fans, key.fold_str("weight"))?;
-        if weight.shape() != shape {
-            return Err(Error::argument(
-                "Conv2d",
-                "initial weight",
-                weight.shape_value(),
-                format!("{shape:?}"),
-            ));
-        }
-        let bias = match bias {
-            Bias::With => Some(TorchDefault.tensor(&[out_channels], fans, key.fold_str("bias"))?),
-            Bias::Without => None,
+        let Parts { weight, bias, convolution } =
+            self.parts("Conv2d", initializer, key, |shape| &shape[..])?;
+        Ok(Conv2d { weight, bias, convolution })
+    }
+
+    /// What a layer of this name is made of; `axes` are those of the weight's `[k_h, k_w, in_c / groups, out_c]`
+    /// that it has.
+    pub(super) fn parts(
+        self,
+        layer: &'static str,
+        initializer: &dyn Initializer,
+        key: Key,
+        axes: impl FnOnce(&[usize; 4]) -> &[usize],
+    ) -> Result<Parts> {
+        let Self { in_channels, out_channels, convolution, bias } = self;
+        let Convolution { kernel, options, padding, mode } = convolution;
+        check_groups(layer, [in_channels, out_channels], options.groups)?;
+        let shape = [kernel[0], kernel[1], in_channels / options.groups, out_channels];
+        let zeros = match padding {
+            Padding::Sides(padding) if mode == PaddingMode::ZEROS => padding,
+            _ => Padding2d::default(),
         };
-        Ok(Conv2d {
-            weight: Parameter::new(weight, FileLayout::Conv),
-            bias: bias.map(|bias| Parameter::new(bias, FileLayout::AsIs)),
-            options,
-        })
+        check_fits(layer, &shape, in_channels, &Conv2dOptions { padding: zeros, ..options })?;
+        // Within bounds, because the shape of the weight is.
+        let taps = kernel[0] * kernel[1];
+        let fans = Fans { fan_in: in_channels / options.groups * taps, fan_out: out_channels * taps };
+        let weight = starting_weight(layer, initializer, axes(&shape), fans, key)?;
+        let bias = starting_bias(bias, out_channels, fans, key)?;
+        Ok(Parts { weight: Parameter::new(weight, FileLayout::Conv), bias, convolution })
     }
 }
 
+/// What a convolution layer is made of.
+pub(super) struct Parts {
+    pub(super) weight: Parameter,
+    pub(super) bias: Option<Parameter>,
+    pub(super) convolution: Convolution,
+}
+
+/// Refuses channels that do not fall into so many groups.
+pub(super) fn check_groups(layer: &'static str, channels: [usize; 2], groups: usize) -> Result<()> {
+    let named = [("in_channels", channels[0]), ("out_channels", channels[1])];
+    for (name, size) in named.into_iter().chain([("groups", groups)]) {
+        if size == 0 {
+            return Err(Error::argument(layer, name, size, "1 or more"));
+        }
+    }
+    for (name, channels) in named {
+        if !channels.is_multiple_of(groups) {
+            let expected = format!("a multiple of the {groups} groups");
+            return Err(Error::argument(layer, name, channels, expected));
+        }
+    }
+    Ok(())
+}
+
+/// The weight that the initializer makes, which must have the shape.
+pub(super) fn starting_weight(
+    layer: &'static str,
+    initializer: &dyn Initializer,
+    shape: &[usize],
+    fans: Fans,
+    key: Key,
+) -> Result<cnn_tensor::Tensor> {
+    let weight = initializer.tensor(shape, fans, key.fold_str("weight"))?;
+    if weight.shape() != shape {
+        let expected = format!("{shape:?}");
+        return Err(Error::argument(layer, "initial weight", weight.shape_value(), expected));
+    }
+    Ok(weight)
+}
+
+/// PyTorch's starting values of a bias, if there is to be one.
+pub(super) fn starting_bias(bias: Bias, channels: usize, fans: Fans, key: Key) -> Result<Option<Parameter>> {
+    Ok(match bias {
+        Bias::With => {
+            let bias = TorchDefault.tensor(&[channels], fans, key.fold_str("bias"))?;
+            Some(Parameter::new(bias, FileLayout::AsIs))
+        }
+        Bias::Without => None,
+    })
+}
+
 /// Tries the options on the smallest image that holds a window, so that none is refused for its options later.
-fn check_fits(weight: &[usize; 4], in_channels: usize, options: &Conv2dOptions) -> Result<()> {
+fn check_fits(
+    layer: &'static str,
+    weight: &[usize; 4],
+    in_channels: usize,
+    options: &Conv2dOptions,
+) -> Result<()> {
     let extent = |axis: usize, name| {
         let taps =
-            weight[axis].checked_sub(1).ok_or_else(|| Error::argument("Conv2d", "kernel", 0, "1 or more"))?;
+            weight[axis].checked_sub(1).ok_or_else(|| Error::argument(layer, "kernel", 0, "1 or more"))?;
         let extent = taps.checked_mul(options.dilation[axis]).and_then(|size| size.checked_add(1));
-        extent.ok_or_else(|| Error::argument("Conv2d", name, weight[axis], "a window that does not overflow"))
+        extent.ok_or_else(|| Error::argument(layer, name, weight[axis], "a window that does not overflow"))
     };
     let image = [1, extent(0, "kernel height")?, extent(1, "kernel width")?, in_channels];
     let image = Spec::new(Shape::new(&image)?, DType::F32);

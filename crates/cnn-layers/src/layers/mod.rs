@@ -1,9 +1,13 @@
 //! The layers, one file for each operation of `cnn_tensor::ops` that they call, under the same name.
 
 pub(crate) mod batch_norm;
+pub(crate) mod conv1d;
 pub(crate) mod conv2d;
+pub(crate) mod conv_transpose2d;
 pub(crate) mod dense;
 pub(crate) mod dropout;
+pub(crate) mod pad;
+pub(crate) mod pool1d;
 pub(crate) mod pool2d;
 pub(crate) mod prelu;
 pub(crate) mod reshape;

@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 
 use cnn_autograd::{Ctx, Var};
 use cnn_tensor::ops::pool2d::{self, PaddingCounts, Pool2dOptions};
-use cnn_tensor::ops::window::Rounding;
+use cnn_tensor::ops::window::{Padding, Padding2d, Rounding};
 use cnn_tensor::{DType, Shape, Spec};
 
 use crate::sizes::{Pad, Pair};
@@ -28,7 +28,7 @@ use crate::{Error, Forward, Layer, Result};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Layer)]
 pub struct MaxPool2d {
     #[layer(skip)]
-    options: Pool2dOptions,
+    sliding: Sliding,
 }
 
 /// The mean of each window, as `torch.nn.AvgPool2d`. No parameters.
@@ -38,7 +38,7 @@ pub struct MaxPool2d {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Layer)]
 pub struct AvgPool2d {
     #[layer(skip)]
-    options: Pool2dOptions,
+    sliding: Sliding,
 }
 
 /// The mean of each channel over the image, as `torch.nn.AdaptiveAvgPool2d(1)`. No parameters.
@@ -47,6 +47,83 @@ pub struct AvgPool2d {
 /// `[batch, height, width, channels]` to `[batch, 1, 1, channels]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Layer)]
 pub struct GlobalAvgPool2d;
+
+/// The maximum of each channel over the image, as `torch.nn.AdaptiveMaxPool2d(1)`. No parameters.
+///
+/// # Shapes
+/// `[batch, height, width, channels]` to `[batch, 1, 1, channels]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Layer)]
+pub struct GlobalMaxPool2d;
+
+/// The means of as many windows as are asked for, as `torch.nn.AdaptiveAvgPool2d`. No parameters.
+///
+/// Window `i` of `n` over `size` pixels is from `floor(i * size / n)` to `ceil((i + 1) * size / n)`.
+///
+/// # Shapes
+/// `[batch, height, width, channels]` to `[batch, out_h, out_w, channels]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Layer)]
+pub struct AdaptiveAvgPool2d {
+    #[layer(skip)]
+    output: [usize; 2],
+}
+
+/// The maxima of as many windows as are asked for, as `torch.nn.AdaptiveMaxPool2d`, with the windows of
+/// [`AdaptiveAvgPool2d`]. No parameters.
+///
+/// # Shapes
+/// `[batch, height, width, channels]` to `[batch, out_h, out_w, channels]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Layer)]
+pub struct AdaptiveMaxPool2d {
+    #[layer(skip)]
+    output: [usize; 2],
+}
+
+impl AdaptiveAvgPool2d {
+    /// So many windows: one number for both axes, or `[vertical, horizontal]`.
+    ///
+    /// # Errors
+    /// For a size of zero.
+    pub fn new(output: impl Into<Pair>) -> Result<Self> {
+        Ok(Self { output: output_size("AdaptiveAvgPool2d", output.into())? })
+    }
+}
+
+impl AdaptiveMaxPool2d {
+    /// So many windows: one number for both axes, or `[vertical, horizontal]`.
+    ///
+    /// # Errors
+    /// For a size of zero.
+    pub fn new(output: impl Into<Pair>) -> Result<Self> {
+        Ok(Self { output: output_size("AdaptiveMaxPool2d", output.into())? })
+    }
+}
+
+/// A number of windows that is not zero.
+pub(super) fn output_size(layer: &'static str, output: Pair) -> Result<[usize; 2]> {
+    let output: [usize; 2] = output.into();
+    if output.contains(&0) {
+        return Err(Error::argument(layer, "output", format!("{output:?}"), "1 or more"));
+    }
+    Ok(output)
+}
+
+impl Forward for AdaptiveAvgPool2d {
+    fn forward(&self, x: Var, _cx: &mut Ctx) -> Result<Var> {
+        Ok(x.adaptive_average_pool2d(self.output)?)
+    }
+}
+
+impl Forward for AdaptiveMaxPool2d {
+    fn forward(&self, x: Var, _cx: &mut Ctx) -> Result<Var> {
+        Ok(x.adaptive_max_pool2d(self.output)?)
+    }
+}
+
+impl Forward for GlobalMaxPool2d {
+    fn forward(&self, x: Var, _cx: &mut Ctx) -> Result<Var> {
+        Ok(x.global_max_pool2d()?)
+    }
+}
 
 impl MaxPool2d {
     /// Windows that tile the image.
@@ -60,11 +137,6 @@ impl MaxPool2d {
     /// With further settings; the stride is the kernel's size until it is set.
     pub fn builder(kernel: impl Into<Pair>) -> Pool2dBuilder<Self> {
         Pool2dBuilder::new(kernel.into())
-    }
-
-    /// Window, stride, padding, dilation and rounding.
-    pub fn options(&self) -> &Pool2dOptions {
-        &self.options
     }
 }
 
@@ -81,22 +153,19 @@ impl AvgPool2d {
     pub fn builder(kernel: impl Into<Pair>) -> Pool2dBuilder<Self> {
         Pool2dBuilder::new(kernel.into())
     }
-
-    /// Window, stride, padding, rounding and what padding counts for.
-    pub fn options(&self) -> &Pool2dOptions {
-        &self.options
-    }
 }
 
 impl Forward for MaxPool2d {
     fn forward(&self, x: Var, _cx: &mut Ctx) -> Result<Var> {
-        Ok(x.max_pool2d(self.options)?)
+        let options = self.sliding.over("max_pool2d", x.shape())?;
+        Ok(x.max_pool2d(options)?)
     }
 }
 
 impl Forward for AvgPool2d {
     fn forward(&self, x: Var, _cx: &mut Ctx) -> Result<Var> {
-        Ok(x.average_pool2d(self.options)?)
+        let options = self.sliding.over("average_pool2d", x.shape())?;
+        Ok(x.average_pool2d(options)?)
     }
 }
 
@@ -106,43 +175,31 @@ impl Forward for GlobalAvgPool2d {
     }
 }
 
-/// Settings of a [`MaxPool2d`] or an [`AvgPool2d`].
-#[derive(Debug, Clone, Copy)]
-pub struct Pool2dBuilder<P> {
+/// Windows whose padding may depend on the image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Sliding {
+    /// Without the padding.
     options: Pool2dOptions,
-    pool: PhantomData<P>,
+    padding: Padding,
 }
 
-impl<P> Pool2dBuilder<P> {
-    fn new(kernel: Pair) -> Self {
-        Self { options: Pool2dOptions::new(kernel.into()), pool: PhantomData }
+impl Sliding {
+    /// The windows over an image of this shape.
+    pub(super) fn over(&self, op: &'static str, image: &[usize]) -> cnn_tensor::Result<Pool2dOptions> {
+        let Pool2dOptions { kernel, stride, dilation, .. } = self.options;
+        let padding = match *image {
+            [_, in_h, in_w, _] => self.padding.around(op, [in_h, in_w], [kernel, stride, dilation])?,
+            // Pooling itself says what is wrong.
+            _ => Padding2d::default(),
+        };
+        Ok(Pool2dOptions { padding, ..self.options })
     }
 
-    /// Distance between windows.
-    #[must_use]
-    pub fn stride(mut self, stride: impl Into<Pair>) -> Self {
-        self.options.stride = stride.into().into();
-        self
-    }
-
-    /// Padding around the image; it never is a maximum.
-    #[must_use]
-    pub fn padding(mut self, padding: impl Into<Pad>) -> Self {
-        self.options.padding = padding.into().0;
-        self
-    }
-
-    /// What happens to a window that does not fit whole: `Rounding::Ceil` is PyTorch's `ceil_mode=True`.
-    #[must_use]
-    pub fn rounding(mut self, rounding: Rounding) -> Self {
-        self.options.rounding = rounding;
-        self
-    }
-
+    /// Tries the options on the smallest image that holds a window, so that none is refused for its options later.
     fn check(
         &self,
         layer: &'static str,
-        infer: impl FnOnce(Spec, &Pool2dOptions) -> cnn_tensor::Result<Spec>,
+        infer: impl FnOnce(Spec, Pool2dOptions) -> cnn_tensor::Result<Spec>,
     ) -> Result<()> {
         let Pool2dOptions { kernel, dilation, .. } = self.options;
         let extent = |axis: usize| {
@@ -154,8 +211,45 @@ impl<P> Pool2dBuilder<P> {
             })
         };
         let image = Spec::new(Shape::new(&[1, extent(0)?, extent(1)?, 1])?, DType::F32);
-        infer(image, &self.options)?;
+        infer(image, self.over(layer, &image.shape)?)?;
         Ok(())
+    }
+}
+
+/// Settings of a [`MaxPool2d`] or an [`AvgPool2d`].
+#[derive(Debug, Clone, Copy)]
+pub struct Pool2dBuilder<P> {
+    sliding: Sliding,
+    pool: PhantomData<P>,
+}
+
+impl<P> Pool2dBuilder<P> {
+    fn new(kernel: Pair) -> Self {
+        let options = Pool2dOptions::new(kernel.into());
+        let padding = Padding::Sides(Padding2d::default());
+        Self { sliding: Sliding { options, padding }, pool: PhantomData }
+    }
+
+    /// Distance between windows.
+    #[must_use]
+    pub fn stride(mut self, stride: impl Into<Pair>) -> Self {
+        self.sliding.options.stride = stride.into().into();
+        self
+    }
+
+    /// Padding around the image; it never is a maximum. `Same` gives an output of `ceil(input / stride)`; what
+    /// TensorFlow calls so also leaves it out of averages (`PaddingCounts::Excluded`).
+    #[must_use]
+    pub fn padding(mut self, padding: impl Into<Pad>) -> Self {
+        self.sliding.padding = padding.into().0;
+        self
+    }
+
+    /// What happens to a window that does not fit whole: `Rounding::Ceil` is PyTorch's `ceil_mode=True`.
+    #[must_use]
+    pub fn rounding(mut self, rounding: Rounding) -> Self {
+        self.sliding.options.rounding = rounding;
+        self
     }
 }
 
@@ -163,7 +257,7 @@ impl Pool2dBuilder<MaxPool2d> {
     /// Distance between the taps of a window.
     #[must_use]
     pub fn dilation(mut self, dilation: impl Into<Pair>) -> Self {
-        self.options.dilation = dilation.into().into();
+        self.sliding.options.dilation = dilation.into().into();
         self
     }
 
@@ -172,8 +266,13 @@ impl Pool2dBuilder<MaxPool2d> {
     /// # Errors
     /// For a size of zero, and padding as large as the window.
     pub fn build(self) -> Result<MaxPool2d> {
-        self.check("MaxPool2d", pool2d::max_infer)?;
-        Ok(MaxPool2d { options: self.options })
+        Ok(MaxPool2d { sliding: self.max("MaxPool2d")? })
+    }
+
+    /// The windows of a layer of this name.
+    pub(super) fn max(self, layer: &'static str) -> Result<Sliding> {
+        self.sliding.check(layer, pool2d::max_infer)?;
+        Ok(self.sliding)
     }
 }
 
@@ -181,7 +280,7 @@ impl Pool2dBuilder<AvgPool2d> {
     /// Whether an average counts the padding: `Excluded` is PyTorch's `count_include_pad=False`.
     #[must_use]
     pub fn padding_counts(mut self, padding_counts: PaddingCounts) -> Self {
-        self.options.padding_counts = padding_counts;
+        self.sliding.options.padding_counts = padding_counts;
         self
     }
 
@@ -190,7 +289,12 @@ impl Pool2dBuilder<AvgPool2d> {
     /// # Errors
     /// For a size of zero, and padding as large as the window.
     pub fn build(self) -> Result<AvgPool2d> {
-        self.check("AvgPool2d", pool2d::average_infer)?;
-        Ok(AvgPool2d { options: self.options })
+        Ok(AvgPool2d { sliding: self.average("AvgPool2d")? })
+    }
+
+    /// The windows of a layer of this name.
+    pub(super) fn average(self, layer: &'static str) -> Result<Sliding> {
+        self.sliding.check(layer, pool2d::average_infer)?;
+        Ok(self.sliding)
     }
 }

@@ -6,9 +6,11 @@
 //! are exact to a few roundings; sums of blocks are added in double precision.
 //! A *piece* is some blocks: what one thread takes. All three depend on the shape only.
 
+mod pixels;
 mod strips;
 mod vectors;
 
+pub(crate) use pixels::Pixel;
 pub(crate) use strips::{Sums, Terms};
 pub(crate) use vectors::{Part, Step, Whole, Width};
 

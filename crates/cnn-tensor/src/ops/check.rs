@@ -49,6 +49,15 @@ pub(crate) fn exactly(tensor: &Tensor, op: &'static str, dtype: DType, shape: &[
     Err(Error::shape(op, format!("shape is {:?}, expected {shape:?}", tensor.shape())))
 }
 
+/// Batch, height, width and channels of images that have pixels; only the batch may be empty, and the channels.
+pub(crate) fn pixels(op: &'static str, shape: &[usize]) -> Result<[usize; 4]> {
+    match *shape {
+        [batch, height, width, channels] if height > 0 && width > 0 => Ok([batch, height, width, channels]),
+        [_, _, _, _] => Err(Error::shape(op, format!("input {shape:?} has no pixels"))),
+        _ => Err(Error::shape(op, format!("input {shape:?}, expected [batch, height, width, channels]"))),
+    }
+}
+
 /// The error for an element type that has no arithmetic.
 pub(crate) fn not_compute(op: &'static str, met: DType) -> Error {
     Error::dtype(op, met, "f32 or f64")

@@ -1,42 +1,9 @@
 //! The loops of one piece: vectors over the channels of a pixel, the taps of a window in registers.
-//!
-//! The last vector of a pixel may be partial. Where memory allows, it is a whole one all the same: what it
-//! writes too much falls on the pixels that follow, which are computed later.
 
-use super::geometry::{Geometry, Index, taps};
+use super::geometry::{Along, Geometry, Index};
 use super::readers::{Reader, Readers};
-use crate::ops::channels::{Part, Whole, Width};
-use crate::ops::window::Window;
+use crate::ops::channels::{Pixel, Width};
 use crate::simd::{Isa, Kernel};
-
-/// What is done to the vectors of one pixel's channels.
-pub(super) trait Pixel<I: Isa> {
-    /// Works on the `N` vectors from `channel` on.
-    fn vectors<W: Width<I>, const N: usize>(&mut self, isa: I, width: W, channel: usize);
-
-    /// Whether a whole vector from `channel` on stays inside everything that is read and written.
-    fn has_room(&self, channel: usize) -> bool;
-
-    /// All channels.
-    #[inline(always)]
-    fn work(&mut self, isa: I, channels: usize) {
-        let mut channel = 0;
-        while channel + 4 * I::LANES <= channels {
-            self.vectors::<_, 4>(isa, Whole, channel);
-            channel += 4 * I::LANES;
-        }
-        while channel + I::LANES <= channels {
-            self.vectors::<_, 1>(isa, Whole, channel);
-            channel += I::LANES;
-        }
-        if channel < channels {
-            match self.has_room(channel) {
-                true => self.vectors::<_, 1>(isa, Whole, channel),
-                false => self.vectors::<_, 1>(isa, Part(channels - channel), channel),
-            }
-        }
-    }
-}
 
 /// The taps of a row or column of windows that read inside the image.
 #[derive(Clone, Copy)]
@@ -50,23 +17,28 @@ pub(super) struct Span {
 }
 
 impl Span {
-    /// Of window `index` along an axis of `input` elements, `step` numbers apart.
-    #[inline(always)]
-    fn new(window: &Window, index: usize, input: usize, step: usize) -> Self {
-        let inside = taps(window, index, input);
-        match inside.is_empty() {
-            true => Self { start: 0, len: 0, tap: 0 },
-            false => Self {
-                start: (index * window.stride + inside.start * window.dilation - window.before) * step,
-                len: inside.len(),
-                tap: inside.start,
-            },
-        }
+    /// Of each of `output` windows along an axis of `input` elements, `step` numbers apart.
+    fn along(axis: &Along, [input, output]: [usize; 2], step: usize) -> Vec<Self> {
+        let span = |index| match axis.taps(index, input) {
+            (_, taps) if taps.is_empty() => Self { start: 0, len: 0, tap: 0 },
+            (first, taps) => Self { start: first * step, len: taps.len(), tap: taps.start },
+        };
+        (0..output).map(span).collect()
     }
+}
 
-    /// Of every column of windows.
-    pub(super) fn columns(g: &Geometry) -> Vec<Span> {
-        (0..g.out_w).map(|out_x| Self::new(&g.columns, out_x, g.in_w, g.channels)).collect()
+/// The taps of every row of windows and of every column.
+pub(super) struct Spans {
+    rows: Vec<Span>,
+    columns: Vec<Span>,
+}
+
+impl Spans {
+    pub(super) fn new(g: &Geometry) -> Self {
+        Self {
+            rows: Span::along(&g.rows, [g.in_h, g.out_h], g.in_w * g.channels),
+            columns: Span::along(&g.columns, [g.in_w, g.out_w], g.channels),
+        }
     }
 }
 
@@ -85,19 +57,18 @@ struct Inside {
 }
 
 impl Inside {
-    /// The windows of row `out_y` of image `n`, all columns of the image long: [`Inside::at`] says which part.
+    /// The windows of a row of image `n`, all columns of the image long: [`Inside::at`] says which part.
     #[inline(always)]
-    fn row(g: &Geometry, n: usize, out_y: usize) -> Self {
+    fn row(g: &Geometry, n: usize, span: Span) -> Self {
         let row = g.in_w * g.channels;
-        let span = Span::new(&g.rows, out_y, g.in_h, row);
         Self {
             start: n * g.in_h * row + span.start,
             rows: span.len,
             columns: 0,
-            steps: [g.rows.dilation * row, g.columns.dilation * g.channels],
+            steps: [g.rows.dilation() * row, g.columns.dilation() * g.channels],
             // Only maxima number their taps, and their windows are checked to have few enough.
-            first_tap: span.tap.wrapping_mul(g.columns.kernel),
-            tap_row: g.columns.kernel,
+            first_tap: span.tap.wrapping_mul(g.columns.kernel()),
+            tap_row: g.columns.kernel(),
         }
     }
 
@@ -132,7 +103,7 @@ fn position(height: usize, row: usize) -> [usize; 2] {
 /// Maxima of some rows of the output, and where they are.
 pub(super) struct Max<'a, T> {
     pub(super) g: &'a Geometry,
-    pub(super) columns: &'a [Span],
+    pub(super) spans: &'a Spans,
     pub(super) x: &'a [f32],
     pub(super) output: &'a mut [f32],
     pub(super) indices: &'a mut [T],
@@ -145,13 +116,13 @@ impl<T: Index> Kernel for Max<'_, T> {
 
     #[inline(always)]
     fn run<I: Isa>(self, isa: I) {
-        let Self { g, columns, x, output, indices, first_row } = self;
+        let Self { g, spans, x, output, indices, first_row } = self;
         let mut at = 0;
         let mut row = first_row;
         while at < output.len() {
             let [n, out_y] = position(g.out_h, row);
-            let windows = Inside::row(g, n, out_y);
-            for &column in columns {
+            let windows = Inside::row(g, n, spans.rows[out_y]);
+            for &column in &spans.columns {
                 let inside = windows.at(column);
                 MaxWindow { x, inside, at, output, indices }.work(isa, g.channels);
                 at += g.channels;
@@ -290,7 +261,7 @@ impl<I: Isa, T: Index> Pixel<I> for MaxSources<'_, T> {
 /// Means of some rows of the output.
 pub(super) struct Average<'a> {
     pub(super) g: &'a Geometry,
-    pub(super) columns: &'a [Span],
+    pub(super) spans: &'a Spans,
     pub(super) x: &'a [f32],
     /// Reciprocal of each window's divisor.
     pub(super) shares: &'a [f32],
@@ -304,13 +275,13 @@ impl Kernel for Average<'_> {
 
     #[inline(always)]
     fn run<I: Isa>(self, isa: I) {
-        let Self { g, columns, x, shares, output, first_row } = self;
+        let Self { g, spans, x, shares, output, first_row } = self;
         let mut at = 0;
         let mut row = first_row;
         while at < output.len() {
             let [n, out_y] = position(g.out_h, row);
-            let windows = Inside::row(g, n, out_y);
-            for (&column, &share) in columns.iter().zip(&shares[out_y * g.out_w..]) {
+            let windows = Inside::row(g, n, spans.rows[out_y]);
+            for (&column, &share) in spans.columns.iter().zip(&shares[out_y * g.out_w..]) {
                 let inside = windows.at(column);
                 AverageWindow { x, inside, share, at, output }.work(isa, g.channels);
                 at += g.channels;

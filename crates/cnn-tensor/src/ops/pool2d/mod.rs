@@ -2,7 +2,8 @@
 //!
 //! Max-pooling keeps, for each output, where in its window the maximum was: one byte where the window has at
 //! most 256 taps. That is all its gradient needs. Average pooling keeps nothing.
-//! Global pooling is a window as large as the image; adaptive pooling is not here.
+//! Global pooling is a window as large as the image. Adaptive pooling has windows of about equal size, as many as are
+//! asked for; all else is the same.
 
 mod geometry;
 mod kernels;
@@ -60,6 +61,46 @@ impl Pool2dOptions {
     }
 }
 
+/// The windows of a pooling.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Windows {
+    /// Of one size, a stride apart.
+    Sliding(Pool2dOptions),
+    /// As many as this, `[vertical, horizontal]`, of about equal size: window `i` of `n` over `size` elements is from
+    /// `floor(i * size / n)` to `ceil((i + 1) * size / n)`, as in PyTorch.
+    Adaptive([usize; 2]),
+}
+
+impl Windows {
+    /// Name of the maximum over these windows, as errors and graphs have it.
+    pub fn max_name(self) -> &'static str {
+        match self {
+            Self::Sliding(_) => "max_pool2d",
+            Self::Adaptive(_) => "adaptive_max_pool2d",
+        }
+    }
+
+    /// Name of the mean over these windows.
+    pub fn average_name(self) -> &'static str {
+        match self {
+            Self::Sliding(_) => "average_pool2d",
+            Self::Adaptive(_) => "adaptive_average_pool2d",
+        }
+    }
+}
+
+impl From<Pool2dOptions> for Windows {
+    fn from(options: Pool2dOptions) -> Self {
+        Self::Sliding(options)
+    }
+}
+
+impl From<&Pool2dOptions> for Windows {
+    fn from(options: &Pool2dOptions) -> Self {
+        Self::Sliding(*options)
+    }
+}
+
 /// What [`max_forward`] computes.
 #[derive(Debug, Clone)]
 pub struct MaxPooled {
@@ -78,29 +119,35 @@ pub struct MaxPooled {
 /// # Errors
 /// [`Error::Shape`](crate::Error::Shape) where `x` is not an image or the window does not fit;
 /// [`Error::Argument`](crate::Error::Argument) for a size of zero or padding as large as the window.
-pub fn infer(x: Spec, options: &Pool2dOptions) -> Result<Spec> {
-    Geometry::new("pool2d", &x.shape, options)?.output_spec(x.dtype)
+pub fn infer(x: Spec, windows: impl Into<Windows>) -> Result<Spec> {
+    Geometry::new("pool2d", &x.shape, windows.into())?.output_spec(x.dtype)
 }
 
 /// As [`infer`], for [`max_forward`], which also bounds the window.
 ///
 /// # Errors
 /// As [`infer`]; [`Error::Argument`](crate::Error::Argument) for a window of more than 2^23 taps.
-pub fn max_infer(x: Spec, options: &Pool2dOptions) -> Result<Spec> {
-    Geometry::max("max_pool2d", &x.shape, options)?.output_spec(x.dtype)
+pub fn max_infer(x: Spec, windows: impl Into<Windows>) -> Result<Spec> {
+    let windows = windows.into();
+    Geometry::max(windows.max_name(), &x.shape, windows)?.output_spec(x.dtype)
 }
 
 /// As [`infer`], for [`average_forward`], whose windows have no gaps.
 ///
 /// # Errors
 /// As [`infer`]; [`Error::Argument`](crate::Error::Argument) for a dilation other than 1.
-pub fn average_infer(x: Spec, options: &Pool2dOptions) -> Result<Spec> {
-    Geometry::average("average_pool2d", &x.shape, options)?.output_spec(x.dtype)
+pub fn average_infer(x: Spec, windows: impl Into<Windows>) -> Result<Spec> {
+    let windows = windows.into();
+    Geometry::average(windows.average_name(), &x.shape, windows)?.output_spec(x.dtype)
 }
 
-/// Type in which [`max_forward`] keeps the positions of the maxima.
-pub fn index_dtype(options: &Pool2dOptions) -> DType {
-    if options.kernel[0].saturating_mul(options.kernel[1]) <= 256 { DType::U8 } else { DType::I32 }
+/// Type in which [`max_forward`] keeps the positions of the maxima of an image of this shape.
+///
+/// # Errors
+/// As [`max_infer`].
+pub fn index_dtype(input: &[usize], windows: impl Into<Windows>) -> Result<DType> {
+    let windows = windows.into();
+    Ok(Geometry::max(windows.max_name(), input, windows)?.index_dtype())
 }
 
 /// The maximum of each window. The first of equal values is taken; NaN is larger than any number, and the
@@ -119,17 +166,18 @@ pub fn index_dtype(options: &Pool2dOptions) -> DType {
 ///
 /// # Errors
 /// As [`max_infer`]; [`Error::DType`](crate::Error::DType) unless `F32` or `F64`.
-pub fn max_forward(x: &Tensor, options: &Pool2dOptions) -> Result<MaxPooled> {
-    const OP: &str = "max_pool2d";
-    let geometry = Geometry::max(OP, x.shape(), options)?;
+pub fn max_forward(x: &Tensor, windows: impl Into<Windows>) -> Result<MaxPooled> {
+    let windows = windows.into();
+    let op = windows.max_name();
+    let geometry = Geometry::max(op, x.shape(), windows)?;
     let mut output = Tensor::stale(&geometry.output_shape(), x.dtype())?;
-    let mut indices = Tensor::stale(&geometry.output_shape(), index_dtype(options))?;
+    let mut indices = Tensor::stale(&geometry.output_shape(), geometry.index_dtype())?;
     match (x.dtype(), indices.dtype()) {
         (DType::F32, DType::U8) => max::<u8>(&geometry, x, &mut output, &mut indices)?,
         (DType::F32, _) => max::<i32>(&geometry, x, &mut output, &mut indices)?,
         (DType::F64, DType::U8) => max_f64::<u8>(&geometry, x, &mut output, &mut indices)?,
         (DType::F64, _) => max_f64::<i32>(&geometry, x, &mut output, &mut indices)?,
-        (met, _) => return Err(check::not_compute(OP, met)),
+        (met, _) => return Err(check::not_compute(op, met)),
     }
     Ok(MaxPooled { output, indices })
 }
@@ -144,20 +192,21 @@ pub fn max_backward(
     indices: &Tensor,
     grad_output: &Tensor,
     input_shape: &[usize],
-    options: &Pool2dOptions,
+    windows: impl Into<Windows>,
 ) -> Result<Tensor> {
-    const OP: &str = "max_pool2d";
-    let geometry = Geometry::max(OP, input_shape, options)?;
-    geometry.expect_output(OP, "gradient", grad_output)?;
-    geometry.expect_output(OP, "indices", indices)?;
-    check::dtype(OP, indices, index_dtype(options))?;
+    let windows = windows.into();
+    let op = windows.max_name();
+    let geometry = Geometry::max(op, input_shape, windows)?;
+    geometry.expect_output(op, "gradient", grad_output)?;
+    geometry.expect_output(op, "indices", indices)?;
+    check::dtype(op, indices, geometry.index_dtype())?;
     let mut grad_input = Tensor::stale(input_shape, grad_output.dtype())?;
     match (grad_output.dtype(), indices.dtype()) {
         (DType::F32, DType::U8) => max_back::<u8>(&geometry, indices, grad_output, &mut grad_input)?,
         (DType::F32, _) => max_back::<i32>(&geometry, indices, grad_output, &mut grad_input)?,
         (DType::F64, DType::U8) => max_back_f64::<u8>(&geometry, indices, grad_output, &mut grad_input)?,
         (DType::F64, _) => max_back_f64::<i32>(&geometry, indices, grad_output, &mut grad_input)?,
-        (met, _) => return Err(check::not_compute(OP, met)),
+        (met, _) => return Err(check::not_compute(op, met)),
     }
     Ok(grad_input)
 }
@@ -166,14 +215,15 @@ pub fn max_backward(
 ///
 /// # Errors
 /// As [`average_infer`]; [`Error::DType`](crate::Error::DType) unless `F32` or `F64`.
-pub fn average_forward(x: &Tensor, options: &Pool2dOptions) -> Result<Tensor> {
-    const OP: &str = "average_pool2d";
-    let geometry = Geometry::average(OP, x.shape(), options)?;
+pub fn average_forward(x: &Tensor, windows: impl Into<Windows>) -> Result<Tensor> {
+    let windows = windows.into();
+    let op = windows.average_name();
+    let geometry = Geometry::average(op, x.shape(), windows)?;
     let mut output = Tensor::stale(&geometry.output_shape(), x.dtype())?;
     match x.dtype() {
         DType::F32 => vector::average(&geometry, x.as_slice()?, output.as_mut_slice()?)?,
         DType::F64 => reference::average(&geometry, x.as_slice::<f64>()?, output.as_mut_slice()?),
-        met => return Err(check::not_compute(OP, met)),
+        met => return Err(check::not_compute(op, met)),
     }
     Ok(output)
 }
@@ -186,11 +236,12 @@ pub fn average_forward(x: &Tensor, options: &Pool2dOptions) -> Result<Tensor> {
 pub fn average_backward(
     grad_output: &Tensor,
     input_shape: &[usize],
-    options: &Pool2dOptions,
+    windows: impl Into<Windows>,
 ) -> Result<Tensor> {
-    const OP: &str = "average_pool2d";
-    let geometry = Geometry::average(OP, input_shape, options)?;
-    geometry.expect_output(OP, "gradient", grad_output)?;
+    let windows = windows.into();
+    let op = windows.average_name();
+    let geometry = Geometry::average(op, input_shape, windows)?;
+    geometry.expect_output(op, "gradient", grad_output)?;
     let mut grad_input = Tensor::stale(input_shape, grad_output.dtype())?;
     match grad_output.dtype() {
         DType::F32 => {
@@ -203,7 +254,7 @@ pub fn average_backward(
                 grad_input.as_mut_slice()?,
             );
         }
-        met => return Err(check::not_compute(OP, met)),
+        met => return Err(check::not_compute(op, met)),
     }
     Ok(grad_input)
 }

@@ -1,8 +1,7 @@
 //! For each row and column of the input, the windows that read it: a backward pass gathers, so that no two
 //! pieces write to one place, and a pixel is written once, whatever the overlap of the windows.
 
-use super::geometry::{Geometry, for_each_reader};
-use crate::ops::window::Window;
+use super::geometry::{Along, Geometry};
 
 /// A row or column of windows that reads: where its numbers begin beside those of the first, and its share in the
 /// number of the tap or of the window.
@@ -23,12 +22,12 @@ struct Axis {
 }
 
 impl Axis {
-    fn new(window: &Window, [input, output]: [usize; 2], reader: impl Fn(usize, usize) -> Reader) -> Self {
+    fn new(along: &Along, [input, output]: [usize; 2], reader: impl Fn(usize, usize) -> Reader) -> Self {
         let mut readers = Vec::with_capacity(input);
         let mut starts = Vec::with_capacity(input + 1);
         for at in 0..input {
             starts.push(readers.len());
-            for_each_reader(window, output, at, |index, tap| readers.push(reader(index, tap)));
+            along.for_each_reader(output, at, |index, tap| readers.push(reader(index, tap)));
         }
         starts.push(readers.len());
         Self { readers, starts }
@@ -45,7 +44,7 @@ impl Readers {
     pub(super) fn with_taps(g: &Geometry) -> Self {
         let row = g.out_w * g.channels;
         Self {
-            rows: Axis::new(&g.rows, [g.in_h, g.out_h], |index, tap| (index * row, tap * g.columns.kernel)),
+            rows: Axis::new(&g.rows, [g.in_h, g.out_h], |index, tap| (index * row, tap * g.columns.kernel())),
             columns: Axis::new(&g.columns, [g.in_w, g.out_w], |index, tap| (index * g.channels, tap)),
         }
     }

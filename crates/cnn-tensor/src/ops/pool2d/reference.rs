@@ -27,10 +27,10 @@ pub(super) fn max_backward<F: Float, I: Index>(
 ) {
     grad_input.fill(F::ZERO);
     for_each_output(g, |at, [n, out_y, out_x, c]| {
-        let window = g.rows.kernel * g.columns.kernel;
+        let window = g.rows.kernel() * g.columns.kernel();
         let Some(tap) = indices[at].to_tap().filter(|&tap| tap < window) else { return };
-        let y = g.rows.position(out_y, tap / g.columns.kernel, g.in_h);
-        let x = g.columns.position(out_x, tap % g.columns.kernel, g.in_w);
+        let y = g.rows.position(out_y, tap / g.columns.kernel(), g.in_h);
+        let x = g.columns.position(out_x, tap % g.columns.kernel(), g.in_w);
         if let (Some(y), Some(x)) = (y, x) {
             grad_input[((n * g.in_h + y) * g.in_w + x) * g.channels + c] += grad_output[at];
         }
@@ -73,11 +73,11 @@ fn for_each_output(g: &Geometry, mut work: impl FnMut(usize, [usize; 4])) {
 
 /// The taps of a window that read inside the image: number of the tap, row and column of the image.
 fn for_each_tap(g: &Geometry, out_y: usize, out_x: usize, mut work: impl FnMut(usize, usize, usize)) {
-    for k_y in 0..g.rows.kernel {
-        for k_x in 0..g.columns.kernel {
+    for k_y in 0..g.rows.kernel() {
+        for k_x in 0..g.columns.kernel() {
             let y = g.rows.position(out_y, k_y, g.in_h);
             if let (Some(y), Some(x)) = (y, g.columns.position(out_x, k_x, g.in_w)) {
-                work(k_y * g.columns.kernel + k_x, y, x);
+                work(k_y * g.columns.kernel() + k_x, y, x);
             }
         }
     }

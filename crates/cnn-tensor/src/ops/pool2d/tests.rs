@@ -4,8 +4,8 @@ use proptest::prelude::*;
 
 use super::geometry::Geometry;
 use super::{
-    MaxPooled, PaddingCounts, Pool2dOptions, average_backward, average_forward, average_infer, infer,
-    max_backward, max_forward, max_infer, reference,
+    MaxPooled, PaddingCounts, Pool2dOptions, Windows, average_backward, average_forward, average_infer,
+    infer, max_backward, max_forward, max_infer, reference,
 };
 use crate::ops::window::{Padding2d, Rounding};
 use crate::testing::{assert_close, assert_threads_change_nothing, normal, on_each_level, poison, same_bits};
@@ -177,6 +177,45 @@ fn a_gradient_goes_to_where_the_maximum_was_and_sums_where_windows_share_it() {
 }
 
 #[test]
+fn adaptive_windows_cover_the_image_and_share_pixels_where_sizes_do_not_divide() {
+    // torch.nn.AdaptiveMaxPool1d(3) and AdaptiveAvgPool1d(3): windows 0..2, 1..4, 3..5.
+    let x = Tensor::from_slice(&[1, 1, 5, 1], &[1.0f32, 5.0, 4.0, 9.0, -1.0]).unwrap();
+    let three = Windows::Adaptive([1, 3]);
+    on_each_level(|_| {
+        for dtype in [DType::F32, DType::F64] {
+            let x = x.to_dtype(dtype).unwrap();
+            let pooled = max_forward(&x, three).unwrap();
+            assert_eq!(pooled.output.to_f64_vec().unwrap(), [5.0, 9.0, 9.0]);
+            assert_eq!(pooled.indices.to_vec::<u8>().unwrap(), [1, 2, 0]);
+            let grad =
+                Tensor::from_slice(&[1, 1, 3, 1], &[6.0, 60.0, 600.0]).unwrap().to_dtype(dtype).unwrap();
+            let back = max_backward(&pooled.indices, &grad, x.shape(), three).unwrap();
+            assert_eq!(back.to_f64_vec().unwrap(), [0.0, 6.0, 0.0, 660.0, 0.0]);
+            let back = average_backward(&grad, x.shape(), three).unwrap().to_dtype(DType::F32).unwrap();
+            assert_eq!(back.to_vec::<f32>().unwrap(), [3.0, 23.0, 20.0, 320.0, 300.0]);
+            let average = average_forward(&x, three).unwrap().to_dtype(DType::F32).unwrap();
+            assert_eq!(average.to_vec::<f32>().unwrap(), [3.0, 6.0, 4.0]);
+        }
+    });
+}
+
+#[test]
+fn adaptive_windows_may_be_more_than_there_are_pixels_and_where_they_divide_they_are_tiles() {
+    let x = Tensor::from_slice(&[1, 1, 2, 1], &[1.0f32, 2.0]).unwrap();
+    let more = average_forward(&x, Windows::Adaptive([2, 3])).unwrap();
+    assert_eq!(more.shape(), [1, 2, 3, 1]);
+    assert_eq!(more.to_vec::<f32>().unwrap(), [1.0, 1.5, 2.0, 1.0, 1.5, 2.0]);
+    let x = normal(&[2, 6, 8, 5], 1, DType::F32).unwrap();
+    let (tiles, adaptive) = (Pool2dOptions::new([2, 4]), Windows::Adaptive([3, 2]));
+    assert!(same_bits(&max_forward(&x, tiles).unwrap().output, &max_forward(&x, adaptive).unwrap().output));
+    assert!(same_bits(&average_forward(&x, tiles).unwrap(), &average_forward(&x, adaptive).unwrap()));
+    let error = max_infer(x.spec(), Windows::Adaptive([3, 0])).unwrap_err().to_string();
+    assert_eq!(error, "adaptive_max_pool2d: output size is 0, expected 1 or more");
+    let huge = Windows::Adaptive([usize::MAX, 5]);
+    assert!(matches!(average_infer(x.spec(), huge), Err(Error::TooLarge { .. })));
+}
+
+#[test]
 fn windows_of_more_than_256_taps_keep_wide_indices() {
     let x = normal(&[1, 17, 17, 3], 1, DType::F32).unwrap();
     let options = Pool2dOptions::new([17, 17]);
@@ -318,6 +357,14 @@ fn threads_change_nothing() {
         let average_back = average_backward(&average, x.shape(), &options).unwrap();
         vec![output, indices, back, average, average_back]
     });
+    let adaptive = Windows::Adaptive([7, 13]);
+    assert_threads_change_nothing("adaptive pool2d", || {
+        let MaxPooled { output, indices } = max_forward(&x, adaptive).unwrap();
+        let back = max_backward(&indices, &output, x.shape(), adaptive).unwrap();
+        let average = average_forward(&x, adaptive).unwrap();
+        let average_back = average_backward(&average, x.shape(), adaptive).unwrap();
+        vec![output, indices, back, average, average_back]
+    });
 }
 
 /// Sums of absolute values: the scale of an error.
@@ -326,7 +373,8 @@ fn absolute(x: &Tensor) -> Tensor {
     Tensor::from_slice(x.shape(), &values).unwrap()
 }
 
-fn check_against_reference(shape: &[usize], options: &Pool2dOptions, seed: u64) {
+fn check_against_reference(shape: &[usize], options: impl Into<Windows>, seed: u64) {
+    let options = options.into();
     let Ok(geometry) = Geometry::new("test", shape, options) else { return };
     let x = normal(shape, seed, DType::F32).unwrap();
     let grad = normal(&geometry.output_shape(), !seed, DType::F32).unwrap();
@@ -355,7 +403,7 @@ fn check_against_reference(shape: &[usize], options: &Pool2dOptions, seed: u64) 
         poison(shape, DType::F32).unwrap();
         let back = max_backward(&pooled.indices, &grad, shape, options).unwrap();
         assert_close("max", &back, &expected_back, &scale, 1e-6);
-        if options.dilation == [1, 1] {
+        if average_infer(x.spec(), options).is_ok() {
             poison(&geometry.output_shape(), DType::F32).unwrap();
             let average = average_forward(&x, options).unwrap();
             let expected = average_forward(&wide_x, options).unwrap();
@@ -395,6 +443,15 @@ proptest! {
             padding_counts: if excluded { PaddingCounts::Excluded } else { PaddingCounts::Included },
         };
         check_against_reference(&[shape.0, shape.1, shape.2, shape.3], &options, seed);
+    }
+
+    #[test]
+    fn adaptive_windows_agree_with_the_reference(
+        shape in (1usize..3, 1usize..12, 1usize..12, prop_oneof![1usize..20, Just(70)]),
+        output in [1usize..14, 1usize..14],
+        seed in any::<u64>(),
+    ) {
+        check_against_reference(&[shape.0, shape.1, shape.2, shape.3], Windows::Adaptive(output), seed);
     }
 
     #[test]

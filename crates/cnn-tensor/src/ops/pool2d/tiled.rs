@@ -2,18 +2,16 @@
 //!
 //! Numbers of the output's gradient are read once, and nothing is looked up for each pixel.
 
-use super::geometry::{Geometry, Index};
-use super::kernels::Pixel;
-use crate::ops::channels::Width;
+use super::geometry::{Along, Geometry, Index};
+use crate::ops::channels::{Pixel, Width};
 use crate::simd::{Isa, Kernel};
 
 /// Whether windows lie side by side from the first row and column on, with no row of the image left over.
 pub(super) fn is_tiled(g: &Geometry) -> bool {
-    [g.rows, g.columns]
-        .iter()
-        .all(|axis| axis.kernel == axis.stride && axis.dilation == 1 && axis.before == 0)
-        && g.rows.kernel.checked_mul(g.out_h) == Some(g.in_h)
-        && g.columns.kernel.checked_mul(g.out_w).is_some_and(|covered| covered <= g.in_w)
+    let (Along::Sliding(rows), Along::Sliding(columns)) = (g.rows, g.columns) else { return false };
+    [rows, columns].iter().all(|axis| axis.kernel == axis.stride && axis.dilation == 1 && axis.before == 0)
+        && rows.kernel.checked_mul(g.out_h) == Some(g.in_h)
+        && columns.kernel.checked_mul(g.out_w).is_some_and(|covered| covered <= g.in_w)
 }
 
 /// What the vectors of a window's gradient become in each of its pixels.
@@ -124,9 +122,9 @@ impl<S> TiledBack<'_, S> {
     {
         let Self { g, spread, grad_input, mut from } = self;
         let (channels, row) = (g.channels, g.in_w * g.channels);
-        let width = g.columns.kernel * channels;
+        let width = g.columns.kernel() * channels;
         let covered = g.out_w * width;
-        for rows in grad_input.chunks_exact_mut(g.rows.kernel * row) {
+        for rows in grad_input.chunks_exact_mut(g.rows.kernel() * row) {
             for input_row in rows.chunks_exact_mut(row) {
                 input_row[covered..].fill(0.0);
             }

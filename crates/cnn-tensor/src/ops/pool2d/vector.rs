@@ -4,7 +4,7 @@
 //! reach them, so that overlapping windows of neighbouring pieces never write to the same place.
 
 use super::geometry::{Geometry, Index};
-use super::kernels::{Average, AverageBack, Max, MaxBack, Span};
+use super::kernels::{Average, AverageBack, Max, MaxBack, Spans};
 use super::readers::Readers;
 use super::tiled::{Maxima, Means, TiledBack, is_tiled};
 use crate::Result;
@@ -20,10 +20,10 @@ pub(super) fn max<I: Index>(g: &Geometry, x: &[f32], output: &mut [f32], indices
     if row == 0 {
         return Ok(());
     }
-    let columns = &Span::columns(g);
+    let spans = &Spans::new(g);
     let pieces = output.chunks_mut(rows * row).zip(indices.chunks_mut(rows * row)).enumerate();
     for_each(pieces, size_of_val(x), |(piece, (output, indices))| {
-        level.run(Max { g, columns, x, output, indices, first_row: piece * rows });
+        level.run(Max { g, spans, x, output, indices, first_row: piece * rows });
     })
 }
 
@@ -58,9 +58,9 @@ pub(super) fn average(g: &Geometry, x: &[f32], output: &mut [f32]) -> Result<()>
     if row == 0 {
         return Ok(());
     }
-    let (columns, shares) = (&Span::columns(g), &shares(g));
+    let (spans, shares) = (&Spans::new(g), &shares(g));
     for_each(output.chunks_mut(rows * row).enumerate(), size_of_val(x), |(piece, output)| {
-        level.run(Average { g, columns, x, shares, output, first_row: piece * rows });
+        level.run(Average { g, spans, x, shares, output, first_row: piece * rows });
     })
 }
 
@@ -93,13 +93,13 @@ fn shares(g: &Geometry) -> Vec<f32> {
 
 /// Rows of windows that tile the image in a piece, and numbers of the input under one.
 fn tile_rows(g: &Geometry) -> (usize, usize) {
-    let tile = g.rows.kernel * g.in_w * g.channels;
+    let tile = g.rows.kernel() * g.in_w * g.channels;
     ((PIECE / tile.max(1)).max(1), tile)
 }
 
 /// Rows of the output in a piece.
 fn output_rows(g: &Geometry) -> usize {
-    (PIECE / (g.in_w * g.channels * g.rows.stride.min(g.in_h)).max(1)).max(1)
+    (PIECE / (g.in_w * g.channels * g.rows.stride().min(g.in_h)).max(1)).max(1)
 }
 
 /// Rows of the input in a piece.

@@ -1,0 +1,115 @@
+//! Padding and cropping of images as layers.
+
+use cnn_autograd::{Ctx, Var};
+use cnn_tensor::ops::pad::PaddingMode;
+use cnn_tensor::ops::window::Padding2d;
+
+use crate::sizes::{Pair, Sides};
+use crate::{Error, Forward, Layer, Result};
+
+/// Rows and columns around an image. No parameters.
+///
+/// With `PaddingMode::ZEROS` it is `torch.nn.ZeroPad2d`, with the others `ConstantPad2d`, `ReflectionPad2d`,
+/// `ReplicationPad2d` and `CircularPad2d`.
+///
+/// # Shapes
+/// `[batch, height, width, channels]` to `[batch, top + height + bottom, left + width + right, channels]`.
+///
+/// ```
+/// use cnn_layers::{Ctx, Forward, Pad2d, PaddingMode, Result};
+/// use cnn_tensor::{DType, Tensor};
+/// # fn main() -> Result<()> {
+/// let pad = Pad2d::new([1, 3], PaddingMode::Reflect);
+/// let mut cx = Ctx::inference();
+/// let x = cx.input(Tensor::zeros(&[1, 8, 8, 3], DType::F32)?);
+/// assert_eq!(pad.call(x, &mut cx)?.shape(), [1, 10, 14, 3]);
+/// # Ok(()) }
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Layer)]
+pub struct Pad2d {
+    #[layer(skip)]
+    sides: Padding2d,
+    #[layer(skip)]
+    mode: PaddingMode,
+}
+
+impl Pad2d {
+    /// So much at the sides, made of this. Whether the mode allows so much depends on the image.
+    pub fn new(sides: impl Into<Sides>, mode: PaddingMode) -> Self {
+        Self { sides: sides.into().0, mode }
+    }
+}
+
+impl Forward for Pad2d {
+    fn forward(&self, x: Var, _cx: &mut Ctx) -> Result<Var> {
+        Ok(x.pad(self.sides, self.mode)?)
+    }
+}
+
+/// An image without rows and columns at its sides, as `torchvision.transforms.CenterCrop` or PyTorch's negative
+/// padding. No parameters.
+///
+/// # Shapes
+/// `[batch, top + height + bottom, left + width + right, channels]` to `[batch, height, width, channels]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Layer)]
+pub struct Crop {
+    #[layer(skip)]
+    cut: Cut,
+}
+
+/// What is cut off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cut {
+    Sides(Padding2d),
+    /// All but so many rows and columns in the middle.
+    ToCenter([usize; 2]),
+}
+
+impl Crop {
+    /// So much is cut off.
+    pub fn new(sides: impl Into<Sides>) -> Self {
+        Self { cut: Cut::Sides(sides.into().0) }
+    }
+
+    /// So much is left, of the middle. Where the middle is between two pixels, that with the even distance from the
+    /// first is taken, as torchvision rounds.
+    ///
+    /// # Errors
+    /// For a size of zero.
+    pub fn center(size: impl Into<Pair>) -> Result<Self> {
+        let size: [usize; 2] = size.into().into();
+        if size.contains(&0) {
+            return Err(Error::argument("Crop", "size", format!("{size:?}"), "1 or more"));
+        }
+        Ok(Self { cut: Cut::ToCenter(size) })
+    }
+
+    /// What is cut off an image of this shape.
+    fn sides(&self, image: &[usize]) -> Result<Padding2d> {
+        let size = match self.cut {
+            Cut::Sides(sides) => return Ok(sides),
+            Cut::ToCenter(size) => size,
+        };
+        let middle = |input: usize, left: usize| {
+            let over = input.checked_sub(left)?;
+            let before = over / 2 + usize::from(over % 4 == 3);
+            Some((before, over - before))
+        };
+        if let &[_, height, width, _] = image
+            && let (Some((top, bottom)), Some((left, right))) =
+                (middle(height, size[0]), middle(width, size[1]))
+        {
+            return Ok(Padding2d { top, bottom, left, right });
+        }
+        let problem =
+            format!("input {image:?}, expected images of at least {} by {} pixels", size[0], size[1]);
+        Err(cnn_tensor::Error::shape("crop", problem).into())
+    }
+}
+
+impl Forward for Crop {
+    fn forward(&self, x: Var, _cx: &mut Ctx) -> Result<Var> {
+        let sides = self.sides(x.shape())?;
+        Ok(x.crop(sides)?)
+    }
+}

@@ -1,0 +1,140 @@
+//! Weighted sums of pixels for `f32`: vectors over channels, pieces of some rows of the output.
+
+use super::{Axis, Separable, Tap};
+use crate::Result;
+use crate::ops::channels::{Pixel, Width};
+use crate::parallel::for_each;
+use crate::simd::{self, Isa, Kernel};
+
+/// Numbers of the input that a piece reads, about.
+const PIECE: usize = 1 << 14;
+
+/// First number of a row or pixel of the input, and its weight.
+type Source = (usize, f32);
+
+/// An [`Axis`] counted in numbers.
+struct Sources {
+    sources: Vec<Source>,
+    starts: Vec<usize>,
+}
+
+impl Sources {
+    /// Elements of the input are `step` numbers apart.
+    fn new(axis: &Axis, step: usize) -> Self {
+        let sources = axis.taps.iter().map(|&Tap { from, weight }| (from * step, weight as f32)).collect();
+        Self { sources, starts: axis.starts.clone() }
+    }
+
+    #[inline(always)]
+    fn of(&self, index: usize) -> &[Source] {
+        &self.sources[self.starts[index]..self.starts[index + 1]]
+    }
+
+    #[inline(always)]
+    fn len(&self) -> usize {
+        self.starts.len() - 1
+    }
+}
+
+pub(super) fn weigh(
+    map: &Separable,
+    channels: usize,
+    x: &[f32],
+    empty: f32,
+    output: &mut [f32],
+) -> Result<()> {
+    let level = simd::active()?;
+    let (in_row, out_row) = (map.columns.input * channels, map.columns.output() * channels);
+    if out_row == 0 {
+        return Ok(());
+    }
+    let rows = &Sources::new(&map.rows, in_row);
+    let columns = &Sources::new(&map.columns, channels);
+    let image = map.rows.input * in_row;
+    // Of an average row.
+    let reads = rows.sources.len().div_ceil(rows.len()) * columns.sources.len() * channels;
+    let step = (PIECE / reads.max(out_row)).max(1);
+    let bytes = size_of_val(x) + size_of_val(output);
+    for_each(output.chunks_mut(step * out_row).enumerate(), bytes, |(piece, output)| {
+        level.run(Weigh { rows, columns, image, channels, x, empty, output, first_row: piece * step });
+    })
+}
+
+/// Some rows of the output.
+struct Weigh<'a> {
+    rows: &'a Sources,
+    columns: &'a Sources,
+    /// Numbers in an image of the input.
+    image: usize,
+    channels: usize,
+    x: &'a [f32],
+    empty: f32,
+    output: &'a mut [f32],
+    /// Number of the first row, counted over all images.
+    first_row: usize,
+}
+
+impl Kernel for Weigh<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Isa>(self, isa: I) {
+        let Self { rows, columns, image, channels, x, empty, output, first_row } = self;
+        let mut at = 0;
+        let mut row = first_row;
+        while at < output.len() {
+            let x = &x[row / rows.len() * image..][..image];
+            let rows = rows.of(row % rows.len());
+            for column in 0..columns.len() {
+                let columns = columns.of(column);
+                let empty = if rows.is_empty() || columns.is_empty() { empty } else { 0.0 };
+                WeightedPixel { rows, columns, x, empty, at, output }.work(isa, channels);
+                at += channels;
+            }
+            row += 1;
+        }
+    }
+}
+
+/// One pixel of the output, and what it is made of.
+struct WeightedPixel<'a> {
+    rows: &'a [Source],
+    columns: &'a [Source],
+    /// The image of the input.
+    x: &'a [f32],
+    /// What the sums start from.
+    empty: f32,
+    /// First number of the output's pixel.
+    at: usize,
+    output: &'a mut [f32],
+}
+
+impl<I: Isa> Pixel<I> for WeightedPixel<'_> {
+    #[inline(always)]
+    fn has_room(&self, channel: usize) -> bool {
+        let last = |sources: &[Source]| sources.last().map_or(0, |&(start, _)| start);
+        let (end, from) = (channel + I::LANES, last(self.rows) + last(self.columns));
+        self.at + end <= self.output.len() && from + end <= self.x.len()
+    }
+
+    /// Rows are summed first, so that the error grows with the sides of a window and not with its area.
+    #[inline(always)]
+    fn vectors<W: Width<I>, const N: usize>(&mut self, isa: I, width: W, channel: usize) {
+        let mut total = [isa.splat(self.empty); N];
+        for &(row, of_row) in self.rows {
+            let mut sum = [isa.splat(0.0); N];
+            for &(column, of_column) in self.columns {
+                let values = width.load::<N>(isa, &self.x[row + column + channel..]);
+                let weight = isa.splat(of_column);
+                for v in 0..N {
+                    sum[v] = isa.fma(values[v], weight, sum[v]);
+                }
+            }
+            let weight = isa.splat(of_row);
+            for v in 0..N {
+                total[v] = isa.fma(sum[v], weight, total[v]);
+            }
+        }
+        width.store(isa, total, &mut self.output[self.at + channel..]);
+    }
+}
