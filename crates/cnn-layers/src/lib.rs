@@ -66,6 +66,7 @@ pub use cnn_autograd::{
 };
 pub use cnn_derive::Layer;
 pub use cnn_tensor::ops::activation::Activation;
+pub use cnn_tensor::ops::interpolate::{Corners, Interpolation};
 pub use cnn_tensor::ops::pad::PaddingMode;
 pub use cnn_tensor::ops::window::{Padding, Padding2d, Rounding, Same};
 pub use cnn_tensor::random::Key;
@@ -81,7 +82,8 @@ pub use layers::conv1d::{Conv1d, Conv1dBuilder};
 pub use layers::conv2d::{Conv2d, Conv2dBuilder};
 pub use layers::dense::{Dense, DenseBuilder};
 pub use layers::dropout::Dropout;
-pub use layers::pad::{Crop, Pad2d};
+pub use layers::interpolate::Upsample;
+pub use layers::pad::{Crop, Pad1d, Pad2d};
 pub use layers::pool1d::{AdaptiveAvgPool1d, AdaptiveMaxPool1d, AvgPool1d, MaxPool1d, Pool1dBuilder};
 pub use layers::pool2d::{
     AdaptiveAvgPool2d, AdaptiveMaxPool2d, AvgPool2d, GlobalAvgPool2d, GlobalMaxPool2d, MaxPool2d,
@@ -90,6 +92,7 @@ pub use layers::pool2d::{
 pub use layers::prelu::PRelu;
 pub use layers::reshape::Flatten;
 pub use layers::sequential::Sequential;
+pub use layers::shuffle::{ChannelShuffle, PixelShuffle, PixelUnshuffle};
 pub use layers::softmax::{Axis, LogSoftmax, Softmax};
 pub use layers::unary::{
     Approximation, Elu, Gelu, HardSigmoid, HardSwish, LeakyRelu, LogSigmoid, Relu, Relu6, Selu, Sigmoid,
@@ -98,7 +101,7 @@ pub use layers::unary::{
 pub use layout::FileLayout;
 pub use losses::cross_entropy::{CrossEntropy, cross_entropy};
 pub use parameter::{Buffer, Parameter};
-pub use sizes::{Bias, Ends, Pad, Pad1d, Pair, Sides};
+pub use sizes::{Bias, Ends, Factors, Pad, PadEnds, Pair, Sides};
 pub use state_dict::{LoadReport, StateDict, Strictness, load, save};
 pub use statistics::fold_statistics;
 pub use summary::Summary;

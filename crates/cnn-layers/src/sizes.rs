@@ -104,23 +104,44 @@ impl From<Same> for Pad {
 
 /// Padding of windows over sequences: [`Ends`], or [`Same`], which keeps lengths.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Pad1d(pub(crate) Padding);
+pub struct PadEnds(pub(crate) Padding);
 
-impl From<usize> for Pad1d {
+impl From<usize> for PadEnds {
     fn from(amount: usize) -> Self {
         Ends::from(amount).into()
     }
 }
 
-impl From<Ends> for Pad1d {
+impl From<Ends> for PadEnds {
     fn from(ends: Ends) -> Self {
         Self(Padding::Sides(ends.into()))
     }
 }
 
-impl From<Same> for Pad1d {
+impl From<Same> for PadEnds {
     fn from(same: Same) -> Self {
         Self(Padding::Same(same))
+    }
+}
+
+/// A vertical and a horizontal factor; one number stands for both.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Factors {
+    /// Of the height.
+    pub vertical: f64,
+    /// Of the width.
+    pub horizontal: f64,
+}
+
+impl From<f64> for Factors {
+    fn from(factor: f64) -> Self {
+        Self { vertical: factor, horizontal: factor }
+    }
+}
+
+impl From<[f64; 2]> for Factors {
+    fn from([vertical, horizontal]: [f64; 2]) -> Self {
+        Self { vertical, horizontal }
     }
 }
 

@@ -17,6 +17,7 @@ pub mod flip;
 pub mod gather;
 pub mod matmul;
 pub mod narrow;
+pub mod interpolate;
 pub mod pad;
 pub mod pool2d;
 pub mod prelu;
@@ -25,6 +26,7 @@ pub mod reshape;
 pub mod softmax;
 pub mod scan;
 pub mod select;
+pub mod shuffle;
 pub mod unary;
 
 use cnn_tensor::{DType, Spec};

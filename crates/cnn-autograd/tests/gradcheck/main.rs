@@ -15,6 +15,7 @@ mod flip;
 mod gather;
 mod matmul;
 mod narrow;
+mod interpolate;
 mod pad;
 mod pool2d;
 mod prelu;
@@ -23,6 +24,7 @@ mod reshape;
 mod softmax;
 mod scan;
 mod select;
+mod shuffle;
 mod unary;
 
 use std::cell::RefCell;
@@ -53,6 +55,7 @@ const STEMS: [(&str, fn()); 13] = [
     ("gather", gather::cases),
     ("matmul", matmul::cases),
     ("narrow", narrow::cases),
+    ("interpolate", interpolate::cases),
     ("pad", pad::cases),
     ("pool2d", pool2d::cases),
     ("prelu", prelu::cases),
@@ -61,6 +64,7 @@ const STEMS: [(&str, fn()); 13] = [
     ("softmax", softmax::cases),
     ("scan", scan::cases),
     ("select", select::cases),
+    ("shuffle", shuffle::cases),
     ("unary", unary::cases),
 ];
 

@@ -8,7 +8,7 @@ use cnn_tensor::random::Key;
 use super::conv2d::{Conv2d, Conv2dBuilder, Convolution, Parts};
 use crate::init::{Initializer, TorchDefault};
 use crate::layer::within;
-use crate::sizes::{Pad, Pad1d};
+use crate::sizes::{Pad, PadEnds};
 use crate::{Bias, Forward, Layer, Parameter, Result};
 
 /// Convolution (cross-correlation) of sequences, as `torch.nn.Conv1d`.
@@ -101,7 +101,7 @@ impl Conv1dBuilder {
 
     /// What is at the ends: one number for both, an `Ends`, or `Same` for an output of `ceil(input / stride)`.
     #[must_use]
-    pub fn padding(self, padding: impl Into<Pad1d>) -> Self {
+    pub fn padding(self, padding: impl Into<PadEnds>) -> Self {
         Self(self.0.padding(Pad(padding.into().0)))
     }
 

@@ -4,7 +4,7 @@ use cnn_autograd::{Ctx, Var};
 use cnn_tensor::ops::pad::PaddingMode;
 use cnn_tensor::ops::window::Padding2d;
 
-use crate::sizes::{Pair, Sides};
+use crate::sizes::{Ends, Pair, Sides};
 use crate::{Error, Forward, Layer, Result};
 
 /// Rows and columns around an image. No parameters.
@@ -46,11 +46,40 @@ impl Forward for Pad2d {
     }
 }
 
+/// Elements at the ends of sequences. No parameters.
+///
+/// With `PaddingMode::ZEROS` it is `torch.nn.ZeroPad1d`, with the others `ConstantPad1d`, `ReflectionPad1d`,
+/// `ReplicationPad1d` and `CircularPad1d`.
+///
+/// # Shapes
+/// `[batch, length, channels]` to `[batch, before + length + after, channels]`.
+#[derive(Debug, Clone, Copy, PartialEq, Layer)]
+pub struct Pad1d {
+    #[layer(skip)]
+    ends: Ends,
+    #[layer(skip)]
+    mode: PaddingMode,
+}
+
+impl Pad1d {
+    /// So much at the ends, made of this. Whether the mode allows so much depends on the sequence.
+    pub fn new(ends: impl Into<Ends>, mode: PaddingMode) -> Self {
+        Self { ends: ends.into(), mode }
+    }
+}
+
+impl Forward for Pad1d {
+    fn forward(&self, x: Var, _cx: &mut Ctx) -> Result<Var> {
+        Ok(x.as_images(|x| x.pad(self.ends.into(), self.mode))?)
+    }
+}
+
 /// An image without rows and columns at its sides, as `torchvision.transforms.CenterCrop` or PyTorch's negative
 /// padding. No parameters.
 ///
 /// # Shapes
-/// `[batch, top + height + bottom, left + width + right, channels]` to `[batch, height, width, channels]`.
+/// `[batch, top + height + bottom, left + width + right, channels]` to `[batch, height, width, channels]`. Sequences
+/// `[batch, length, channels]` are cropped as images of one row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Layer)]
 pub struct Crop {
     #[layer(skip)]
@@ -85,7 +114,7 @@ impl Crop {
     }
 
     /// What is cut off an image of this shape.
-    fn sides(&self, image: &[usize]) -> Result<Padding2d> {
+    fn sides(&self, image: &[usize]) -> cnn_autograd::Result<Padding2d> {
         let size = match self.cut {
             Cut::Sides(sides) => return Ok(sides),
             Cut::ToCenter(size) => size,
@@ -109,7 +138,10 @@ impl Crop {
 
 impl Forward for Crop {
     fn forward(&self, x: Var, _cx: &mut Ctx) -> Result<Var> {
-        let sides = self.sides(x.shape())?;
-        Ok(x.crop(sides)?)
+        let crop = |x: Var| {
+            let sides = self.sides(x.shape())?;
+            x.crop(sides)
+        };
+        Ok(if x.shape().len() == 3 { x.as_images(crop)? } else { crop(x)? })
     }
 }

@@ -5,7 +5,7 @@ use cnn_tensor::ops::pool2d::PaddingCounts;
 use cnn_tensor::ops::window::Rounding;
 
 use super::pool2d::{AvgPool2d, MaxPool2d, Pool2dBuilder, Sliding, output_size};
-use crate::sizes::{Pad, Pad1d, Pair};
+use crate::sizes::{Pad, PadEnds, Pair};
 use crate::{Forward, Layer, Result};
 
 /// The maximum of each window, as `torch.nn.MaxPool1d`. No parameters.
@@ -154,7 +154,7 @@ impl<P> Pool1dBuilder<P> {
 
     /// Padding at the ends, as for images: one number for both, an `Ends`, or `Same`.
     #[must_use]
-    pub fn padding(self, padding: impl Into<Pad1d>) -> Self {
+    pub fn padding(self, padding: impl Into<PadEnds>) -> Self {
         Self(self.0.padding(Pad(padding.into().0)))
     }
 
