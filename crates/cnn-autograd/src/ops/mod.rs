@@ -19,6 +19,8 @@ pub mod matmul;
 pub mod narrow;
 pub mod interpolate;
 pub mod pad;
+pub mod group_norm;
+pub mod layer_norm;
 pub mod pool2d;
 pub mod prelu;
 pub mod reduce;

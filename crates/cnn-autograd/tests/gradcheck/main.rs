@@ -17,6 +17,8 @@ mod matmul;
 mod narrow;
 mod interpolate;
 mod pad;
+mod group_norm;
+mod layer_norm;
 mod pool2d;
 mod prelu;
 mod reduce;
@@ -57,6 +59,8 @@ const STEMS: [(&str, fn()); 13] = [
     ("narrow", narrow::cases),
     ("interpolate", interpolate::cases),
     ("pad", pad::cases),
+    ("group_norm", group_norm::cases),
+    ("layer_norm", layer_norm::cases),
     ("pool2d", pool2d::cases),
     ("prelu", prelu::cases),
     ("reduce", reduce::cases),

@@ -24,6 +24,9 @@ const GROUP: usize = 128;
 /// Groups in a block: most additions one after the other in single precision.
 const BLOCK: usize = 64;
 
+/// Fewest numbers in a piece of an image that is one of many: what the sums of a piece cost is small beside it.
+const IMAGE_PIECE: usize = 1 << 15;
+
 /// Most pieces.
 const PIECES: usize = 64;
 
@@ -54,6 +57,15 @@ impl Cut {
         let block = group * BLOCK;
         let piece = block * len.div_ceil(PIECES).div_ceil(block).max(1);
         Self { channels, group, block, piece, pieces: len.div_ceil(piece) }
+    }
+
+    /// The cut of one image among others, into fewer pieces: other images are pieces too. How many there are must not
+    /// matter, so that what becomes of an image does not depend on its batch mates.
+    pub(crate) fn of_image(rows: usize, channels: usize) -> Self {
+        let cut = Self::new(rows, channels);
+        let len = rows * cut.channels;
+        let piece = cut.block * IMAGE_PIECE.div_ceil(cut.block).max(cut.piece / cut.block);
+        Self { piece, pieces: len.div_ceil(piece), ..cut }
     }
 
     /// Values of the channels, repeated over a group; nothing where there are no channels.

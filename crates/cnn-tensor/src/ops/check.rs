@@ -58,6 +58,14 @@ pub(crate) fn pixels(op: &'static str, shape: &[usize]) -> Result<[usize; 4]> {
     }
 }
 
+/// What is added to a variance before its root is taken: a finite number of 0 or more.
+pub(crate) fn epsilon(op: &'static str, epsilon: f64) -> Result<()> {
+    if epsilon.is_finite() && epsilon >= 0.0 {
+        return Ok(());
+    }
+    Err(Error::argument(op, "epsilon", epsilon, "a finite number of 0 or more"))
+}
+
 /// The error for an element type that has no arithmetic.
 pub(crate) fn not_compute(op: &'static str, met: DType) -> Error {
     Error::dtype(op, met, "f32 or f64")

@@ -17,10 +17,10 @@ const SAMPLE: usize = 16;
 /// A block is measured from the mean of what came before it in the piece, the first from that of its first
 /// groups. Where such a centre is far from the block's own mean, the two parts are far apart, so the variance
 /// of both together is large, and what rounding takes from a sum of squares is small beside it.
-pub(super) struct Statistics<'a> {
-    pub(super) cut: Cut,
-    pub(super) x: &'a [f32],
-    pub(super) moments: &'a mut Moments,
+pub(in crate::ops) struct Statistics<'a> {
+    pub(in crate::ops) cut: Cut,
+    pub(in crate::ops) x: &'a [f32],
+    pub(in crate::ops) moments: &'a mut Moments,
 }
 
 impl Kernel for Statistics<'_> {
@@ -102,14 +102,14 @@ impl Kernel for Join<'_> {
 }
 
 /// Normalises a piece.
-pub(super) struct Normalise<'a> {
-    pub(super) cut: Cut,
-    pub(super) x: Source<'a, f32>,
-    pub(super) output: &'a mut [f32],
+pub(in crate::ops) struct Normalise<'a> {
+    pub(in crate::ops) cut: Cut,
+    pub(in crate::ops) x: Source<'a, f32>,
+    pub(in crate::ops) output: &'a mut [f32],
     /// Centre, scale and shift, repeated over a group.
-    pub(super) parameters: [&'a [f32]; 3],
-    pub(super) residual: Option<&'a [f32]>,
-    pub(super) act: Activation,
+    pub(in crate::ops) parameters: [&'a [f32]; 3],
+    pub(in crate::ops) residual: Option<&'a [f32]>,
+    pub(in crate::ops) act: Activation,
 }
 
 impl Kernel for Normalise<'_> {
@@ -192,21 +192,21 @@ impl Gradient<'_> {
 }
 
 /// Sums a piece of the gradient before the activation, as it is and times the centred input.
-pub(super) struct Sums<'a> {
-    pub(super) cut: Cut,
-    pub(super) x: &'a [f32],
-    pub(super) grad: Taken<'a>,
+pub(in crate::ops) struct Sums<'a> {
+    pub(in crate::ops) cut: Cut,
+    pub(in crate::ops) x: &'a [f32],
+    pub(in crate::ops) grad: Taken<'a>,
     /// The output; read only where the activation is not the identity.
-    pub(super) output: &'a [f32],
-    pub(super) act: Activation,
+    pub(in crate::ops) output: &'a [f32],
+    pub(in crate::ops) act: Activation,
     /// The centre of each channel, repeated over a group.
-    pub(super) centre: &'a [f32],
+    pub(in crate::ops) centre: &'a [f32],
     /// Sums of gradients, sums of products; zeros before.
-    pub(super) sums: &'a mut [Vec<f64>; 2],
+    pub(in crate::ops) sums: &'a mut [Vec<f64>; 2],
 }
 
 /// The gradient of the output, as the first pass takes it.
-pub(super) enum Taken<'a> {
+pub(in crate::ops) enum Taken<'a> {
     /// It is read.
     Read(&'a [f32]),
     /// It is replaced by the gradient before the activation.

@@ -7,8 +7,8 @@
 //! statistics are given and constant.
 
 mod arguments;
-mod kernels;
-mod moments;
+pub(in crate::ops) mod kernels;
+pub(in crate::ops) mod moments;
 mod passes;
 mod reference;
 #[cfg(test)]
@@ -170,9 +170,7 @@ fn check_input(x: &Tensor, affine: Affine<'_>, residual: Option<&Tensor>) -> Res
     if !x.dtype().is_compute() {
         return Err(check::not_compute(OP, x.dtype()));
     }
-    if !(affine.epsilon.is_finite() && affine.epsilon >= 0.0) {
-        return Err(Error::argument(OP, "epsilon", affine.epsilon, "a finite number of 0 or more"));
-    }
+    check::epsilon(OP, affine.epsilon)?;
     check::per_channel(OP, x, "weight", affine.weight)?;
     check::per_channel(OP, x, "bias", affine.bias)?;
     residual.map_or(Ok(()), |residual| check::same_spec(OP, ("input", x), ("residual", residual)))

@@ -2,7 +2,7 @@
 
 /// Count, mean and sum of squared differences from the mean, for each channel.
 #[derive(Debug, Clone)]
-pub(super) struct Moments {
+pub(in crate::ops) struct Moments {
     count: f64,
     mean: Vec<f64>,
     squares: Vec<f64>,
@@ -10,19 +10,19 @@ pub(super) struct Moments {
 
 impl Moments {
     /// The moments of no values.
-    pub(super) fn new(channels: usize) -> Self {
+    pub(in crate::ops) fn new(channels: usize) -> Self {
         Self { count: 0.0, mean: vec![0.0; channels], squares: vec![0.0; channels] }
     }
 
     /// Adds the values of another part (Chan, Golub and LeVeque, 1983).
     #[inline(always)]
-    pub(super) fn join(&mut self, other: &Moments) {
+    pub(in crate::ops) fn join(&mut self, other: &Moments) {
         self.add(other.count, &other.mean, &other.squares);
     }
 
     /// Adds a part of `count` values for each channel.
     #[inline(always)]
-    pub(super) fn add(&mut self, count: f64, mean: &[f64], squares: &[f64]) {
+    pub(in crate::ops) fn add(&mut self, count: f64, mean: &[f64], squares: &[f64]) {
         if count == 0.0 {
             return;
         }
@@ -40,22 +40,22 @@ impl Moments {
     }
 
     /// Number of values.
-    pub(super) fn count(&self) -> f64 {
+    pub(in crate::ops) fn count(&self) -> f64 {
         self.count
     }
 
     /// Mean of each channel.
-    pub(super) fn mean(&self) -> &[f64] {
+    pub(in crate::ops) fn mean(&self) -> &[f64] {
         &self.mean
     }
 
     /// Variance of each channel, divided by the number of values.
-    pub(super) fn biased_variance(&self) -> impl Iterator<Item = f64> + '_ {
+    pub(in crate::ops) fn biased_variance(&self) -> impl Iterator<Item = f64> + '_ {
         self.squares.iter().map(|squares| squares / self.count)
     }
 
     /// Variance of each channel, divided by one less than the number of values.
-    pub(super) fn unbiased_variance(&self) -> impl Iterator<Item = f64> + '_ {
+    pub(in crate::ops) fn unbiased_variance(&self) -> impl Iterator<Item = f64> + '_ {
         self.squares.iter().map(|squares| squares / (self.count - 1.0))
     }
 }

@@ -1,7 +1,7 @@
 //! Loops over the vectors of a piece; the last of a group may be a partial one.
 
 use super::Cut;
-use crate::simd::Isa;
+use crate::simd::{Isa, MOST_LANES};
 
 /// How many lanes of a vector are read and written: one body serves whole vectors and partial ones.
 ///
@@ -13,6 +13,8 @@ pub(crate) trait Width<I: Isa>: Copy {
     fn store<const N: usize>(self, isa: I, values: [I::F32; N], target: &mut [f32]);
     /// Numbers of each vector that count.
     fn lanes(self) -> usize;
+    /// The same number in the lanes that count, zero in the others.
+    fn splat(self, isa: I, value: f32) -> I::F32;
 }
 
 /// All lanes.
@@ -46,6 +48,11 @@ impl<I: Isa> Width<I> for Whole {
     fn lanes(self) -> usize {
         I::LANES
     }
+
+    #[inline(always)]
+    fn splat(self, isa: I, value: f32) -> I::F32 {
+        isa.splat(value)
+    }
 }
 
 impl<I: Isa> Width<I> for Part {
@@ -62,6 +69,11 @@ impl<I: Isa> Width<I> for Part {
     #[inline(always)]
     fn lanes(self) -> usize {
         self.0
+    }
+
+    #[inline(always)]
+    fn splat(self, isa: I, value: f32) -> I::F32 {
+        isa.load_partial(&[value; MOST_LANES][..self.0])
     }
 }
 

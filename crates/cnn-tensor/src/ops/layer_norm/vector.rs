@@ -1,0 +1,126 @@
+//! Layer normalisation of `f32`: rows in pieces for the threads, column sums in windows.
+
+use super::kernels::{Columns, Input, Rows};
+use super::{Affine, Backward, Forward, Saved, Wanted};
+use crate::ops::in_place::{PIECE, Source, map};
+use crate::parallel::for_each;
+use crate::simd;
+use crate::{DType, Result, Tensor};
+
+/// Columns of a window, at most: their sums stay in the nearest cache.
+const COLUMNS: usize = 1024;
+
+/// Fewest rows of a window that does not hold all of them: its sums are small beside what it reads.
+const ROWS: usize = 128;
+
+/// Most windows above each other.
+const BANDS: usize = 16;
+
+pub(super) fn forward(x: &Tensor, row: usize, affine: Affine<'_>, forward: &mut Forward) -> Result<()> {
+    let level = simd::active()?;
+    let x = x.as_slice::<f32>()?;
+    let mean = forward.mean.as_mut_slice::<f64>()?;
+    let inverse = forward.inverse_deviation.as_mut_slice::<f64>()?;
+    if x.is_empty() {
+        // Rows without numbers have no mean.
+        mean.fill(f64::NAN);
+        inverse.fill(f64::NAN);
+        return Ok(());
+    }
+    let weight = affine.weight.map(Tensor::as_slice::<f32>).transpose()?;
+    let bias = affine.bias.map(Tensor::as_slice::<f32>).transpose()?;
+    let (rows, epsilon) = (rows(row), affine.epsilon);
+    let numbers = forward.output.as_mut_slice::<f32>()?.chunks_mut(rows * row).zip(x.chunks(rows * row));
+    let pieces = numbers.zip(mean.chunks_mut(rows).zip(inverse.chunks_mut(rows)));
+    for_each(pieces, 2 * size_of_val(x), |((output, x), (mean, inverse))| {
+        level.run(Rows { x, row, weight, bias, epsilon, output, mean, inverse });
+    })
+}
+
+pub(super) fn backward(
+    saved: Saved<'_>,
+    normalized_shape: &[usize],
+    wanted: Wanted,
+    grad: Tensor,
+) -> Result<Backward> {
+    let row: usize = normalized_shape.iter().product();
+    let mut back = Backward::default();
+    if wanted.affine {
+        let mut tensors = [(); 2].map(|()| Tensor::stale(normalized_shape, DType::F32));
+        let sums = column_sums(saved, row, grad.as_slice()?)?;
+        for (tensor, sums) in tensors.iter_mut().zip(&sums) {
+            let Ok(tensor) = tensor else { continue };
+            let values = tensor.as_mut_slice::<f32>()?.iter_mut().zip(sums);
+            values.for_each(|(value, &sum)| *value = sum as f32);
+        }
+        let [weight, bias] = tensors;
+        (back.weight, back.bias) = (Some(weight?), Some(bias?));
+    }
+    if wanted.input {
+        back.input = Some(map(grad, |grad, result| input(saved, row, grad, result))?);
+    }
+    Ok(back)
+}
+
+fn input(saved: Saved<'_>, row: usize, grad: Source<'_, f32>, result: &mut [f32]) -> Result<()> {
+    if result.is_empty() {
+        return Ok(());
+    }
+    let level = simd::active()?;
+    let x = saved.x.as_slice::<f32>()?;
+    let weight = saved.weight.map(Tensor::as_slice::<f32>).transpose()?;
+    let (mean, inverse) = (saved.mean.as_slice::<f64>()?, saved.inverse_deviation.as_slice::<f64>()?);
+    let rows = rows(row);
+    let pieces = result.chunks_mut(rows * row).zip(x.chunks(rows * row)).enumerate();
+    let statistics = mean.chunks(rows).zip(inverse.chunks(rows));
+    for_each(pieces.zip(statistics), 3 * size_of_val(x), |((piece, (result, x)), (mean, inverse))| {
+        let first = piece * rows * row;
+        let grad = grad.part(first..first + result.len());
+        level.run(Input { x, row, weight, mean, inverse, grad, result });
+    })
+}
+
+/// Sums over all rows: the gradient times the normalised value, and the gradient.
+fn column_sums(saved: Saved<'_>, row: usize, grad: &[f32]) -> Result<[Vec<f64>; 2]> {
+    let level = simd::active()?;
+    let mut totals = [(); 2].map(|()| vec![0.0; row]);
+    if grad.is_empty() {
+        return Ok(totals);
+    }
+    let x = saved.x.as_slice::<f32>()?;
+    let (mean, inverse) = (saved.mean.as_slice::<f64>()?, saved.inverse_deviation.as_slice::<f64>()?);
+    let band = mean.len().div_ceil(BANDS).max(ROWS);
+    let bands = mean.len().div_ceil(band);
+    // The sums of each kind, band by band.
+    let mut partial = [(); 2].map(|()| vec![0.0; bands * row]);
+    let mut windows = Vec::with_capacity(bands * row.div_ceil(COLUMNS));
+    let [weights, biases] = &mut partial;
+    for (index, (weights, biases)) in weights.chunks_mut(row).zip(biases.chunks_mut(row)).enumerate() {
+        let columns = weights.chunks_mut(COLUMNS).zip(biases.chunks_mut(COLUMNS)).enumerate();
+        windows.extend(columns.map(|(column, sums)| (index * band, column * COLUMNS, sums)));
+    }
+    for_each(windows.into_iter(), 2 * size_of_val(x), |(start, first, (weights, biases))| {
+        let end = mean.len().min(start + band);
+        let numbers = start * row..end * row;
+        level.run(Columns {
+            x: &x[numbers.clone()],
+            grad: &grad[numbers],
+            row,
+            first,
+            mean: &mean[start..end],
+            inverse: &inverse[start..end],
+            sums: [weights, biases],
+        });
+    })?;
+    for (totals, partial) in totals.iter_mut().zip(&partial) {
+        for band in partial.chunks_exact(row) {
+            totals.iter_mut().zip(band).for_each(|(total, sum)| *total += sum);
+        }
+    }
+    Ok(totals)
+}
+
+/// Rows of a piece.
+fn rows(row: usize) -> usize {
+    (PIECE / row).max(1)
+}
