@@ -56,6 +56,7 @@ mod layout;
 mod losses;
 mod parameter;
 mod sizes;
+mod spatial;
 mod state_dict;
 mod statistics;
 pub mod summary;
@@ -74,21 +75,18 @@ pub use error::{Error, Misfit, Misshapen, Result};
 pub use freeze::{freeze, unfreeze};
 pub use hessian::hessian_vector_product;
 pub use layer::{Forward, Layer, within};
-pub use layers::batch_norm::{BatchNorm2d, BatchNorm2dBuilder, Momentum};
-pub use layers::conv_transpose2d::{
-    ConvTranspose1d, ConvTranspose1dBuilder, ConvTranspose2d, ConvTranspose2dBuilder,
-};
+pub use layers::batch_norm::{BatchNorm, BatchNorm1d, BatchNorm2d, BatchNorm2dBuilder, BatchNormBuilder, Momentum};
 pub use layers::conv1d::{Conv1d, Conv1dBuilder};
 pub use layers::conv2d::{Conv2d, Conv2dBuilder};
+pub use layers::conv_transpose2d::{ConvTranspose1d, ConvTranspose1dBuilder, ConvTranspose2d, ConvTranspose2dBuilder};
 pub use layers::dense::{Dense, DenseBuilder};
 pub use layers::dropout::Dropout;
+pub use layers::group_norm::{GroupNorm, GroupNormBuilder, InstanceNorm, InstanceNorm1d, InstanceNorm2d, InstanceNormBuilder};
 pub use layers::interpolate::Upsample;
+pub use layers::layer_norm::{LayerNorm, LayerNormBuilder};
 pub use layers::pad::{Crop, Pad1d, Pad2d};
 pub use layers::pool1d::{AdaptiveAvgPool1d, AdaptiveMaxPool1d, AvgPool1d, MaxPool1d, Pool1dBuilder};
-pub use layers::pool2d::{
-    AdaptiveAvgPool2d, AdaptiveMaxPool2d, AvgPool2d, GlobalAvgPool2d, GlobalMaxPool2d, MaxPool2d,
-    Pool2dBuilder,
-};
+pub use layers::pool2d::{AdaptiveAvgPool2d, AdaptiveMaxPool2d, AvgPool2d, GlobalAvgPool2d, GlobalMaxPool2d, MaxPool2d, Pool2dBuilder};
 pub use layers::prelu::PRelu;
 pub use layers::reshape::Flatten;
 pub use layers::sequential::Sequential;
@@ -101,7 +99,8 @@ pub use layers::unary::{
 pub use layout::FileLayout;
 pub use losses::cross_entropy::{CrossEntropy, cross_entropy};
 pub use parameter::{Buffer, Parameter};
-pub use sizes::{Bias, Ends, Factors, Pad, PadEnds, Pair, Sides};
+pub use sizes::{Affine, Bias, Ends, Factors, LastAxes, Pad, PadEnds, Pair, Sides, Tracking};
+pub use spatial::{Axes, OneAxis, TwoAxes};
 pub use state_dict::{LoadReport, StateDict, Strictness, load, save};
 pub use statistics::fold_statistics;
 pub use summary::Summary;

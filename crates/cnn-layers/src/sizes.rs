@@ -154,3 +154,43 @@ pub enum Bias {
     /// It does not, as before a batch norm.
     Without,
 }
+
+/// Whether a normalisation learns a scale and a shift.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Affine {
+    /// It does.
+    With,
+    /// It does not.
+    Without,
+}
+
+/// Whether a normalisation keeps running statistics: PyTorch's `track_running_stats`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Tracking {
+    /// It does.
+    With,
+    /// It does not.
+    Without,
+}
+
+/// Sizes of the last axes; one number stands for the last alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LastAxes(pub Vec<usize>);
+
+impl From<usize> for LastAxes {
+    fn from(size: usize) -> Self {
+        Self(vec![size])
+    }
+}
+
+impl<const N: usize> From<[usize; N]> for LastAxes {
+    fn from(sizes: [usize; N]) -> Self {
+        Self(sizes.into())
+    }
+}
+
+impl From<&[usize]> for LastAxes {
+    fn from(sizes: &[usize]) -> Self {
+        Self(sizes.into())
+    }
+}

@@ -1,9 +1,10 @@
 //! Constructors and operations with arbitrary arguments: an error where they make no sense, never a panic.
 
 use cnn_layers::{
-    Approximation, AvgPool2d, Axis, BatchNorm2d, Bias, Conv2d, CrossEntropy, Ctx, Dense, Dropout, Elu,
-    Flatten, Forward, Gelu, GlobalAvgPool2d, HardSigmoid, HardSwish, Key, LeakyRelu, LogSigmoid, LogSoftmax,
-    MaxPool2d, Mode, Momentum, PRelu, Recording, Relu, Relu6, Selu, Sigmoid, Silu, Softmax, Softplus, Tanh,
+    Affine, Approximation, AvgPool2d, Axis, BatchNorm1d, BatchNorm2d, Bias, Conv2d, CrossEntropy, Ctx, Dense,
+    Dropout, Elu, Flatten, Forward, Gelu, GlobalAvgPool2d, GroupNorm, HardSigmoid, HardSwish, InstanceNorm1d,
+    InstanceNorm2d, Key, LayerNorm, LeakyRelu, LogSigmoid, LogSoftmax, MaxPool2d, Mode, Momentum, PRelu,
+    Recording, Relu, Relu6, Selu, Sigmoid, Silu, Softmax, Softplus, Tanh, Tracking,
 };
 use cnn_tensor::ops::pool2d::PaddingCounts;
 use cnn_tensor::ops::window::{Padding2d, Rounding};
@@ -105,11 +106,39 @@ proptest! {
     }
 
     #[test]
-    fn normalisations_never_panic(channels in size(), epsilon in number(), momentum in number(), shape in small()) {
+    fn normalisations_never_panic(
+        channels in size(), groups in size(), epsilon in number(), momentum in number(), parts in 0usize..4,
+        normalized_shape in prop::collection::vec(size(), 0..4), shape in small(),
+    ) {
         pool::set_budget(1 << 28);
-        let builder = BatchNorm2d::builder(channels).epsilon(epsilon).momentum(Momentum::Exponential(momentum));
-        if let Ok(layer) = builder.build() {
+        let affine = if parts % 2 == 0 { Affine::With } else { Affine::Without };
+        let tracking = if parts < 2 { Tracking::With } else { Tracking::Without };
+        let batch = BatchNorm2d::builder(channels).epsilon(epsilon).momentum(Momentum::Exponential(momentum));
+        if let Ok(layer) = batch.affine(affine).tracking(tracking).build() {
             exercise(&layer, &shape);
+        }
+        let batch = BatchNorm1d::builder(channels).epsilon(epsilon).momentum(Momentum::Cumulative);
+        if let Ok(layer) = batch.affine(affine).tracking(tracking).build() {
+            exercise(&layer, &shape);
+        }
+        let instance = InstanceNorm2d::builder(channels).epsilon(epsilon).momentum(momentum);
+        if let Ok(layer) = instance.affine(affine).tracking(tracking).build() {
+            exercise(&layer, &shape);
+        }
+        let instance = InstanceNorm1d::builder(channels).epsilon(epsilon).momentum(momentum);
+        if let Ok(layer) = instance.affine(affine).tracking(tracking).build() {
+            exercise(&layer, &shape);
+        }
+        if let Ok(layer) = GroupNorm::builder(groups, channels).epsilon(epsilon).affine(affine).build() {
+            exercise(&layer, &shape);
+        }
+        let bias = if parts < 2 { Bias::With } else { Bias::Without };
+        let axes = shape.len().min(parts);
+        for normalized in [&normalized_shape[..], &shape[shape.len() - axes..]] {
+            let builder = LayerNorm::builder(normalized).epsilon(epsilon).affine(affine).bias(bias);
+            if let Ok(layer) = builder.build() {
+                exercise(&layer, &shape);
+            }
         }
     }
 
@@ -172,6 +201,17 @@ fn arguments_that_make_no_sense_are_refused_at_construction() {
     assert!(MaxPool2d::builder(2).padding(2).build().is_err());
     assert!(BatchNorm2d::builder(3).epsilon(f64::NAN).build().is_err());
     assert!(BatchNorm2d::builder(3).momentum(Momentum::Exponential(1.5)).build().is_err());
+    let message = |error: cnn_layers::Error| error.to_string();
+    assert_eq!(message(GroupNorm::new(4, 6).unwrap_err()), "GroupNorm: groups is 4, expected a divisor of 6");
+    assert_eq!(
+        message(InstanceNorm1d::new(0).unwrap_err()),
+        "InstanceNorm1d: channels is 0, expected 1 or more"
+    );
+    assert_eq!(
+        message(LayerNorm::new([3, 0]).unwrap_err()),
+        "LayerNorm: normalized_shape is [3, 0], expected one or more sizes of 1 or more"
+    );
+    assert!(LayerNorm::new([]).is_err() && LayerNorm::builder(3).epsilon(-1.0).build().is_err());
     assert!(Dropout::new(f64::NAN).is_err());
     assert!(CrossEntropy::smoothed(-0.1).is_err());
     assert!(PRelu::per_channel(0).is_err());

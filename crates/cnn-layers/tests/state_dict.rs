@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use cnn_layers::{
-    BatchNorm2d, Conv2d, Dense, Error, Key, Layer, Relu, Result, Sequential, StateDict, Strictness,
-    check_unique_paths, load, save,
+    BatchNorm2d, Conv2d, Dense, Error, Key, Layer, LayerNorm, Relu, Result, Sequential, StateDict,
+    Strictness, check_unique_paths, load, save,
 };
 use cnn_tensor::{DType, Tensor};
 use proptest::prelude::*;
@@ -65,6 +65,21 @@ fn an_element_is_where_pytorch_has_it() {
     assert_eq!(memory.shape(), [3, 5, 2, 6]);
     let expected = ((4 * 2 + 1) * 3 + 2) * 5 + 3;
     assert_eq!(memory.as_slice::<f32>().unwrap()[((2 * 5 + 3) * 2 + 1) * 6 + 4], expected as f32);
+}
+
+#[test]
+fn the_scale_of_a_normalised_image_has_its_channels_first_in_files() {
+    // PyTorch's normalized shape [C, H, W] = [2, 3, 4] is [3, 4, 2] here.
+    let mut model = LayerNorm::new([3, 4, 2]).unwrap();
+    let numbers: Vec<f32> = (0..24).map(|i| i as f32).collect();
+    let mut dict = StateDict::of(&model).unwrap();
+    dict.insert("weight", Tensor::from_slice(&[2, 3, 4], &numbers).unwrap());
+    dict.load_into(&mut model, Strictness::Strict).unwrap();
+    let memory = model.weight().unwrap().value();
+    assert_eq!(memory.shape(), [3, 4, 2]);
+    // File element [c, y, x] = [1, 2, 3], memory element [y, x, c].
+    assert_eq!(memory.as_slice::<f32>().unwrap()[(2 * 4 + 3) * 2 + 1], ((3 + 2) * 4 + 3) as f32);
+    assert_eq!(StateDict::of(&model).unwrap().get("weight").unwrap().to_vec::<f32>().unwrap(), numbers);
 }
 
 #[test]

@@ -3,9 +3,10 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use cnn_layers::{
-    BatchNorm2d, Bias, Conv2d, CrossEntropy, Ctx, Dense, Dropout, Error, FileLayout, Forward, Key, Layer,
-    Mode, Momentum, Parameter, Recording, Relu, Result, Sequential, Trainable, Var, fold_statistics,
-    for_each_parameter_mut, gradcheck, init, named_parameters, parameter_count, set_trainable,
+    Affine, BatchNorm1d, BatchNorm2d, Bias, Conv2d, CrossEntropy, Ctx, Dense, Dropout, Error, FileLayout,
+    Forward, GroupNorm, InstanceNorm1d, InstanceNorm2d, Key, Layer, Mode, Momentum, Parameter, Recording,
+    Relu, Result, Sequential, Tracking, Trainable, Var, fold_statistics, for_each_parameter_mut, gradcheck,
+    init, named_parameters, parameter_count, set_trainable,
 };
 use cnn_tensor::ops::update::{Sgd, Velocity, sgd};
 use cnn_tensor::testing::same_bits;
@@ -106,11 +107,11 @@ fn a_batch_norm_in_two_places_folds_twice_in_order() {
     assert_eq!(step.statistics.len(), 2);
     assert_eq!(step.statistics[0].count, 2);
     // Nothing enters the running values before the step is applied.
-    assert_eq!(norm.running_mean().item().unwrap(), 0.0);
+    assert_eq!(norm.running_mean().unwrap().item().unwrap(), 0.0);
     fold_statistics(&mut norm, &step.statistics).unwrap();
     // Mean 0 -> 0.1 * 2 -> 0.9 * 0.2 + 0.1 * 12; variance 1 -> 0.9 + 0.1 * 2 -> 0.9 * 1.1 + 0.1 * 8.
-    assert!((norm.running_mean().item().unwrap() - 1.38).abs() < 1e-6);
-    assert!((norm.running_var().item().unwrap() - 1.79).abs() < 1e-6);
+    assert!((norm.running_mean().unwrap().item().unwrap() - 1.38).abs() < 1e-6);
+    assert!((norm.running_var().unwrap().item().unwrap() - 1.79).abs() < 1e-6);
     assert_eq!(norm.num_batches_tracked().unwrap(), 2);
 }
 
@@ -123,8 +124,53 @@ fn cumulative_momentum_is_the_mean_of_all_batches() {
         norm.call(Var::constant(Tensor::from_slice(&[2, 1, 1, 1], &batch).unwrap()), &mut cx).unwrap();
         fold_statistics(&mut norm, &cx.finish().statistics).unwrap();
     }
-    assert!((norm.running_mean().item().unwrap() - 7.0).abs() < 1e-5);
-    assert!((norm.running_var().item().unwrap() - 12.0).abs() < 1e-5);
+    assert!((norm.running_mean().unwrap().item().unwrap() - 7.0).abs() < 1e-5);
+    assert!((norm.running_var().unwrap().item().unwrap() - 12.0).abs() < 1e-5);
+}
+
+#[test]
+fn statistics_that_cannot_be_are_refused_with_the_path_of_the_layer() {
+    let _turn = turn();
+    let one = |shape: &[usize]| Var::constant(Tensor::full(shape, 1.0, DType::F32).unwrap());
+    let refused = |layer: &dyn Forward, shape: &[usize], mode| {
+        let mut cx = Ctx::new(Recording::Gradients, mode, Key::new(1));
+        let result = cx.scope("head.norm", |cx| layer.call(one(shape), cx));
+        result.unwrap_err().to_string()
+    };
+    let message = refused(&BatchNorm1d::new(3).unwrap(), &[1, 3], Mode::Train);
+    assert_eq!(
+        message,
+        "head.norm: batch_norm_train: input [1, 3] has 1 values per channel, training needs 2 or more"
+    );
+    let untracked = BatchNorm1d::builder(3).tracking(Tracking::Without).build().unwrap();
+    assert!(refused(&untracked, &[1, 1, 3], Mode::Eval).contains("1 values per channel"));
+    let message = refused(&InstanceNorm2d::new(3).unwrap(), &[5, 1, 1, 3], Mode::Eval);
+    assert!(message.starts_with("head.norm: instance_norm: input [5, 1, 1, 3] has 1 values"), "{message}");
+    let message = refused(&BatchNorm2d::new(3).unwrap(), &[4, 3], Mode::Train);
+    assert!(message.contains("should be [batch, height, width, channels]"), "{message}");
+    let message =
+        refused(&GroupNorm::builder(1, 6).affine(Affine::Without).build().unwrap(), &[4, 3], Mode::Train);
+    assert_eq!(message, "head.norm: group_norm: input [4, 3] should be [batch, .., 6]");
+}
+
+#[test]
+fn running_statistics_of_instances_are_means_over_the_batch() {
+    let _turn = turn();
+    let mut norm = InstanceNorm1d::builder(1).tracking(Tracking::With).momentum(0.5).build().unwrap();
+    let batch = Tensor::from_slice(&[2, 2, 1], &[1.0f32, 3.0, 10.0, 16.0]).unwrap();
+    let mut cx = Ctx::training(Key::new(1));
+    norm.call(Var::constant(batch.clone()), &mut cx).unwrap();
+    norm.call(Var::constant(batch.narrow(0..0).unwrap()), &mut cx).unwrap();
+    let step = cx.finish();
+    assert_eq!(step.statistics.len(), 1, "an empty batch has none");
+    fold_statistics(&mut norm, &step.statistics).unwrap();
+    // Means 2 and 13, unbiased variances 2 and 18.
+    assert!((norm.running_mean().unwrap().item().unwrap() - 3.75).abs() < 1e-6);
+    assert!((norm.running_var().unwrap().item().unwrap() - 5.5).abs() < 1e-4);
+    let mut cx = Ctx::inference();
+    let output = norm.call(Var::constant(batch), &mut cx).unwrap();
+    let expected = (1.0 - 3.75) / (5.5f64 + 1e-5).sqrt();
+    assert!((output.value().to_f64_vec().unwrap()[0] - expected).abs() < 1e-4);
 }
 
 #[test]
@@ -181,7 +227,7 @@ fn a_frozen_batch_norm_uses_running_statistics_while_the_rest_trains() {
     let step = cx.backward(loss).unwrap();
     assert!(step.statistics.is_empty());
     assert!(step.gradients.get(net.conv1.weight().id()).is_none());
-    assert!(step.gradients.get(net.bn.weight().id()).is_some());
+    assert!(step.gradients.get(net.bn.weight().unwrap().id()).is_some());
     assert!(step.gradients.get(net.conv2.weight().id()).is_some());
 }
 

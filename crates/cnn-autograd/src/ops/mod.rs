@@ -21,6 +21,8 @@ pub mod interpolate;
 pub mod pad;
 pub mod group_norm;
 pub mod layer_norm;
+pub mod matmul;
+pub mod narrow;
 pub mod pool2d;
 pub mod prelu;
 pub mod reduce;
@@ -29,6 +31,8 @@ pub mod softmax;
 pub mod scan;
 pub mod select;
 pub mod shuffle;
+pub mod select;
+pub mod softmax;
 pub mod unary;
 
 use cnn_tensor::{DType, Spec};

@@ -1,14 +1,18 @@
-//! Batch normalisation (Ioffe and Szegedy, arXiv:1502.03167).
+//! Batch normalisation (Ioffe and Szegedy, arXiv:1502.03167): one body for rows, sequences and images.
+
+use std::marker::PhantomData;
 
 use cnn_autograd::ops::batch_norm::{Epilogue, Normalised, Scaling, Statistics};
 use cnn_autograd::{BatchStatistics, Ctx, Mode, Var};
 use cnn_tensor::ops::activation::Activation;
-use cnn_tensor::ops::{binary, unary};
 use cnn_tensor::{DType, Tensor};
 
+use super::running::Running;
 use crate::layer::{fused, observed, within};
+use crate::sizes::{Affine, Tracking};
+use crate::spatial::{Axes, OneAxis, TwoAxes};
 use crate::visit::{Visitor, VisitorMut};
-use crate::{Buffer, Error, FileLayout, Forward, Layer, Parameter, Result};
+use crate::{Error, FileLayout, Forward, Layer, Parameter, Result};
 
 /// How a batch enters the running statistics.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -27,15 +31,10 @@ enum Source {
     Frozen,
 }
 
-/// Normalises each channel over batch and image, as `torch.nn.BatchNorm2d`.
-///
-/// In train mode by the batch's mean and biased variance, which are recorded for the running statistics and
-/// enter them when the step is applied; in eval mode, or frozen, by the running statistics.
+/// Batch norm of images, as `torch.nn.BatchNorm2d`. See [`BatchNorm`].
 ///
 /// # Shapes
 /// `[batch, height, width, channels]`, unchanged; weight, bias, running mean and variance `[channels]`.
-///
-/// Starts as PyTorch does: weight 1, bias 0, running mean 0, running variance 1, epsilon 1e-5, momentum 0.1.
 ///
 /// ```
 /// use cnn_layers::{BatchNorm2d, Ctx, Forward, Result};
@@ -47,50 +46,75 @@ enum Source {
 /// assert_eq!(norm.call(x, &mut cx)?.shape(), [2, 4, 4, 3]);
 /// # Ok(()) }
 /// ```
+pub type BatchNorm2d = BatchNorm<TwoAxes>;
+
+/// Batch norm of rows or sequences, as `torch.nn.BatchNorm1d`. See [`BatchNorm`].
+///
+/// # Shapes
+/// `[batch, channels]` or `[batch, length, channels]`, unchanged; weight, bias, running mean and variance `[channels]`.
+pub type BatchNorm1d = BatchNorm<OneAxis>;
+
+/// Settings of a [`BatchNorm2d`].
+pub type BatchNorm2dBuilder = BatchNormBuilder<TwoAxes>;
+
+/// Normalises each channel over all other axes: [`BatchNorm1d`] and [`BatchNorm2d`].
+///
+/// In train mode by the batch's mean and biased variance, which are recorded for the running statistics and
+/// enter them when the step is applied; in eval mode, or frozen, by the running statistics. Without running
+/// statistics, always by the batch's.
+///
+/// Starts as PyTorch does: weight 1, bias 0, running mean 0, running variance 1, epsilon 1e-5, momentum 0.1.
 #[derive(Debug, Clone)]
-pub struct BatchNorm2d {
-    weight: Parameter,
-    bias: Parameter,
-    running_mean: Buffer,
-    running_var: Buffer,
-    num_batches_tracked: Buffer,
+pub struct BatchNorm<A> {
+    weight: Option<Parameter>,
+    bias: Option<Parameter>,
+    running: Option<Running>,
+    channels: usize,
     epsilon: f64,
     momentum: Momentum,
     source: Source,
+    axes: PhantomData<A>,
 }
 
-impl BatchNorm2d {
-    /// With PyTorch's epsilon and momentum.
+impl<A: Axes> BatchNorm<A> {
+    /// With PyTorch's settings.
     ///
     /// # Errors
-    /// As [`BatchNorm2dBuilder::build`].
+    /// As [`BatchNormBuilder::build`].
     pub fn new(channels: usize) -> Result<Self> {
         Self::builder(channels).build()
     }
 
     /// With further settings.
-    pub fn builder(channels: usize) -> BatchNorm2dBuilder {
-        BatchNorm2dBuilder { channels, epsilon: 1e-5, momentum: Momentum::Exponential(0.1) }
+    pub fn builder(channels: usize) -> BatchNormBuilder<A> {
+        BatchNormBuilder {
+            channels,
+            epsilon: 1e-5,
+            momentum: Momentum::Exponential(0.1),
+            affine: Affine::With,
+            tracking: Tracking::With,
+            axes: PhantomData,
+        }
     }
 
-    /// The scale.
-    pub fn weight(&self) -> &Parameter {
-        &self.weight
+    /// The scale, if one is learnt.
+    pub fn weight(&self) -> Option<&Parameter> {
+        self.weight.as_ref()
     }
 
-    /// The shift.
-    pub fn bias(&self) -> &Parameter {
-        &self.bias
+    /// The shift, if one is learnt.
+    pub fn bias(&self) -> Option<&Parameter> {
+        self.bias.as_ref()
     }
 
-    /// Running mean of each channel.
-    pub fn running_mean(&self) -> &Tensor {
-        self.running_mean.value()
+    /// Running mean of each channel, if it is tracked.
+    pub fn running_mean(&self) -> Option<&Tensor> {
+        self.running.as_ref().map(|running| running.mean().value())
     }
 
-    /// Running variance of each channel.
-    pub fn running_var(&self) -> &Tensor {
-        self.running_var.value()
+    /// Running variance of each channel, if it is tracked.
+    pub fn running_var(&self) -> Option<&Tensor> {
+        self.running.as_ref().map(|running| running.variance().value())
     }
 
     /// Batches that have entered the running statistics.
@@ -98,10 +122,11 @@ impl BatchNorm2d {
     /// # Errors
     /// Where the buffer holds no number.
     pub fn num_batches_tracked(&self) -> Result<i64> {
-        Ok(self.num_batches_tracked.value().as_slice::<i64>()?.first().copied().unwrap_or(0))
+        self.running.as_ref().map_or(Ok(0), Running::batches)
     }
 
-    /// Uses the running statistics whatever the mode, and leaves them alone. Scale and shift still train.
+    /// Uses the running statistics whatever the mode, and leaves them alone. Scale and shift still train. Where there
+    /// are no running statistics, nothing changes.
     pub fn freeze(&mut self) {
         self.source = Source::Frozen;
     }
@@ -140,89 +165,99 @@ impl BatchNorm2d {
     }
 
     fn run(&self, x: Var, epilogue: Epilogue, cx: &mut Ctx) -> Result<Var> {
-        if x.shape().len() != 4 {
-            let problem = format!("input {:?} should be [batch, height, width, channels]", x.shape());
+        let rank = x.shape().len();
+        if rank != A::RANK && (A::RANK, rank) != (3, 2) {
+            let rows = if A::RANK == 3 { "[batch, channels] or " } else { "" };
+            let problem = format!("input {:?} should be {rows}{}", x.shape(), A::EXPECTED);
             return Err(cnn_tensor::Error::shape("batch_norm", problem).into());
         }
-        let scaling =
-            Scaling { weight: self.weight.var(cx)?, bias: self.bias.var(cx)?, epsilon: self.epsilon };
-        if cx.mode() == Mode::Eval || self.source == Source::Frozen {
-            let statistics = Statistics {
-                mean: Var::constant(self.running_mean.value().clone()),
-                variance: Var::constant(self.running_var.value().clone()),
-            };
-            return Ok(x.batch_norm(statistics, scaling, epilogue)?);
+        let [weight, bias] =
+            [(&self.weight, 1.0), (&self.bias, 0.0)].map(|(learnt, otherwise)| match learnt {
+                Some(learnt) => learnt.var(cx),
+                None => constant(self.channels, otherwise, x.dtype()),
+            });
+        let scaling = Scaling { weight: weight?, bias: bias?, epsilon: self.epsilon };
+        if let Some(running) = &self.running
+            && (cx.mode() == Mode::Eval || self.source == Source::Frozen)
+        {
+            let [mean, variance] =
+                [running.mean(), running.variance()].map(|buffer| Var::constant(buffer.value().clone()));
+            return Ok(x.batch_norm(Statistics { mean, variance }, scaling, epilogue)?);
         }
-        let count = x.value().len() / self.weight.value().len().max(1);
+        let count = x.value().len() / self.channels.max(1);
         let Normalised { output, mean, unbiased_variance } = x.batch_norm_train(scaling, epilogue)?;
-        let (layer, path) = (self.running_mean.id(), cx.path().to_owned());
-        cx.record(BatchStatistics { layer, path, mean, unbiased_variance, count });
+        if let Some(running) = &self.running {
+            let (layer, path) = (running.mean().id(), cx.path().to_owned());
+            cx.record(BatchStatistics { layer, path, mean, unbiased_variance, count });
+        }
         Ok(output)
     }
-
-    fn fold(&mut self, batch: &BatchStatistics) -> Result<()> {
-        let batches = self.num_batches_tracked()?.saturating_add(1);
-        let share = match self.momentum {
-            Momentum::Exponential(momentum) => momentum,
-            Momentum::Cumulative => 1.0 / batches as f64,
-        };
-        blend(self.running_mean.value_mut(), &batch.mean, share)?;
-        blend(self.running_var.value_mut(), &batch.unbiased_variance, share)?;
-        *self.num_batches_tracked.value_mut() = Tensor::scalar(batches)?;
-        Ok(())
-    }
 }
 
-/// `running = (1 - share) * running + share * batch`.
-fn blend(running: &mut Tensor, batch: &Tensor, share: f64) -> Result<()> {
-    let kept = unary::scale(running.clone(), 1.0 - share)?;
-    *running = binary::add(kept, &unary::scale(batch.clone(), share)?)?;
-    Ok(())
+/// One value for each channel that is not learnt.
+pub(super) fn constant(channels: usize, value: f64, dtype: DType) -> Result<Var> {
+    // A type that does not compute is for the operation to refuse.
+    let dtype = if dtype.is_compute() { dtype } else { DType::F32 };
+    Ok(Var::constant(Tensor::full(&[channels], value, dtype)?))
 }
 
-impl Layer for BatchNorm2d {
+impl<A: Axes> Layer for BatchNorm<A> {
     fn visit<'a>(&'a self, visitor: &mut Visitor<'_, 'a>) {
         visitor.child("weight", &self.weight);
         visitor.child("bias", &self.bias);
-        visitor.child("running_mean", &self.running_mean);
-        visitor.child("running_var", &self.running_var);
-        visitor.child("num_batches_tracked", &self.num_batches_tracked);
+        if let Some(running) = &self.running {
+            running.visit(visitor);
+        }
     }
 
     fn visit_mut<'a>(&'a mut self, visitor: &mut VisitorMut<'_, 'a>) {
         visitor.child("weight", &mut self.weight);
         visitor.child("bias", &mut self.bias);
-        visitor.child("running_mean", &mut self.running_mean);
-        visitor.child("running_var", &mut self.running_var);
-        visitor.child("num_batches_tracked", &mut self.num_batches_tracked);
+        if let Some(running) = &mut self.running {
+            running.visit_mut(visitor);
+        }
+    }
+
+    fn type_name(&self) -> &'static str {
+        A::BATCH_NORM
     }
 
     fn fold_statistics(&mut self, statistics: &[BatchStatistics]) -> Result<usize> {
-        let id = self.running_mean.id();
+        let Some(running) = &mut self.running else { return Ok(0) };
+        let id = running.mean().id();
         let mut folded = 0;
         for batch in statistics.iter().filter(|batch| batch.layer == id) {
-            self.fold(batch)?;
+            let batches = running.batches()?.saturating_add(1);
+            let share = match self.momentum {
+                Momentum::Exponential(momentum) => momentum,
+                Momentum::Cumulative => 1.0 / batches as f64,
+            };
+            running.blend(&batch.mean, &batch.unbiased_variance, share)?;
+            running.set_batches(batches)?;
             folded += 1;
         }
         Ok(folded)
     }
 }
 
-impl Forward for BatchNorm2d {
+impl<A: Axes> Forward for BatchNorm<A> {
     fn forward(&self, x: Var, cx: &mut Ctx) -> Result<Var> {
         self.run(x, Epilogue::default(), cx)
     }
 }
 
-/// Settings of a [`BatchNorm2d`].
+/// Settings of a [`BatchNorm`].
 #[derive(Debug, Clone, Copy)]
-pub struct BatchNorm2dBuilder {
+pub struct BatchNormBuilder<A> {
     channels: usize,
     epsilon: f64,
     momentum: Momentum,
+    affine: Affine,
+    tracking: Tracking,
+    axes: PhantomData<A>,
 }
 
-impl BatchNorm2dBuilder {
+impl<A: Axes> BatchNormBuilder<A> {
     /// Added to the variance before its root is taken.
     #[must_use]
     pub fn epsilon(mut self, epsilon: f64) -> Self {
@@ -237,34 +272,71 @@ impl BatchNorm2dBuilder {
         self
     }
 
+    /// Whether scale and shift are learnt.
+    #[must_use]
+    pub fn affine(mut self, affine: Affine) -> Self {
+        self.affine = affine;
+        self
+    }
+
+    /// Whether there are running statistics: without them, eval mode normalises by the batch too.
+    #[must_use]
+    pub fn tracking(mut self, tracking: Tracking) -> Self {
+        self.tracking = tracking;
+        self
+    }
+
     /// The layer.
     ///
     /// # Errors
     /// [`Error::Argument`] for no channels, an epsilon that is negative or not finite, a momentum outside 0 to 1;
     /// out of memory.
-    pub fn build(self) -> Result<BatchNorm2d> {
-        let Self { channels, epsilon, momentum } = self;
-        if channels == 0 {
-            return Err(Error::argument("BatchNorm2d", "channels", channels, "1 or more"));
+    pub fn build(self) -> Result<BatchNorm<A>> {
+        let Self { channels, epsilon, momentum, affine, tracking, axes } = self;
+        check(A::BATCH_NORM, channels, epsilon)?;
+        if let Momentum::Exponential(momentum) = momentum {
+            check_momentum(A::BATCH_NORM, momentum)?;
         }
-        if !(epsilon.is_finite() && epsilon >= 0.0) {
-            return Err(Error::argument("BatchNorm2d", "epsilon", epsilon, "a finite number of 0 or more"));
-        }
-        if let Momentum::Exponential(momentum) = momentum
-            && !(0.0..=1.0).contains(&momentum)
-        {
-            return Err(Error::argument("BatchNorm2d", "momentum", momentum, "0 to 1"));
-        }
-        let filled = |value| Tensor::full(&[channels], value, DType::F32);
-        Ok(BatchNorm2d {
-            weight: Parameter::new(filled(1.0)?, FileLayout::AsIs),
-            bias: Parameter::new(filled(0.0)?, FileLayout::AsIs),
-            running_mean: Buffer::new(filled(0.0)?, FileLayout::AsIs),
-            running_var: Buffer::new(filled(1.0)?, FileLayout::AsIs),
-            num_batches_tracked: Buffer::new(Tensor::scalar(0i64)?, FileLayout::AsIs),
-            epsilon,
-            momentum,
-            source: Source::Mode,
-        })
+        let [weight, bias] = learnt(affine, &[channels])?;
+        let running = match tracking {
+            Tracking::With => Some(Running::new(channels)?),
+            Tracking::Without => None,
+        };
+        Ok(BatchNorm { weight, bias, running, channels, epsilon, momentum, source: Source::Mode, axes })
+    }
+}
+
+/// Refuses no channels, and an epsilon that is negative or not finite.
+pub(super) fn check(layer: &'static str, channels: usize, epsilon: f64) -> Result<()> {
+    if channels == 0 {
+        return Err(Error::argument(layer, "channels", channels, "1 or more"));
+    }
+    check_epsilon(layer, epsilon)
+}
+
+/// Refuses an epsilon that is negative or not finite.
+pub(super) fn check_epsilon(layer: &'static str, epsilon: f64) -> Result<()> {
+    if epsilon.is_finite() && epsilon >= 0.0 {
+        return Ok(());
+    }
+    Err(Error::argument(layer, "epsilon", epsilon, "a finite number of 0 or more"))
+}
+
+/// Refuses a momentum outside 0 to 1.
+pub(super) fn check_momentum(layer: &'static str, momentum: f64) -> Result<()> {
+    if (0.0..=1.0).contains(&momentum) {
+        return Ok(());
+    }
+    Err(Error::argument(layer, "momentum", momentum, "0 to 1"))
+}
+
+/// Scale and shift as they start, where they are learnt.
+pub(super) fn learnt(affine: Affine, shape: &[usize]) -> Result<[Option<Parameter>; 2]> {
+    let layout = if shape.len() > 1 { FileLayout::ChannelsFirst } else { FileLayout::AsIs };
+    let parameter =
+        |value| -> Result<_> { Ok(Parameter::new(Tensor::full(shape, value, DType::F32)?, layout)) };
+    match affine {
+        Affine::With => Ok([Some(parameter(1.0)?), Some(parameter(0.0)?)]),
+        Affine::Without => Ok([None, None]),
     }
 }

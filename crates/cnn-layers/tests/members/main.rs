@@ -50,7 +50,8 @@ fn each_setting(check: impl Fn(&Member, u64) -> Result<(), String>) {
     });
 }
 
-/// Public types of the files under a folder, but for builders: what they make is proved.
+/// Public types of the files under a folder, but for builders: what they make is proved. Of a type with parameters
+/// it is the names of its forms that are public: `pub type BatchNorm2d = BatchNorm<..>`.
 fn public_types(folder: PathBuf) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     let mut folders = vec![folder];
@@ -62,10 +63,15 @@ fn public_types(folder: PathBuf) -> BTreeSet<String> {
                 continue;
             }
             let source = fs::read_to_string(&path).unwrap();
-            let names = source.lines().filter_map(|line| line.trim_start().strip_prefix("pub struct "));
-            let names =
-                names.map(|rest| rest.chars().take_while(|c| c.is_alphanumeric()).collect::<String>());
-            found.extend(names.filter(|name| !name.ends_with("Builder")));
+            for line in source.lines().map(str::trim_start) {
+                let struct_or_form =
+                    line.strip_prefix("pub struct ").or_else(|| line.strip_prefix("pub type "));
+                let Some(rest) = struct_or_form else { continue };
+                let name: String = rest.chars().take_while(|c| c.is_alphanumeric()).collect();
+                if !rest[name.len()..].starts_with('<') && !name.ends_with("Builder") {
+                    found.insert(name);
+                }
+            }
         }
     }
     found

@@ -156,3 +156,38 @@ pub fn backward(saved: Saved<'_>, wanted: Wanted, grad: Tensor) -> Result<Backwa
         _ => reference::backward::<f64>(&geometry, saved, wanted, grad),
     }
 }
+
+/// What [`averages`] computes, `[groups]` each, in `F64`.
+#[derive(Debug, Clone)]
+pub struct Averages {
+    /// The mean over the batch of each group's mean.
+    pub mean: Tensor,
+    /// The mean over the batch of each group's variance, divided by one less than the number of its values.
+    pub unbiased_variance: Tensor,
+}
+
+/// The means over the batch of the statistics of a [`Forward`], of groups of so many values each: what the running
+/// averages of instance normalisation take.
+///
+/// # Errors
+/// [`Error::Shape`] unless both are `[batch, groups]`; [`Error::DType`] unless they are `F64`.
+pub fn averages(mean: &Tensor, inverse_deviation: &Tensor, epsilon: f64, values: usize) -> Result<Averages> {
+    check::same_spec(OP, ("mean", mean), ("inverse deviation", inverse_deviation))?;
+    let &[batch, groups] = mean.shape() else {
+        return Err(Error::shape(OP, format!("statistics {:?}, expected [batch, groups]", mean.shape())));
+    };
+    let (means, inverses) = (mean.as_slice::<f64>()?, inverse_deviation.as_slice::<f64>()?);
+    let unbiased = values as f64 / (values as f64 - 1.0);
+    let [mut mean, mut unbiased_variance] = [(); 2].map(|()| vec![0.0; groups]);
+    for (index, (of_mean, inverse)) in means.iter().zip(inverses).enumerate() {
+        mean[index % groups] += of_mean / batch as f64;
+        let variance = 1.0 / (inverse * inverse) - epsilon;
+        // What epsilon hides of a small variance may come out below zero; NaN stays.
+        let variance = if variance < 0.0 { 0.0 } else { variance };
+        unbiased_variance[index % groups] += variance * unbiased / batch as f64;
+    }
+    Ok(Averages {
+        mean: Tensor::from_slice(&[groups], &mean)?,
+        unbiased_variance: Tensor::from_slice(&[groups], &unbiased_variance)?,
+    })
+}
