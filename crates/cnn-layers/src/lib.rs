@@ -75,18 +75,28 @@ pub use error::{Error, Misfit, Misshapen, Result};
 pub use freeze::{freeze, unfreeze};
 pub use hessian::hessian_vector_product;
 pub use layer::{Forward, Layer, within};
-pub use layers::batch_norm::{BatchNorm, BatchNorm1d, BatchNorm2d, BatchNorm2dBuilder, BatchNormBuilder, Momentum};
+pub use layers::batch_norm::{
+    BatchNorm, BatchNorm1d, BatchNorm2d, BatchNorm2dBuilder, BatchNormBuilder, Momentum,
+};
+pub use layers::conv_transpose2d::{
+    ConvTranspose1d, ConvTranspose1dBuilder, ConvTranspose2d, ConvTranspose2dBuilder,
+};
 pub use layers::conv1d::{Conv1d, Conv1dBuilder};
 pub use layers::conv2d::{Conv2d, Conv2dBuilder};
-pub use layers::conv_transpose2d::{ConvTranspose1d, ConvTranspose1dBuilder, ConvTranspose2d, ConvTranspose2dBuilder};
 pub use layers::dense::{Dense, DenseBuilder};
 pub use layers::dropout::Dropout;
-pub use layers::group_norm::{GroupNorm, GroupNormBuilder, InstanceNorm, InstanceNorm1d, InstanceNorm2d, InstanceNormBuilder};
+pub use layers::group_norm::{
+    GroupNorm, GroupNormBuilder, InstanceNorm, InstanceNorm1d, InstanceNorm2d, InstanceNormBuilder,
+};
 pub use layers::interpolate::Upsample;
 pub use layers::layer_norm::{LayerNorm, LayerNormBuilder};
+pub use layers::local_response_norm::LocalResponseNorm;
 pub use layers::pad::{Crop, Pad1d, Pad2d};
 pub use layers::pool1d::{AdaptiveAvgPool1d, AdaptiveMaxPool1d, AvgPool1d, MaxPool1d, Pool1dBuilder};
-pub use layers::pool2d::{AdaptiveAvgPool2d, AdaptiveMaxPool2d, AvgPool2d, GlobalAvgPool2d, GlobalMaxPool2d, MaxPool2d, Pool2dBuilder};
+pub use layers::pool2d::{
+    AdaptiveAvgPool2d, AdaptiveMaxPool2d, AvgPool2d, GlobalAvgPool2d, GlobalMaxPool2d, MaxPool2d,
+    Pool2dBuilder,
+};
 pub use layers::prelu::PRelu;
 pub use layers::reshape::Flatten;
 pub use layers::sequential::Sequential;

@@ -3,8 +3,8 @@
 use cnn_layers::{
     Affine, Approximation, AvgPool2d, Axis, BatchNorm1d, BatchNorm2d, Bias, Conv2d, CrossEntropy, Ctx, Dense,
     Dropout, Elu, Flatten, Forward, Gelu, GlobalAvgPool2d, GroupNorm, HardSigmoid, HardSwish, InstanceNorm1d,
-    InstanceNorm2d, Key, LayerNorm, LeakyRelu, LogSigmoid, LogSoftmax, MaxPool2d, Mode, Momentum, PRelu,
-    Recording, Relu, Relu6, Selu, Sigmoid, Silu, Softmax, Softplus, Tanh, Tracking,
+    InstanceNorm2d, Key, LayerNorm, LeakyRelu, LocalResponseNorm, LogSigmoid, LogSoftmax, MaxPool2d, Mode,
+    Momentum, PRelu, Recording, Relu, Relu6, Selu, Sigmoid, Silu, Softmax, Softplus, Tanh, Tracking,
 };
 use cnn_tensor::ops::pool2d::PaddingCounts;
 use cnn_tensor::ops::window::{Padding2d, Rounding};
@@ -133,6 +133,10 @@ proptest! {
             exercise(&layer, &shape);
         }
         let bias = if parts < 2 { Bias::With } else { Bias::Without };
+        let response = LocalResponseNorm::new(channels).and_then(|layer| layer.alpha(epsilon)?.beta(momentum));
+        if let Ok(layer) = response {
+            exercise(&layer, &shape);
+        }
         let axes = shape.len().min(parts);
         for normalized in [&normalized_shape[..], &shape[shape.len() - axes..]] {
             let builder = LayerNorm::builder(normalized).epsilon(epsilon).affine(affine).bias(bias);
@@ -211,6 +215,7 @@ fn arguments_that_make_no_sense_are_refused_at_construction() {
         message(LayerNorm::new([3, 0]).unwrap_err()),
         "LayerNorm: normalized_shape is [3, 0], expected one or more sizes of 1 or more"
     );
+    assert!(LocalResponseNorm::new(0).is_err() && LocalResponseNorm::new(3).unwrap().k(-1.0).is_err());
     assert!(LayerNorm::new([]).is_err() && LayerNorm::builder(3).epsilon(-1.0).build().is_err());
     assert!(Dropout::new(f64::NAN).is_err());
     assert!(CrossEntropy::smoothed(-0.1).is_err());

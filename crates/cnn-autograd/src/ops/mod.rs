@@ -21,6 +21,7 @@ pub mod interpolate;
 pub mod pad;
 pub mod group_norm;
 pub mod layer_norm;
+pub mod local_response_norm;
 pub mod matmul;
 pub mod narrow;
 pub mod pool2d;

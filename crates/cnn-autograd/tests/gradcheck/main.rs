@@ -19,6 +19,9 @@ mod interpolate;
 mod pad;
 mod group_norm;
 mod layer_norm;
+mod local_response_norm;
+mod matmul;
+mod narrow;
 mod pool2d;
 mod prelu;
 mod reduce;
@@ -27,6 +30,8 @@ mod softmax;
 mod scan;
 mod select;
 mod shuffle;
+mod select;
+mod softmax;
 mod unary;
 
 use std::cell::RefCell;
@@ -61,6 +66,7 @@ const STEMS: [(&str, fn()); 13] = [
     ("pad", pad::cases),
     ("group_norm", group_norm::cases),
     ("layer_norm", layer_norm::cases),
+    ("local_response_norm", local_response_norm::cases),
     ("pool2d", pool2d::cases),
     ("prelu", prelu::cases),
     ("reduce", reduce::cases),

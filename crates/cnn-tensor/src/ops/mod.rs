@@ -24,6 +24,7 @@ pub mod group_norm;
 mod in_place;
 mod in_place;
 pub mod layer_norm;
+pub mod local_response_norm;
 pub mod loss;
 pub mod matmul;
 pub mod narrow;

@@ -2,7 +2,7 @@
 
 use cnn_layers::{
     Affine, Axes, BatchNorm, BatchNorm1d, BatchNorm2d, Bias, GroupNorm, InstanceNorm, InstanceNorm1d,
-    InstanceNorm2d, LayerNorm, Momentum, Relu, Result, Tracking,
+    InstanceNorm2d, LayerNorm, LocalResponseNorm, Momentum, Relu, Result, Tracking,
 };
 
 use crate::member::{called, subject};
@@ -131,5 +131,16 @@ pub(crate) fn members() -> Vec<Member> {
         .case("images", || Ok(called(LayerNorm::new([4, 5, 3])?)))
         .case("no_bias", || Ok(called(LayerNorm::builder(5).epsilon(1e-3).bias(Bias::Without).build()?)))
         .case("plain", || Ok(called(LayerNorm::builder([2, 3]).affine(Affine::Without).build()?))),
+        Member::new("LocalResponseNorm", |d| {
+            let shape = image(d);
+            let (alpha, beta) = (d.pick(&[1e-4, 2.0]), d.pick(&[0.75, 0.5, 1.0]));
+            let layer =
+                LocalResponseNorm::new(d.within(1..=7))?.alpha(alpha)?.beta(beta)?.k(d.pick(&[1.0, 2.0]))?;
+            Setting::new(called(layer), [d.tensor(&shape)])
+        })
+        .torch("nn.LocalResponseNorm")
+        .case("odd", || Ok(called(LocalResponseNorm::new(3)?.alpha(1.0)?)))
+        .case("even", || Ok(called(LocalResponseNorm::new(4)?.alpha(0.5)?.beta(0.6)?.k(2.0)?)))
+        .case("wide", || Ok(called(LocalResponseNorm::new(9)?.alpha(2.0)?))),
     ]
 }
