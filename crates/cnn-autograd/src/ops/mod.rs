@@ -4,6 +4,7 @@
 //! Rules call kernels and decide which; there are no loops over elements here.
 
 pub mod activation;
+pub mod attention;
 pub mod batch_norm;
 pub mod binary;
 pub mod broadcast;

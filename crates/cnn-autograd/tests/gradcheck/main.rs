@@ -2,6 +2,7 @@
 //! does a rule that no case runs.
 
 mod activation;
+mod attention;
 mod batch_norm;
 mod binary;
 mod broadcast;
@@ -48,7 +49,9 @@ const STEMS: &[(&str, fn())] = &[
 const STEMS: [(&str, fn()); 18] = [
 const STEMS: [(&str, fn()); 19] = [
 const STEMS: [(&str, fn()); 13] = [
+const STEMS: [(&str, fn()); 15] = [
     ("activation", activation::cases),
+    ("attention", attention::cases),
     ("batch_norm", batch_norm::cases),
     ("binary", binary::cases),
     ("broadcast", broadcast::cases),

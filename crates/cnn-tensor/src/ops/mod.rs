@@ -5,6 +5,7 @@
 //! algorithms, and `tests`.
 
 pub mod activation;
+pub mod attention;
 pub mod batch_norm;
 pub mod binary;
 pub mod broadcast;

@@ -10,7 +10,7 @@ mod vector;
 
 use crate::ops::check;
 use crate::ops::in_place::map;
-use crate::random::Key;
+use crate::random::{Key, unit};
 use crate::{DType, Error, Result, Tensor};
 
 /// `x * mask / (1 - probability)`, where each element of the mask is 0 with `probability` and 1 otherwise.
@@ -49,7 +49,7 @@ pub fn dropout(x: Tensor, probability: f64, key: Key) -> Result<Tensor> {
 
 /// What is kept, and by how much it grows.
 #[derive(Clone, Copy)]
-struct Mask {
+pub(in crate::ops) struct Mask {
     key: Key,
     /// Uniform numbers below this drop their element.
     threshold: f32,
@@ -58,8 +58,31 @@ struct Mask {
 }
 
 impl Mask {
-    fn new(probability: f64, key: Key) -> Self {
+    pub(in crate::ops) fn new(probability: f64, key: Key) -> Self {
         let factor = if probability < 1.0 { 1.0 / (1.0 - probability) } else { 0.0 };
         Self { key, threshold: probability as f32, factor }
+    }
+
+    /// What element `index` is multiplied by.
+    pub(in crate::ops) fn factor(&self, index: u64) -> f64 {
+        if self.key.uniform(index) >= self.threshold { self.factor } else { 0.0 }
+    }
+
+    /// What the elements from `first` on are multiplied by.
+    #[inline(always)]
+    pub(in crate::ops) fn factors(&self, first: u64, factors: &mut [f32]) {
+        let kept = self.factor as f32;
+        let mut index = first;
+        let mut rest = factors;
+        while !rest.is_empty() {
+            let words = self.key.block(index / 4);
+            let words = &words[(index % 4) as usize..];
+            let (some, others) = rest.split_at_mut(words.len().min(rest.len()));
+            for (factor, &word) in some.iter_mut().zip(words) {
+                *factor = if unit(word) >= self.threshold { kept } else { 0.0 };
+            }
+            index = index.wrapping_add(some.len() as u64);
+            rest = others;
+        }
     }
 }
