@@ -14,24 +14,20 @@ mod dense;
 mod dropout;
 mod flip;
 mod gather;
-mod matmul;
-mod narrow;
-mod interpolate;
-mod pad;
 mod group_norm;
+mod interpolate;
 mod layer_norm;
 mod local_response_norm;
 mod matmul;
 mod narrow;
+mod pad;
 mod pool2d;
 mod prelu;
 mod reduce;
 mod reshape;
-mod softmax;
 mod scan;
 mod select;
 mod shuffle;
-mod select;
 mod softmax;
 mod unary;
 
@@ -46,10 +42,6 @@ use cnn_tensor::{DType, Tensor};
 
 /// The cases of each file, by its name.
 const STEMS: &[(&str, fn())] = &[
-const STEMS: [(&str, fn()); 18] = [
-const STEMS: [(&str, fn()); 19] = [
-const STEMS: [(&str, fn()); 13] = [
-const STEMS: [(&str, fn()); 15] = [
     ("activation", activation::cases),
     ("attention", attention::cases),
     ("batch_norm", batch_norm::cases),
@@ -63,21 +55,21 @@ const STEMS: [(&str, fn()); 15] = [
     ("dropout", dropout::cases),
     ("flip", flip::cases),
     ("gather", gather::cases),
-    ("matmul", matmul::cases),
-    ("narrow", narrow::cases),
-    ("interpolate", interpolate::cases),
-    ("pad", pad::cases),
     ("group_norm", group_norm::cases),
+    ("interpolate", interpolate::cases),
     ("layer_norm", layer_norm::cases),
     ("local_response_norm", local_response_norm::cases),
+    ("matmul", matmul::cases),
+    ("narrow", narrow::cases),
+    ("pad", pad::cases),
     ("pool2d", pool2d::cases),
     ("prelu", prelu::cases),
     ("reduce", reduce::cases),
     ("reshape", reshape::cases),
-    ("softmax", softmax::cases),
     ("scan", scan::cases),
     ("select", select::cases),
     ("shuffle", shuffle::cases),
+    ("softmax", softmax::cases),
     ("unary", unary::cases),
 ];
 
