@@ -1,44 +1,68 @@
 //! The plain loops: the oracle, and the path of `f64`.
 
+use super::{Problem, Target};
 use crate::Float;
 use crate::ops::softmax::maximum;
 
-pub(super) fn forward<F: Float>(logits: &[F], labels: &[i64], smoothing: f64, probabilities: &mut [F]) -> F {
-    let classes = logits.len() / labels.len().max(1);
+/// The sum of the losses; writes the probabilities, and the loss of each row where there is room for it.
+pub(super) fn forward<F: Float>(
+    problem: &Problem<'_, F>,
+    logits: &[F],
+    probabilities: &mut [F],
+    each: &mut [F],
+) -> F {
+    let classes = problem.classes.max(1);
     let mut total = F::ZERO;
-    for (row, &label) in labels.iter().enumerate() {
-        let range = row * classes..(row + 1) * classes;
-        let (x, p) = (&logits[range.clone()], &mut probabilities[range]);
+    let rows = logits.chunks_exact(classes).zip(probabilities.chunks_exact_mut(classes));
+    for (row, (x, p)) in rows.enumerate() {
         let most = maximum(x);
         let sum: F = x.iter().map(|&x| (x - most).exp()).sum();
-        let log_sum = most + sum.ln();
-        let mut uniform = F::ZERO;
-        for (p, &x) in p.iter_mut().zip(x) {
+        let mut loss = F::ZERO;
+        for (class, (p, &x)) in p.iter_mut().zip(x).enumerate() {
             *p = (x - most).exp() / sum;
-            uniform += log_sum - x;
+            let share = problem.share(row, class);
+            // Without smoothing a class of probability zero must not turn 0 * infinity into NaN.
+            if share != F::ZERO || matches!(problem.target, Target::Shares(_)) {
+                loss += share * (sum.ln() - (x - most));
+            }
         }
-        let on_label = F::from_f64(1.0 - smoothing) * (log_sum - x[label as usize]);
-        // Without smoothing a class of probability zero must not turn 0 * infinity into NaN.
-        let on_all =
-            if smoothing > 0.0 { F::from_f64(smoothing / classes as f64) * uniform } else { F::ZERO };
-        total += on_label + on_all;
+        if let Some(y) = each.get_mut(row) {
+            *y = loss;
+        }
+        total += loss;
     }
-    total / F::from_f64(labels.len() as f64)
+    total
 }
 
-pub(super) fn backward<F: Float>(
-    probabilities: &mut [F],
-    classes: usize,
-    labels: &[i64],
-    smoothing: f64,
-    factor: f64,
-) {
-    let [everywhere, on_label, factor] =
-        [smoothing / classes as f64, 1.0 - smoothing, factor].map(F::from_f64);
-    for (row, &label) in probabilities.chunks_exact_mut(classes.max(1)).zip(labels) {
-        row[label as usize] -= on_label;
-        for p in row {
-            *p = (*p - everywhere) * factor;
+/// `factors` is one number, or one for each row.
+pub(super) fn backward<F: Float>(problem: &Problem<'_, F>, probabilities: &mut [F], factors: &[F]) {
+    for (row, p) in probabilities.chunks_exact_mut(problem.classes.max(1)).enumerate() {
+        let all: F = (0..p.len()).map(|class| problem.share(row, class)).sum();
+        let ignored = problem.is_ignored(row);
+        for (class, p) in p.iter_mut().enumerate() {
+            let difference = (*p * all - problem.share(row, class)) * factors[row % factors.len()];
+            *p = if ignored { F::ZERO } else { difference };
         }
+    }
+}
+
+impl<F: Float> Problem<'_, F> {
+    fn is_ignored(&self, row: usize) -> bool {
+        matches!(self.target, Target::Labels { labels, ignored } if Some(labels[row]) == ignored)
+    }
+
+    /// What the negated logarithm of the probability of a class is multiplied by.
+    fn share(&self, row: usize, class: usize) -> F {
+        if self.is_ignored(row) {
+            return F::ZERO;
+        }
+        let [on_truth, everywhere] =
+            [1.0 - self.smoothing, self.smoothing / self.classes as f64].map(F::from_f64);
+        let share = match self.target {
+            Target::Labels { labels, .. } if labels[row] as usize == class => on_truth + everywhere,
+            Target::Labels { .. } => everywhere,
+            Target::Shares(shares) => on_truth * shares[row * self.classes + class] + everywhere,
+        };
+        self.weights.map_or(share, |weights| share * weights[class])
     }
 }

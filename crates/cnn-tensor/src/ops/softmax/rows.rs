@@ -172,7 +172,7 @@ fn sum_of_exponentials<I: Isa>(isa: I, row: &[f32], most: f32) -> f64 {
 
 /// The sum of a row.
 #[inline(always)]
-fn sum<I: Isa>(isa: I, row: &[f32]) -> f64 {
+pub(crate) fn sum<I: Isa>(isa: I, row: &[f32]) -> f64 {
     let mut total = 0.0f64;
     for block in row.chunks(BLOCK) {
         let mut lanes = isa.splat(0.0);
@@ -188,7 +188,7 @@ fn sum<I: Isa>(isa: I, row: &[f32]) -> f64 {
 
 /// The sum of the products of two rows.
 #[inline(always)]
-fn sum_of_products<I: Isa>(isa: I, a: &[f32], b: &[f32]) -> f64 {
+pub(crate) fn sum_of_products<I: Isa>(isa: I, a: &[f32], b: &[f32]) -> f64 {
     let mut total = 0.0f64;
     for (a, b) in a.chunks(BLOCK).zip(b.chunks(BLOCK)) {
         let mut lanes = isa.splat(0.0);
