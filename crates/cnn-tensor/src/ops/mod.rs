@@ -18,6 +18,7 @@ pub mod conv_transpose2d;
 pub mod count;
 pub mod cross_entropy;
 pub mod dense;
+pub mod dice;
 pub mod dropout;
 pub mod flip;
 pub mod gather;
