@@ -131,7 +131,7 @@ fn for_each_batch(
         let mut cx = Ctx::inference();
         let x = cx.input(images);
         let logits = model.call(x, &mut cx)?.into_value();
-        let outcome = ops::cross_entropy::forward(&logits, &labels, 0.0)?;
+        let outcome = ops::cross_entropy::forward(&logits, &labels, &Default::default())?;
         loss.add(outcome.loss.item()?, indices.len());
         see(&BatchOutcome { indices, labels, logits, probabilities: outcome.probabilities })?;
     }

@@ -152,8 +152,8 @@ fn entropy(batch: usize) -> Result<Job> {
     let labels = Tensor::from_slice(&[batch], &labels)?;
     let seed = Tensor::scalar(1.0f32)?;
     let compute = move || {
-        let forward = cross_entropy::forward(&logits, &labels, 0.0)?;
-        let grad = cross_entropy::backward(forward.probabilities, &labels, 0.0, &seed)?;
+        let forward = cross_entropy::forward(&logits, &labels, &Default::default())?;
+        let grad = cross_entropy::backward(forward.probabilities, &labels, &Default::default(), &seed)?;
         Ok(vec![forward.loss, grad])
     };
     let outputs = vec![("loss", Layout::plain(&[1])), ("grad_input", layout)];

@@ -4,6 +4,9 @@ use std::slice::from_ref;
 
 use cnn_autograd::Error;
 use cnn_tensor::Tensor;
+use cnn_tensor::ops::cross_entropy::Options;
+use cnn_tensor::ops::loss::Reduction;
+use cnn_tensor::random::Key;
 
 use crate::{check, random};
 
@@ -15,6 +18,30 @@ pub(crate) fn cases() {
         for smoothing in [0.0, 0.1, 1.0] {
             check("cross entropy", from_ref(&logits), |mut v| v.remove(0).cross_entropy(&labels, smoothing));
         }
+    }
+    for setting in 0..24u64 {
+        let key = Key::new(setting);
+        let rank = 1 + setting as usize % 3;
+        let mut shape: Vec<usize> = (0..rank as u64).map(|axis| 1 + key.below(axis, 3) as usize).collect();
+        let rows = shape.iter().product::<usize>();
+        let classes = 2 + key.below(7, 4);
+        // The first row is never ignored, so that a mean is one.
+        let labels: Vec<i64> = (0..rows as u64).map(|row| (row % classes) as i64).collect();
+        let labels = Tensor::from_slice(&shape, &labels).unwrap();
+        shape.push(classes as usize);
+        let weights = random(&[classes as usize], setting + 50);
+        let options = Options {
+            label_smoothing: [0.0, 0.1, 1.0][setting as usize % 3],
+            weights: (setting % 2 == 0).then_some(&weights),
+            ignored: (setting % 4 < 2).then_some(1),
+            reduction: [Reduction::Mean, Reduction::Sum, Reduction::None, Reduction::BatchMean]
+                [setting as usize / 6],
+        };
+        let logits = random(&shape, setting);
+        let case = format!("cross entropy of {shape:?}, {options:?}");
+        check(&case, from_ref(&logits), |mut v| v.remove(0).cross_entropy_with(&labels, &options));
+        let (targets, options) = (random(&shape, setting + 70), Options { ignored: None, ..options });
+        check(&format!("soft {case}"), &[logits], |mut v| v.remove(0).soft_cross_entropy(&targets, &options));
     }
 }
 

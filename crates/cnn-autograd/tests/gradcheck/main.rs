@@ -11,6 +11,7 @@ mod conv2d;
 mod conv_transpose2d;
 mod cross_entropy;
 mod dense;
+mod dice;
 mod dropout;
 mod flip;
 mod gather;
@@ -21,6 +22,8 @@ mod local_response_norm;
 mod matmul;
 mod narrow;
 mod pad;
+mod loss;
+mod nll;
 mod pool2d;
 mod prelu;
 mod reduce;
@@ -42,6 +45,8 @@ use cnn_tensor::{DType, Tensor};
 
 /// The cases of each file, by its name.
 const STEMS: &[(&str, fn())] = &[
+const STEMS: [(&str, fn()); 18] = [
+const STEMS: [(&str, fn()); 16] = [
     ("activation", activation::cases),
     ("attention", attention::cases),
     ("batch_norm", batch_norm::cases),
@@ -52,6 +57,7 @@ const STEMS: &[(&str, fn())] = &[
     ("conv_transpose2d", conv_transpose2d::cases),
     ("cross_entropy", cross_entropy::cases),
     ("dense", dense::cases),
+    ("dice", dice::cases),
     ("dropout", dropout::cases),
     ("flip", flip::cases),
     ("gather", gather::cases),
@@ -62,6 +68,8 @@ const STEMS: &[(&str, fn())] = &[
     ("matmul", matmul::cases),
     ("narrow", narrow::cases),
     ("pad", pad::cases),
+    ("loss", loss::cases),
+    ("nll", nll::cases),
     ("pool2d", pool2d::cases),
     ("prelu", prelu::cases),
     ("reduce", reduce::cases),

@@ -204,6 +204,23 @@ impl Terms for BinaryCrossEntropy {
     }
 }
 
+/// [`BinaryCrossEntropy`] with a weight of the positive class, whose gradient is that of the target.
+pub(super) struct PositiveOfTarget;
+
+impl Terms for PositiveOfTarget {
+    const NAME: &'static str = <BinaryCrossEntropy as Loss>::NAME;
+
+    #[inline(always)]
+    fn value<F: Float>(&self, prediction: F, target: F, positive: F) -> F {
+        Terms::value(&BinaryCrossEntropy, prediction, target, positive)
+    }
+
+    #[inline(always)]
+    fn gradient<F: Float>(&self, prediction: F, _target: F, positive: F) -> F {
+        -prediction - (positive - F::ONE) * LogSigmoid.value(prediction)
+    }
+}
+
 /// [`BinaryCrossEntropy`] times `(1 - p)^gamma`, where `p` is the probability given to the target, and times `alpha` for
 /// the positive class, `1 - alpha` for the negative one. Lin et al., arXiv:1708.02002; `sigmoid_focal_loss` of
 /// torchvision, where a negative alpha stands for none.

@@ -165,7 +165,7 @@ pub fn binary_cross_entropy(pair: Pair<'_>, positive: &Tensor, reduction: Reduct
     forward_terms(&BinaryCrossEntropy, pair, Some(positive), reduction)
 }
 
-/// The gradient of [`binary_cross_entropy`] with respect to the logits.
+/// The gradient of [`binary_cross_entropy`] with respect to one side.
 ///
 /// # Errors
 /// As [`binary_cross_entropy`] and [`backward`].
@@ -174,11 +174,15 @@ pub fn binary_cross_entropy_backward(
     positive: &Tensor,
     reduction: Reduction,
     grad: &Tensor,
+    side: Side,
 ) -> Result<Tensor> {
-    backward_terms(&BinaryCrossEntropy, pair, Some(positive), reduction, grad)
+    match side {
+        Side::Prediction => backward_terms(&BinaryCrossEntropy, pair, Some(positive), reduction, grad),
+        Side::Target => backward_terms(&members::PositiveOfTarget, pair, Some(positive), reduction, grad),
+    }
 }
 
-/// Shape and type of the result.
+/// Shape and type of the result of an operation of this name.
 ///
 /// # Errors
 /// As [`forward`].

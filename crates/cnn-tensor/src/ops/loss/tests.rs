@@ -102,7 +102,8 @@ fn a_weight_of_the_positive_class_multiplies_its_part_of_the_loss() {
             assert!((got - expected).abs() < 1e-6 * expected, "{got}, expected {expected}");
         }
         let grad = Tensor::scalar(1.0f32).unwrap();
-        let back = binary_cross_entropy_backward(pair, &positive, Reduction::Sum, &grad).unwrap();
+        let back = binary_cross_entropy_backward(pair, &positive, Reduction::Sum, &grad, Side::Prediction);
+        let back = back.unwrap();
         let expected = [-1.5, 0.5, 1.0 / (1.0 + (-3f64).exp()), -0.5];
         for (got, expected) in back.to_f64_vec().unwrap().into_iter().zip(expected) {
             assert!((got - expected).abs() < 1e-6, "{got}, expected {expected}");
@@ -162,7 +163,7 @@ fn threads_change_nothing() {
         vec![
             forward(&SquaredError, Pair::new(&x, &t), Reduction::Mean).unwrap(),
             binary_cross_entropy(pair, &positive, Reduction::Sum).unwrap(),
-            binary_cross_entropy_backward(pair, &positive, Reduction::Mean, &grad).unwrap(),
+            binary_cross_entropy_backward(pair, &positive, Reduction::Mean, &grad, Side::Target).unwrap(),
             backward(&Huber { delta: 1.0 }, pair, Reduction::None, &x, Side::Target).unwrap(),
         ]
     });
