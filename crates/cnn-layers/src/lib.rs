@@ -92,13 +92,16 @@ pub use layers::interpolate::Upsample;
 pub use layers::layer_norm::{LayerNorm, LayerNormBuilder};
 pub use layers::local_response_norm::LocalResponseNorm;
 pub use layers::pad::{Crop, Pad1d, Pad2d};
+pub use layers::parallel::{Join, Parallel};
 pub use layers::pool1d::{AdaptiveAvgPool1d, AdaptiveMaxPool1d, AvgPool1d, MaxPool1d, Pool1dBuilder};
 pub use layers::pool2d::{
     AdaptiveAvgPool2d, AdaptiveMaxPool2d, AvgPool2d, GlobalAvgPool2d, GlobalMaxPool2d, MaxPool2d,
     Pool2dBuilder,
 };
 pub use layers::prelu::PRelu;
-pub use layers::reshape::Flatten;
+pub use layers::recompute::Recompute;
+pub use layers::reshape::{Flatten, Permute, Reshape};
+pub use layers::residual::Residual;
 pub use layers::sequential::Sequential;
 pub use layers::shuffle::{ChannelShuffle, PixelShuffle, PixelUnshuffle};
 pub use layers::softmax::{Axis, LogSoftmax, Softmax};

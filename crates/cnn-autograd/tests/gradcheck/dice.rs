@@ -23,9 +23,8 @@ pub(crate) fn cases() {
         });
         check(&format!("dice of {shape:?}, {options:?}"), &masks, |mut v| {
             let target = v.remove(1);
-                v.remove(0).dice_loss(target, options)
-            },
-        );
+            v.remove(0).dice_loss(target, options)
+        });
     }
 }
 

@@ -1,6 +1,9 @@
 //! The dense layer, and layers that move or join what others make.
 
-use cnn_layers::{BatchNorm2d, Bias, Conv2d, Dense, Flatten, Key, Relu, Sequential};
+use cnn_layers::{
+    BatchNorm2d, Bias, Conv2d, Dense, Flatten, Join, Key, Parallel, Permute, Recompute, Relu, Reshape,
+    Residual, Sequential,
+};
 
 use crate::member::{called, subject};
 use crate::{Draw, Member, Setting};
@@ -66,5 +69,58 @@ pub(crate) fn members() -> Vec<Member> {
             Ok(called(Sequential::new().then(Dense::new(3, 4, key())?).then(Dense::new(4, 2, key())?)))
         })
         .case("nothing", || Ok(called(Sequential::new()))),
+        Member::new("Residual", |d| {
+            let image = [d.batch(), d.extent(1), d.extent(1), d.channels()];
+            let conv =
+                |inputs, outputs, d: &mut Draw| Conv2d::builder(inputs, outputs, 3).padding(1).build(d.key());
+            let residual = if d.within(0..=1) == 0 {
+                Residual::new(conv(image[3], image[3], d)?)
+            } else {
+                let outputs = d.channels();
+                let body = conv(image[3], outputs, d)?;
+                Residual::new(body).shortcut(Conv2d::new(image[3], outputs, 1, d.key())?)
+            };
+            let residual = if d.within(0..=1) == 0 { residual } else { residual.activation(Relu) };
+            Setting::new(called(residual), [d.tensor(&image)])
+        }),
+        Member::new("Parallel", |d| {
+            let image = [d.batch(), d.extent(1), d.extent(1), d.channels()];
+            let (outputs, join) = (d.channels(), d.pick(&[Join::Concat, Join::Sum, Join::Product]));
+            let mut parallel = Parallel::new(join);
+            for _ in 0..d.within(1..=3) {
+                let outputs = if join == Join::Concat { d.channels() } else { outputs };
+                parallel = parallel.branch(Conv2d::new(image[3], outputs, 1, d.key())?);
+            }
+            Setting::new(called(parallel), [d.tensor(&image)])
+        }),
+        Member::new("Recompute", |d| {
+            let [inputs, hidden, outputs] = [d.channels(), d.channels(), d.channels()];
+            let layers = Sequential::new()
+                .then(Conv2d::builder(inputs, hidden, 3).padding(1).build(d.key())?)
+                .then(Relu)
+                .then(Recompute::new(Conv2d::new(hidden, outputs, 1, d.key())?));
+            let image = [d.batch(), d.extent(1), d.extent(1), inputs];
+            Setting::new(called(Recompute::new(layers)), [d.tensor(&image)])
+        }),
+        Member::new("Reshape", |d| {
+            let image = [d.batch(), d.extent(1), d.extent(1), d.channels()];
+            let [_, height, width, channels] = image;
+            let shape = d.pick(&[
+                vec![height * width * channels],
+                vec![width, channels, height],
+                vec![height, width * channels],
+            ]);
+            Setting::new(called(Reshape::new(&shape)?), [d.tensor(&image)])
+        })
+        .alone("it moves nothing"),
+        Member::new("Permute", |d| {
+            let image = [d.batch(), d.extent(1), d.extent(1), d.channels()];
+            let axes = d.pick(&[[0, 3, 1, 2], [3, 2, 1, 0], [1, 0, 2, 3], [0, 2, 1, 3]]);
+            Setting::new(called(Permute::new(&axes)?), [d.tensor(&image)])
+        })
+        .torch("torch.permute")
+        .case("channels_first", || Ok(called(Permute::new(&[0, 3, 1, 2])?)))
+        .case("turned", || Ok(called(Permute::new(&[3, 2, 1, 0])?)))
+        .case("sequence", || Ok(called(Permute::new(&[0, 2, 1])?))),
     ]
 }
