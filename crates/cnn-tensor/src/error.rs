@@ -3,6 +3,8 @@
 //! Variants carry what a program can act on (operation, shapes, axis) as data; the message says what was
 //! expected, what was met and, where it is not obvious, what to do.
 
+use std::path::PathBuf;
+
 use crate::{DType, Shape};
 
 /// Result of every fallible function of this crate.
@@ -77,6 +79,22 @@ pub enum Error {
         op: &'static str,
         /// Shape of the tensor.
         shape: Shape,
+    },
+    /// Bytes are not what their format asks for.
+    #[error("{format}: {problem}")]
+    Format {
+        /// Name of the format.
+        format: &'static str,
+        /// What was met, and what was expected.
+        problem: String,
+    },
+    /// A file cannot be read or written, or is not what its format asks for.
+    #[error("{}: {problem}", path.display())]
+    File {
+        /// Path of the file.
+        path: PathBuf,
+        /// Why.
+        problem: String,
     },
     /// `CNN_ISA` or `CNN_THREADS` asks for what this machine or build cannot do.
     #[error("{variable}={value}: {problem}")]

@@ -71,10 +71,15 @@ impl Key {
 
     /// Number `index` of the stream, from the standard normal distribution (Box and Muller, 1958).
     pub fn normal(self, index: u64) -> f32 {
+        self.normal_f64(index) as f32
+    }
+
+    /// As [`Key::normal`], as a double made of 64 random bits.
+    pub fn normal_f64(self, index: u64) -> f64 {
         let words = self.block(index);
         let radius = (-2.0 * ((f64::from(words[0]) + 0.5) / 4_294_967_296.0).ln()).sqrt();
         let angle = std::f64::consts::TAU * f64::from(words[1]) / 4_294_967_296.0;
-        (radius * angle.cos()) as f32
+        radius * angle.cos()
     }
 
     /// Number `index` of the stream, a whole number uniform in `0..bound`; 0 for a bound of 0.

@@ -6,7 +6,6 @@
 //! inference works on it.
 
 use std::borrow::Cow;
-use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -420,25 +419,6 @@ impl From<Spec> for Tensor {
     /// A shape-only tensor.
     fn from(spec: Spec) -> Self {
         Self { shape: spec.shape, dtype: spec.dtype, offset: 0, buffer: None }
-    }
-}
-
-impl fmt::Debug for Tensor {
-    /// Type, shape and at most the first eight values.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const SHOWN: usize = 8;
-        write!(f, "Tensor {} {}", self.dtype, self.shape)?;
-        if self.is_shape_only() || self.is_empty() {
-            return Ok(());
-        }
-        let start =
-            self.clone().reshape(&[self.len()]).and_then(|flat| flat.narrow(0..self.len().min(SHOWN)));
-        let values = start.and_then(|start| start.to_f64_vec()).map_err(|_| fmt::Error)?;
-        write!(f, " [")?;
-        for (index, value) in values.iter().enumerate() {
-            write!(f, "{}{value}", if index > 0 { ", " } else { "" })?;
-        }
-        write!(f, "{}]", if self.len() > SHOWN { ", ..." } else { "" })
     }
 }
 

@@ -29,6 +29,7 @@ mod labels;
 pub mod layer_norm;
 pub mod local_response_norm;
 pub mod loss;
+pub(crate) mod in_place;
 pub mod matmul;
 pub mod narrow;
 pub mod nll;

@@ -1,0 +1,345 @@
+//! The notation of arrays: operations as methods of [`Tensor`], by reference.
+//!
+//! Each method is one call of a function in [`ops`](crate::ops), which says what it does, and of which shapes and types;
+//! only what a method adds is said here. Operands are left as they are and results are new tensors; the functions take
+//! some operands by value and write into their buffers where nobody else holds them, which the layers rely on.
+//!
+//! The second operand of arithmetic and comparisons is a tensor or a number ([`Operand`]); shapes broadcast. Reductions
+//! without axes are over all of them. Nothing is converted: both operands have one element type, and
+//! [`Tensor::to_dtype`] is the way from one to another.
+//!
+//! ```
+//! # fn main() -> cnn_tensor::Result<()> {
+//! use cnn_tensor::ops::reduce::{Keep, Variance};
+//! use cnn_tensor::{DType, Tensor, random::Key};
+//!
+//! let x = Tensor::normal(&[100, 3], DType::F64, Key::new(1))?.mul(2.0)?.add(5.0)?;
+//! // Columns of mean 0 and variance 1.
+//! let deviation = x.var_over(&[0], Variance::Unbiased, Keep::Axes)?.pow(0.5)?;
+//! let scaled = x.sub(&x.mean_over(&[0], Keep::Axes)?)?.div(&deviation)?;
+//! // Their correlations: a matrix with ones on its diagonal.
+//! let correlations = scaled.transpose()?.matmul(&scaled)?.div(99.0)?;
+//! let off = correlations.sub(&Tensor::eye(3, DType::F64)?)?;
+//! assert!(off.gather(&Tensor::from_rows(&[[0i64], [1], [2]])?, 1)?.abs_max()? < 1e-12);
+//! // Rows in which all numbers are above the mean.
+//! let above = scaled.gt(0.0)?.all_over(&[1], Keep::Dropped)?;
+//! assert_eq!(above.shape(), [100]);
+//! # Ok(()) }
+//! ```
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use crate::ops::matmul::Transpose;
+use crate::ops::reduce::{Keep, Norm, Variance};
+use crate::ops::scan::From as ScanFrom;
+use crate::ops::sort::{Order, Sorted};
+use crate::ops::{
+    binary, broadcast, compare, concat, count, flip, gather, matmul, narrow, reduce, reshape, scan, select,
+    sort, unary,
+};
+use crate::{DType, Error, Result, Tensor};
+
+/// The second operand of arithmetic and comparisons: a tensor, or a number that stands for a tensor of it.
+#[derive(Debug, Clone, Copy)]
+pub enum Operand<'a> {
+    /// A tensor, of the first operand's element type.
+    Tensor(&'a Tensor),
+    /// A number, which takes the first operand's element type.
+    Number(f64),
+}
+
+impl<'a> From<&'a Tensor> for Operand<'a> {
+    fn from(tensor: &'a Tensor) -> Self {
+        Self::Tensor(tensor)
+    }
+}
+
+impl From<f64> for Operand<'_> {
+    fn from(number: f64) -> Self {
+        Self::Number(number)
+    }
+}
+
+impl From<f32> for Operand<'_> {
+    fn from(number: f32) -> Self {
+        Self::Number(f64::from(number))
+    }
+}
+
+impl From<i32> for Operand<'_> {
+    fn from(number: i32) -> Self {
+        Self::Number(f64::from(number))
+    }
+}
+
+impl<'a> Operand<'a> {
+    fn of(self, dtype: DType) -> Result<Cow<'a, Tensor>> {
+        match self {
+            Self::Tensor(tensor) => Ok(Cow::Borrowed(tensor)),
+            Self::Number(number) => Ok(Cow::Owned(Tensor::full(&[], number, dtype)?)),
+        }
+    }
+}
+
+/// Methods of one call each: `name(arguments) = function(what they become)`.
+macro_rules! methods {
+    ($($(#[$doc:meta])* $name:ident($self:ident $(, $argument:ident: $type:ty)*) -> $result:ty = $call:expr;)+) => {
+        /// Operations, as [this notation](crate::array) has them.
+        impl Tensor {
+            $(
+                $(#[$doc])*
+                ///
+                /// # Errors
+                /// Those of the function.
+                pub fn $name(&$self $(, $argument: $type)*) -> Result<$result> {
+                    $call
+                }
+            )+
+        }
+    };
+}
+
+/// Methods of two operands, the second of which may be a number.
+macro_rules! with_operand {
+    ($($(#[$doc:meta])* $name:ident = $function:path, $form:ident;)+) => {
+        /// Arithmetic and comparisons, as [this notation](crate::array) has them.
+        impl Tensor {
+            $(
+                $(#[$doc])*
+                ///
+                /// # Errors
+                /// Those of the function.
+                pub fn $name<'a>(&self, other: impl Into<Operand<'a>>) -> Result<Tensor> {
+                    let other = other.into().of(self.dtype())?;
+                    with_operand!(@ $form, $function, self, &other)
+                }
+            )+
+        }
+    };
+    (@ by_value, $function:path, $a:expr, $b:expr) => { $function($a.clone(), $b) };
+    (@ by_reference, $function:path, $a:expr, $b:expr) => { $function($a, $b) };
+}
+
+with_operand! {
+    /// [`binary::add`].
+    add = binary::add, by_value;
+    /// [`binary::sub`].
+    sub = binary::sub, by_value;
+    /// [`binary::mul`].
+    mul = binary::mul, by_value;
+    /// [`binary::div`].
+    div = binary::div, by_value;
+    /// [`binary::maximum`].
+    maximum = binary::maximum, by_value;
+    /// [`binary::minimum`].
+    minimum = binary::minimum, by_value;
+    /// [`binary::pow`].
+    pow = binary::pow, by_value;
+    /// [`compare::eq`].
+    eq = compare::eq, by_reference;
+    /// [`compare::ne`].
+    ne = compare::ne, by_reference;
+    /// [`compare::lt`].
+    lt = compare::lt, by_reference;
+    /// [`compare::le`].
+    le = compare::le, by_reference;
+    /// [`compare::gt`].
+    gt = compare::gt, by_reference;
+    /// [`compare::ge`].
+    ge = compare::ge, by_reference;
+}
+
+methods! {
+    /// The number below zero as far as this one is above, and the other way round.
+    neg(self) -> Tensor = unary::scale(self.clone(), -1.0);
+    /// [`compare::and`].
+    and(self, other: &Tensor) -> Tensor = compare::and(self.clone(), other);
+    /// [`compare::or`].
+    or(self, other: &Tensor) -> Tensor = compare::or(self.clone(), other);
+    /// [`compare::xor`].
+    xor(self, other: &Tensor) -> Tensor = compare::xor(self.clone(), other);
+    /// [`compare::not`].
+    not(self) -> Tensor = compare::not(self.clone());
+    /// [`select::select`]: `self` where the condition holds, else `other`.
+    select(self, condition: &Tensor, other: &Tensor) -> Tensor = select::select(condition, self, other);
+
+    /// [`reduce::sum`].
+    sum(self) -> Tensor = reduce::sum(self);
+    /// [`reduce::mean`].
+    mean(self) -> Tensor = reduce::mean(self);
+    /// The largest absolute value, as a double; 0 of none.
+    abs_max(self) -> f64 = reduce::norm_over(self, &axes(self), Norm::Max, Keep::Dropped)?.item();
+    /// [`reduce::sum_over`].
+    sum_over(self, axes: &[usize], keep: Keep) -> Tensor = reduce::sum_over(self, axes, keep);
+    /// [`reduce::mean_over`].
+    mean_over(self, axes: &[usize], keep: Keep) -> Tensor = reduce::mean_over(self, axes, keep);
+    /// [`reduce::var_over`].
+    var_over(self, axes: &[usize], variance: Variance, keep: Keep) -> Tensor =
+        reduce::var_over(self, axes, variance, keep);
+    /// [`reduce::prod_over`].
+    prod_over(self, axes: &[usize], keep: Keep) -> Tensor = reduce::prod_over(self, axes, keep);
+    /// [`reduce::norm_over`].
+    norm_over(self, axes: &[usize], norm: Norm, keep: Keep) -> Tensor = reduce::norm_over(self, axes, norm, keep);
+    /// [`reduce::max_over`].
+    max_over(self, axes: &[usize], keep: Keep) -> Tensor = reduce::max_over(self, axes, keep);
+    /// [`reduce::min_over`].
+    min_over(self, axes: &[usize], keep: Keep) -> Tensor = reduce::min_over(self, axes, keep);
+    /// [`reduce::arg_max_over`].
+    arg_max_over(self, axis: usize, keep: Keep) -> Tensor = reduce::arg_max_over(self, axis, keep);
+    /// [`reduce::arg_min_over`].
+    arg_min_over(self, axis: usize, keep: Keep) -> Tensor = reduce::arg_min_over(self, axis, keep);
+    /// [`reduce::all_over`].
+    all_over(self, axes: &[usize], keep: Keep) -> Tensor = reduce::all_over(self, axes, keep);
+    /// [`reduce::any_over`].
+    any_over(self, axes: &[usize], keep: Keep) -> Tensor = reduce::any_over(self, axes, keep);
+
+    /// [`matmul::matmul`].
+    matmul(self, other: &Tensor) -> Tensor = matmul::matmul(self, other, Transpose::Neither);
+    /// [`matmul::matmul`], either side transposed, without a copy.
+    matmul_transposed(self, other: &Tensor, transpose: Transpose) -> Tensor =
+        matmul::matmul(self, other, transpose);
+
+    /// [`broadcast::to`].
+    broadcast_to(self, shape: &[usize]) -> Tensor = broadcast::to(self, shape);
+    /// [`broadcast::repeat`].
+    repeat(self, counts: &[usize]) -> Tensor = broadcast::repeat(self, counts);
+    /// [`reshape::permute`].
+    permute(self, axes: &[usize]) -> Tensor = reshape::permute(self, axes);
+    /// The last two axes exchanged.
+    transpose(self) -> Tensor = transpose(self);
+    /// [`narrow::narrow`]. (A range of the leading axis that shares the buffer is [`Tensor::narrow`].)
+    narrow_along(self, axis: usize, range: Range<usize>) -> Tensor = narrow::narrow(self, axis, range);
+    /// [`narrow::split`].
+    split(self, sizes: &[usize], axis: usize) -> Vec<Tensor> = narrow::split(self, sizes, axis);
+    /// [`narrow::chunk`].
+    chunk(self, count: usize, axis: usize) -> Vec<Tensor> = narrow::chunk(self, count, axis);
+    /// [`flip::flip`].
+    flip(self, axes: &[usize]) -> Tensor = flip::flip(self, axes);
+    /// [`flip::roll`].
+    roll(self, shift: i64, axis: usize) -> Tensor = flip::roll(self, shift, axis);
+
+    /// [`gather::gather`].
+    gather(self, indices: &Tensor, axis: usize) -> Tensor = gather::gather(self, indices, axis);
+    /// [`gather::scatter`].
+    scatter(self, indices: &Tensor, source: &Tensor, axis: usize) -> Tensor =
+        gather::scatter(self.clone(), indices, source, axis);
+    /// [`gather::scatter_add`].
+    scatter_add(self, indices: &Tensor, source: &Tensor, axis: usize) -> Tensor =
+        gather::scatter_add(self.clone(), indices, source, axis);
+    /// [`gather::index_select`].
+    index_select(self, indices: &Tensor, axis: usize) -> Tensor = gather::index_select(self, indices, axis);
+    /// [`gather::index_add`].
+    index_add(self, indices: &Tensor, source: &Tensor, axis: usize) -> Tensor =
+        gather::index_add(self.clone(), indices, source, axis);
+
+    /// [`sort::sort`].
+    sort(self, axis: usize, order: Order) -> Sorted = sort::sort(self, axis, order);
+    /// [`sort::arg_sort`].
+    arg_sort(self, axis: usize, order: Order) -> Tensor = sort::arg_sort(self, axis, order);
+    /// [`sort::top_k`].
+    top_k(self, count: usize, axis: usize, order: Order) -> Sorted = sort::top_k(self, count, axis, order);
+    /// [`scan::cumsum`].
+    cumsum(self, axis: usize, from: ScanFrom) -> Tensor = scan::cumsum(self, axis, from);
+    /// [`count::one_hot`].
+    one_hot(self, classes: usize, dtype: DType) -> Tensor = count::one_hot(self, classes, dtype);
+    /// [`count::bin_count`].
+    bin_count(self, classes: usize) -> Tensor = count::bin_count(self, classes);
+    /// [`count::histogram`].
+    histogram(self, bins: usize, low: f64, high: f64) -> Tensor = count::histogram(self, bins, low, high);
+}
+
+impl Tensor {
+    /// [`concat::concat`].
+    ///
+    /// # Errors
+    /// Those of the function.
+    pub fn concat(inputs: &[&Tensor], axis: usize) -> Result<Tensor> {
+        concat::concat(inputs, axis)
+    }
+
+    /// [`concat::stack`].
+    ///
+    /// # Errors
+    /// Those of the function.
+    pub fn stack(inputs: &[&Tensor], axis: usize) -> Result<Tensor> {
+        concat::stack(inputs, axis)
+    }
+}
+
+/// All axes.
+fn axes(x: &Tensor) -> Vec<usize> {
+    (0..x.rank()).collect()
+}
+
+fn transpose(x: &Tensor) -> Result<Tensor> {
+    let mut axes = axes(x);
+    match axes.as_mut_slice() {
+        [.., rows, columns] => std::mem::swap(rows, columns),
+        _ => {
+            let problem = format!("input {:?}, expected two axes or more", x.shape());
+            return Err(Error::shape("transpose", problem));
+        }
+    }
+    reshape::permute(x, &axes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn x() -> Tensor {
+        Tensor::from_rows(&[[1.0f32, 2.0, 3.0], [4.0, 5.0, 6.0]]).unwrap()
+    }
+
+    #[test]
+    fn operands_are_tensors_or_numbers_and_stay_as_they_are() {
+        let (x, row) = (x(), Tensor::from_slice(&[3], &[10.0f32, 20.0, 30.0]).unwrap());
+        assert_eq!(x.add(&row).unwrap().to_vec::<f32>().unwrap(), [11.0, 22.0, 33.0, 14.0, 25.0, 36.0]);
+        assert_eq!(
+            x.mul(2).unwrap().sub(1.0f32).unwrap().to_vec::<f32>().unwrap(),
+            [1.0, 3.0, 5.0, 7.0, 9.0, 11.0]
+        );
+        assert_eq!(x.gt(3.5).unwrap().to_vec::<u8>().unwrap(), [0, 0, 0, 1, 1, 1]);
+        assert_eq!(x.neg().unwrap().abs_max().unwrap(), 6.0);
+        assert_eq!(x.to_vec::<f32>().unwrap(), [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+        let wide = Tensor::zeros(&[3], DType::F64).unwrap();
+        assert!(matches!(x.add(&wide), Err(Error::DType { .. })));
+    }
+
+    #[test]
+    fn logic_chooses() {
+        let x = x();
+        let middle = x.ge(2).unwrap().and(&x.le(5).unwrap()).unwrap();
+        let y = x.select(&middle, &Tensor::scalar(0.0f32).unwrap()).unwrap();
+        assert_eq!(y.to_vec::<f32>().unwrap(), [0.0, 2.0, 3.0, 4.0, 5.0, 0.0]);
+        let none = middle.xor(&middle).unwrap();
+        assert_eq!(none.or(&none.not().unwrap()).unwrap().to_vec::<u8>().unwrap(), [1; 6]);
+    }
+
+    #[test]
+    fn matrices_are_transposed_and_multiplied() {
+        let x = x();
+        let gram = x.matmul_transposed(&x, Transpose::Right).unwrap();
+        assert_eq!(gram.to_vec::<f32>().unwrap(), [14.0, 32.0, 32.0, 77.0]);
+        let same = x.matmul(&x.transpose().unwrap()).unwrap();
+        assert_eq!(same.to_vec::<f32>().unwrap(), gram.to_vec::<f32>().unwrap());
+        assert!(matches!(Tensor::scalar(1.0f32).unwrap().transpose(), Err(Error::Shape { .. })));
+    }
+
+    #[test]
+    fn what_is_picked_sorted_and_counted_is_what_the_functions_give() {
+        let x = x();
+        let top = x.top_k(1, 1, Order::Descending).unwrap();
+        assert_eq!(top.values.to_vec::<f32>().unwrap(), [3.0, 6.0]);
+        assert_eq!(x.gather(&top.indices, 1).unwrap().to_vec::<f32>().unwrap(), [3.0, 6.0]);
+        let labels = x.arg_max_over(1, Keep::Dropped).unwrap();
+        assert_eq!(labels.bin_count(3).unwrap().to_vec::<i64>().unwrap(), [0, 0, 2]);
+        assert_eq!(labels.one_hot(3, DType::F32).unwrap().shape(), [2, 3]);
+        let halves = Tensor::concat(&[&x, &x.flip(&[0]).unwrap()], 0).unwrap().chunk(2, 0).unwrap();
+        assert_eq!(
+            halves[1].cumsum(0, ScanFrom::Start).unwrap().to_vec::<f32>().unwrap()[3..],
+            [5.0, 7.0, 9.0]
+        );
+    }
+}
