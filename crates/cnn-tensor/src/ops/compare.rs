@@ -201,8 +201,10 @@ mod tests {
 
     type Comparison = fn(&Tensor, &Tensor) -> Result<Tensor>;
 
+    type OfDoubles = fn(f64, f64) -> bool;
+
     /// Each comparison and what it says of doubles.
-    const ALL: [(Comparison, fn(f64, f64) -> bool); 6] = [
+    const ALL: [(Comparison, OfDoubles); 6] = [
         (eq, |a, b| a == b),
         (ne, |a, b| a != b),
         (lt, |a, b| a < b),

@@ -8,6 +8,7 @@
 pub(crate) mod reference;
 #[cfg(test)]
 pub(crate) mod tests;
+#[expect(clippy::needless_range_loop, reason = "the operands of several arrays are counted by one number")]
 pub(crate) mod walk;
 pub(crate) mod zip;
 
@@ -104,7 +105,7 @@ pub fn repeat(x: &Tensor, counts: &[usize]) -> Result<Tensor> {
     let whole: Option<Vec<usize>> =
         dims.iter().zip(counts).map(|(&dim, &count)| dim.checked_mul(count)).collect();
     let whole = Shape::new(&whole.ok_or_else(too_large)?)?;
-    if whole.len() == 0 {
+    if whole.contains(&0) {
         return Tensor::stale(&whole, x.dtype());
     }
     let mut result = x.clone();

@@ -127,9 +127,9 @@ pub(in crate::ops) fn run_all(products: &[Product<'_>], target: &mut [f32]) -> R
     let level = simd::active()?;
     let tile = Tile::of(level);
     let (algorithm, len) = (first.choose(tile), first.rows * first.columns);
-    let each = products.iter().zip(target.chunks_exact_mut(len));
+    let mut each = products.iter().zip(target.chunks_exact_mut(len));
     if products.len() == 1 || algorithm == Algorithm::Vector {
-        return each.map(|(product, target)| product.run(target)).collect();
+        return each.try_for_each(|(product, target)| product.run(target));
     }
     let part = part_of(first.depth);
     let parts = first.depth.div_ceil(part);

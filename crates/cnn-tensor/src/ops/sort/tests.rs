@@ -83,7 +83,7 @@ proptest! {
         for order in BOTH {
             let sorted = sort(&x, axis, order).unwrap();
             let places = sorted.indices.to_vec::<i64>().unwrap();
-            for (start, _) in values.iter().enumerate().filter(|(at, _)| at / inner % dims[axis] == 0) {
+            for (start, _) in values.iter().enumerate().filter(|(at, _)| (at / inner).is_multiple_of(dims[axis])) {
                 let row = |at: usize| values[start + at * inner];
                 let mut expected: Vec<usize> = (0..dims[axis]).collect();
                 expected.sort_by(|&a, &b| match order {
