@@ -67,6 +67,7 @@ pub use cnn_autograd::{
 };
 pub use cnn_derive::Layer;
 pub use cnn_tensor::ops::activation::Activation;
+pub use cnn_tensor::ops::dice::Denominator;
 pub use cnn_tensor::ops::interpolate::{Corners, Interpolation};
 pub use cnn_tensor::ops::pad::PaddingMode;
 pub use cnn_tensor::ops::window::{Padding, Padding2d, Rounding, Same};
@@ -110,7 +111,13 @@ pub use layers::unary::{
     Silu, Softplus, Tanh,
 };
 pub use layout::FileLayout;
+pub use losses::Reduction;
 pub use losses::cross_entropy::{CrossEntropy, cross_entropy};
+pub use losses::dice::{Dice, Scores, dice};
+pub use losses::loss::{
+    BceWithLogits, Focal, Huber, KlDiv, KlTarget, L1, Mse, SmoothL1, bce_with_logits, l1, mse,
+};
+pub use losses::nll::{Nll, nll};
 pub use parameter::{Buffer, Parameter};
 pub use sizes::{Affine, Bias, Ends, Factors, LastAxes, Pad, PadEnds, Pair, Sides, Tracking};
 pub use spatial::{Axes, OneAxis, TwoAxes};

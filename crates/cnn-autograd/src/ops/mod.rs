@@ -33,6 +33,7 @@ pub mod reshape;
 pub mod scan;
 pub mod select;
 pub mod shuffle;
+pub mod select;
 pub mod softmax;
 pub mod unary;
 

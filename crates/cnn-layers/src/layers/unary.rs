@@ -6,14 +6,48 @@ use cnn_tensor::ops::unary;
 
 use crate::{Error, Forward, Layer, Result};
 
-/// Layers that are a function without settings.
-macro_rules! layers {
-    ($($(#[$doc:meta])* $name:ident => $function:ident;)+) => {
-        $(
-            $(#[$doc])*
-            #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Layer)]
-            pub struct $name;
+/// `max(x, 0)`, as `torch.nn.ReLU`.
+///
+/// Also names the activation where a layer fuses it: `conv.call_act(x, Relu, cx)`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Layer)]
+pub struct Relu;
 
+/// `min(max(x, 0), 6)`, as `torch.nn.ReLU6`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Layer)]
+pub struct Relu6;
+
+/// The scaled exponential unit of self-normalising networks, as `torch.nn.SELU`. Klambauer et al., arXiv:1706.02515.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Layer)]
+pub struct Selu;
+
+/// `1 / (1 + e^-x)`, as `torch.nn.Sigmoid`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Layer)]
+pub struct Sigmoid;
+
+/// `ln(1 / (1 + e^-x))`, as `torch.nn.LogSigmoid`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Layer)]
+pub struct LogSigmoid;
+
+/// The hyperbolic tangent, as `torch.nn.Tanh`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Layer)]
+pub struct Tanh;
+
+/// `x` times its sigmoid, also called swish, as `torch.nn.SiLU`. Hendrycks and Gimpel, arXiv:1606.08415.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Layer)]
+pub struct Silu;
+
+/// `min(max(x + 3, 0), 6) / 6`, as `torch.nn.Hardsigmoid`. Howard et al., arXiv:1905.02244.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Layer)]
+pub struct HardSigmoid;
+
+/// `x` times its hard sigmoid, as `torch.nn.Hardswish`. Howard et al., arXiv:1905.02244.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Layer)]
+pub struct HardSwish;
+
+/// Layers that are a function without settings.
+macro_rules! forward {
+    ($($name:ident => $function:ident,)+) => {
+        $(
             impl Forward for $name {
                 fn forward(&self, x: Var, _cx: &mut Ctx) -> Result<Var> {
                     Ok(x.$function()?)
@@ -23,27 +57,16 @@ macro_rules! layers {
     };
 }
 
-layers! {
-    /// `max(x, 0)`, as `torch.nn.ReLU`.
-    ///
-    /// Also names the activation where a layer fuses it: `conv.call_act(x, Relu, cx)`.
-    Relu => relu;
-    /// `min(max(x, 0), 6)`, as `torch.nn.ReLU6`.
-    Relu6 => relu6;
-    /// The scaled exponential unit of self-normalising networks, as `torch.nn.SELU`. Klambauer et al., arXiv:1706.02515.
-    Selu => selu;
-    /// `1 / (1 + e^-x)`, as `torch.nn.Sigmoid`.
-    Sigmoid => sigmoid;
-    /// `ln(1 / (1 + e^-x))`, as `torch.nn.LogSigmoid`.
-    LogSigmoid => log_sigmoid;
-    /// The hyperbolic tangent, as `torch.nn.Tanh`.
-    Tanh => tanh;
-    /// `x` times its sigmoid, also called swish, as `torch.nn.SiLU`. Hendrycks and Gimpel, arXiv:1606.08415.
-    Silu => silu;
-    /// `min(max(x + 3, 0), 6) / 6`, as `torch.nn.Hardsigmoid`. Howard et al., arXiv:1905.02244.
-    HardSigmoid => hard_sigmoid;
-    /// `x` times its hard sigmoid, as `torch.nn.Hardswish`. Howard et al., arXiv:1905.02244.
-    HardSwish => hard_swish;
+forward! {
+    Relu => relu,
+    Relu6 => relu6,
+    Selu => selu,
+    Sigmoid => sigmoid,
+    LogSigmoid => log_sigmoid,
+    Tanh => tanh,
+    Silu => silu,
+    HardSigmoid => hard_sigmoid,
+    HardSwish => hard_swish,
 }
 
 impl From<Relu> for Activation {

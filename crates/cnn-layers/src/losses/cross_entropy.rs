@@ -1,14 +1,34 @@
-//! Cross-entropy with label smoothing, as `torch.nn.CrossEntropyLoss`.
+//! Cross-entropy, as `torch.nn.CrossEntropyLoss`.
 
 use cnn_autograd::Var;
 use cnn_tensor::Tensor;
+use cnn_tensor::ops::cross_entropy::Options;
 
+use super::{ClassWeights, Reduction};
 use crate::{Error, Result};
 
-/// Mean cross-entropy over a batch.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+/// The cross-entropy of the softmax of logits with labels, or with distributions over the classes.
+///
+/// The mean over a batch, with every class alike and no label ignored, until a method says otherwise. A label outside of
+/// the classes is an error; PyTorch ignores -100 unasked, which [`CrossEntropy::ignoring`] does when asked.
+///
+/// ```
+/// use cnn_layers::{CrossEntropy, Reduction, Result, Var};
+/// use cnn_tensor::{DType, Tensor};
+/// # fn main() -> Result<()> {
+/// // An image of 2 by 2 pixels and 3 classes, of which one pixel is unknown.
+/// let logits = Var::constant(Tensor::zeros(&[1, 2, 2, 3], DType::F32)?);
+/// let labels = Tensor::from_slice(&[1, 2, 2], &[0i64, 2, 255, 1])?;
+/// let loss = CrossEntropy::new().with_weights(&[1.0, 2.0, 0.5])?.ignoring(255);
+/// assert!((loss.loss(logits, &labels)?.value().item()? - 3f64.ln()).abs() < 1e-6);
+/// # Ok(()) }
+/// ```
+#[derive(Debug, Clone, Default)]
 pub struct CrossEntropy {
     label_smoothing: f64,
+    weights: ClassWeights,
+    ignored: Option<i64>,
+    reduction: Reduction,
 }
 
 impl CrossEntropy {
@@ -22,21 +42,71 @@ impl CrossEntropy {
     /// # Errors
     /// [`Error::Argument`] unless `smoothing` is from 0 to 1.
     pub fn smoothed(label_smoothing: f64) -> Result<Self> {
+        Self::new().with_smoothing(label_smoothing)
+    }
+
+    /// [`CrossEntropy::smoothed`], beside other settings.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] unless `smoothing` is from 0 to 1.
+    pub fn with_smoothing(mut self, label_smoothing: f64) -> Result<Self> {
         if !(0.0..=1.0).contains(&label_smoothing) {
             return Err(Error::argument("CrossEntropy", "label_smoothing", label_smoothing, "0 to 1"));
         }
-        Ok(Self { label_smoothing })
+        self.label_smoothing = label_smoothing;
+        Ok(self)
     }
 
-    /// The loss.
+    /// Multiplies the part of each class by its weight. A mean over labels then divides by the weights of the labels.
+    ///
+    /// # Errors
+    /// Out of memory.
+    pub fn with_weights(mut self, weights: &[f64]) -> Result<Self> {
+        self.weights = ClassWeights::new(weights)?;
+        Ok(self)
+    }
+
+    /// Rows with this label count nothing, neither in the sum nor in what a mean divides by.
+    #[must_use]
+    pub fn ignoring(mut self, label: i64) -> Self {
+        self.ignored = Some(label);
+        self
+    }
+
+    /// How the losses of the rows become the result.
+    #[must_use]
+    pub fn with_reduction(mut self, reduction: Reduction) -> Self {
+        self.reduction = reduction;
+        self
+    }
+
+    /// The loss against labels.
     ///
     /// # Shapes
-    /// Logits `[batch, classes]`, labels `[batch]` of type `I64`; a scalar.
+    /// Logits `[.., classes]`, labels `[..]` of type `I64`; a scalar, or `[..]` for [`Reduction::None`].
     ///
     /// # Errors
     /// Where the shapes do not fit or a label is outside of the classes.
     pub fn loss(&self, logits: Var, labels: &Tensor) -> Result<Var> {
-        Ok(logits.cross_entropy(labels, self.label_smoothing)?)
+        let weights = self.weights.of(&logits)?;
+        Ok(logits.cross_entropy_with(labels, &self.options(weights.as_ref()))?)
+    }
+
+    /// The loss against distributions over the classes, which are constants.
+    ///
+    /// # Shapes
+    /// Logits and targets `[.., classes]`; a scalar, or `[..]` for [`Reduction::None`].
+    ///
+    /// # Errors
+    /// Where the shapes do not fit; where a label is to be ignored, which distributions do not have.
+    pub fn soft_loss(&self, logits: Var, targets: &Tensor) -> Result<Var> {
+        let weights = self.weights.of(&logits)?;
+        Ok(logits.soft_cross_entropy(targets, &self.options(weights.as_ref()))?)
+    }
+
+    fn options<'a>(&self, weights: Option<&'a Tensor>) -> Options<'a> {
+        let &Self { label_smoothing, ignored, reduction, .. } = self;
+        Options { label_smoothing, weights, ignored, reduction }
     }
 }
 
