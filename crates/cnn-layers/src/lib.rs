@@ -45,6 +45,7 @@
 // The derive macro writes `::cnn_layers`, in this crate too.
 extern crate self as cnn_layers;
 
+mod attend;
 mod error;
 mod freeze;
 pub mod gradcheck;
@@ -62,6 +63,7 @@ mod statistics;
 pub mod summary;
 mod visit;
 
+pub use attend::{QueryKeyValue, Visible};
 pub use cnn_autograd::{
     BatchStatistics, Ctx, Gradients, Mode, ParameterId, Place, Recording, Step, Trainable, Var,
 };
@@ -76,6 +78,7 @@ pub use error::{Error, Misfit, Misshapen, Result};
 pub use freeze::{freeze, unfreeze};
 pub use hessian::hessian_vector_product;
 pub use layer::{Forward, Layer, within};
+pub use layers::attention::{MultiHeadAttention, MultiHeadAttentionBuilder};
 pub use layers::batch_norm::{
     BatchNorm, BatchNorm1d, BatchNorm2d, BatchNorm2dBuilder, BatchNormBuilder, Momentum,
 };
@@ -106,6 +109,7 @@ pub use layers::residual::Residual;
 pub use layers::sequential::Sequential;
 pub use layers::shuffle::{ChannelShuffle, PixelShuffle, PixelUnshuffle};
 pub use layers::softmax::{Axis, LogSoftmax, Softmax};
+pub use layers::squeeze_excite::{SqueezeExcite, SqueezeExciteBuilder};
 pub use layers::unary::{
     Approximation, Elu, Gelu, HardSigmoid, HardSwish, LeakyRelu, LogSigmoid, Relu, Relu6, Selu, Sigmoid,
     Silu, Softplus, Tanh,

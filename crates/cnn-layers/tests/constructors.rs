@@ -4,7 +4,8 @@ use cnn_layers::{
     Affine, Approximation, AvgPool2d, Axis, BatchNorm1d, BatchNorm2d, Bias, Conv2d, CrossEntropy, Ctx, Dense,
     Dropout, Elu, Flatten, Forward, Gelu, GlobalAvgPool2d, GroupNorm, HardSigmoid, HardSwish, InstanceNorm1d,
     InstanceNorm2d, Key, LayerNorm, LeakyRelu, LocalResponseNorm, LogSigmoid, LogSoftmax, MaxPool2d, Mode,
-    Momentum, PRelu, Recording, Relu, Relu6, Selu, Sigmoid, Silu, Softmax, Softplus, Tanh, Tracking,
+    Momentum, MultiHeadAttention, PRelu, QueryKeyValue, Recording, Relu, Relu6, Selu, Sigmoid, Silu, Softmax,
+    Softplus, SqueezeExcite, Tanh, Tracking, Var, Visible,
 };
 use cnn_tensor::ops::pool2d::PaddingCounts;
 use cnn_tensor::ops::window::{Padding2d, Rounding};
@@ -147,6 +148,35 @@ proptest! {
     }
 
     #[test]
+    fn attention_never_panics(
+        channels in size(), heads in size(), probability in number(), shape in small(), mask in small(),
+        kind in 0usize..4,
+    ) {
+        pool::set_budget(1 << 28);
+        // Weights that fit the budget but are large take long to draw.
+        let ordinary = channels.checked_mul(heads).is_none_or(|weights| weights < 1 << 16);
+        if let Some(Ok(layer)) = ordinary.then(|| SqueezeExcite::new(channels, heads, Key::new(1))) {
+            exercise(&layer, &shape);
+        }
+        let bias = if kind < 2 { Bias::With } else { Bias::Without };
+        for channels in [channels, shape.last().copied().unwrap_or(1)] {
+            let builder = MultiHeadAttention::builder(channels, heads).dropout(probability).bias(bias);
+            let Ok(layer) = builder.build(Key::new(1)) else { continue };
+            exercise(&layer, &shape);
+            let dtype = [DType::Bool, DType::F32, DType::F64, DType::I64][kind];
+            let visible = Visible::masked(Tensor::full(&mask, 1.0, dtype).unwrap());
+            let mut cx = Ctx::training(Key::new(1));
+            let variable = |cx: &mut Ctx, shape: &[usize]| cx.variable(Tensor::full(shape, 0.5, DType::F32).unwrap());
+            let (query, key) = (variable(&mut cx, &shape), variable(&mut cx, &mask));
+            let inputs = QueryKeyValue { query: query.clone(), value: key.clone(), key };
+            if let Ok(loss) = layer.call_qkv(inputs, &visible, &mut cx).and_then(|y| Ok(y.mean()?)) {
+                let _ = cx.backward(loss);
+            }
+            let _ = layer.call_visible(Var::constant(query.into_value()), &visible, &mut Ctx::inference());
+        }
+    }
+
+    #[test]
     fn activations_never_panic(number in number(), other in number(), axis in size(), shape in small()) {
         pool::set_budget(1 << 28);
         let plain: [&dyn Forward; 11] = [
@@ -215,6 +245,15 @@ fn arguments_that_make_no_sense_are_refused_at_construction() {
         message(LayerNorm::new([3, 0]).unwrap_err()),
         "LayerNorm: normalized_shape is [3, 0], expected one or more sizes of 1 or more"
     );
+    assert_eq!(
+        message(MultiHeadAttention::new(6, 4, key).unwrap_err()),
+        "MultiHeadAttention: heads is 4, expected a divisor of 6"
+    );
+    assert!(
+        MultiHeadAttention::new(usize::MAX, 1, key).is_err() && MultiHeadAttention::new(0, 0, key).is_err()
+    );
+    assert!(MultiHeadAttention::builder(4, 2).dropout(-0.1).build(key).is_err());
+    assert!(SqueezeExcite::new(0, 1, key).is_err() && SqueezeExcite::new(1, 0, key).is_err());
     assert!(LocalResponseNorm::new(0).is_err() && LocalResponseNorm::new(3).unwrap().k(-1.0).is_err());
     assert!(LayerNorm::new([]).is_err() && LayerNorm::builder(3).epsilon(-1.0).build().is_err());
     assert!(Dropout::new(f64::NAN).is_err());

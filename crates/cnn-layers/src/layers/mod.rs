@@ -1,5 +1,6 @@
 //! The layers, one file for each operation of `cnn_tensor::ops` that they call, under the same name.
 
+pub(crate) mod attention;
 pub(crate) mod batch_norm;
 pub(crate) mod conv1d;
 pub(crate) mod conv2d;
@@ -22,4 +23,5 @@ mod running;
 pub(crate) mod sequential;
 pub(crate) mod shuffle;
 pub(crate) mod softmax;
+pub(crate) mod squeeze_excite;
 pub(crate) mod unary;

@@ -1,6 +1,7 @@
 //! The members, a file for each family; `fixtures/members` has a script of the same name.
 
 mod activation;
+mod attention;
 mod convolution;
 mod losses;
 mod normalisation;
@@ -14,8 +15,9 @@ use crate::Member;
 pub(crate) type Family = fn() -> Vec<Member>;
 
 /// Families whose members PyTorch has, with the name of their fixture.
-pub(crate) const FAMILIES: [(&str, Family); 6] = [
+pub(crate) const FAMILIES: [(&str, Family); 7] = [
     ("activation", activation::members),
+    ("attention", attention::members),
     ("convolution", convolution::members),
     ("losses", losses::members),
     ("normalisation", normalisation::members),

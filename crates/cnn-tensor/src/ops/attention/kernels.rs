@@ -2,10 +2,8 @@
 
 use super::{Causality, Dropout};
 use crate::ops::dropout::Mask as Dropped;
-use crate::simd::{Isa, Kernel, exp};
-
-/// Numbers whose sum is taken in single precision.
-const BLOCK: usize = 1 << 10;
+use crate::ops::softmax::rows::{maximum, softmax_row, sum_of_products};
+use crate::simd::{Isa, Kernel};
 
 /// What is added to a row of scores.
 #[derive(Clone, Copy)]
@@ -66,43 +64,10 @@ impl<'a, M: Fn(usize) -> MaskRow<'a>> Kernel for Softmax<'_, M> {
 #[inline(always)]
 fn softmax<I: Isa>(isa: I, row: &mut [f32]) {
     let most = maximum(isa, row);
-    if most == f32::NEG_INFINITY && !row.iter().any(|score| score.is_nan()) {
-        return row.fill(0.0);
+    match most == f32::NEG_INFINITY && !row.iter().any(|score| score.is_nan()) {
+        true => row.fill(0.0),
+        false => _ = softmax_row(isa, row, most),
     }
-    let shift = isa.splat(most);
-    let mut sum = 0.0f64;
-    for block in row.chunks_mut(BLOCK) {
-        let mut lanes = isa.splat(0.0);
-        let mut parts = block.chunks_exact_mut(I::LANES);
-        for part in &mut parts {
-            let value = exp(isa, isa.sub(isa.load(part), shift));
-            lanes = isa.add(lanes, value);
-            isa.store(value, part);
-        }
-        let rest = parts.into_remainder();
-        if !rest.is_empty() {
-            isa.store_partial(exp(isa, isa.sub(isa.load_partial(rest), shift)), rest);
-            // Lanes past the end are zero and add nothing.
-            lanes = isa.add(lanes, isa.load_partial(rest));
-        }
-        sum += f64::from(isa.sum(lanes));
-    }
-    let factor = (1.0 / sum) as f32;
-    row.iter_mut().for_each(|weight| *weight *= factor);
-}
-
-/// The largest number; NaN is left to the sum, which it makes NaN.
-#[inline(always)]
-fn maximum<I: Isa>(isa: I, row: &[f32]) -> f32 {
-    let larger = |most: f32, x: f32| if x > most { x } else { most };
-    let mut parts = row.chunks_exact(I::LANES);
-    let mut lanes = isa.splat(f32::NEG_INFINITY);
-    for part in &mut parts {
-        // The second argument is the result where the first is NaN.
-        lanes = isa.max(isa.load(part), lanes);
-    }
-    let rest = parts.remainder().iter().copied().fold(f32::NEG_INFINITY, larger);
-    if row.len() < I::LANES { rest } else { larger(rest, isa.fold(lanes, larger)) }
 }
 
 /// Drops weights of a block.
@@ -170,20 +135,4 @@ impl Kernel for Back<'_> {
             }
         }
     }
-}
-
-#[inline(always)]
-fn sum_of_products<I: Isa>(isa: I, a: &[f32], b: &[f32]) -> f64 {
-    let mut total = 0.0f64;
-    for (a, b) in a.chunks(BLOCK).zip(b.chunks(BLOCK)) {
-        let mut lanes = isa.splat(0.0);
-        let (mut first, mut second) = (a.chunks_exact(I::LANES), b.chunks_exact(I::LANES));
-        for (a, b) in (&mut first).zip(&mut second) {
-            lanes = isa.fma(isa.load(a), isa.load(b), lanes);
-        }
-        let (a, b) = (isa.load_partial(first.remainder()), isa.load_partial(second.remainder()));
-        lanes = isa.fma(a, b, lanes);
-        total += f64::from(isa.sum(lanes));
-    }
-    total
 }
