@@ -33,7 +33,6 @@ pub mod reshape;
 pub mod scan;
 pub mod select;
 pub mod shuffle;
-pub mod select;
 pub mod softmax;
 pub mod unary;
 

@@ -31,7 +31,6 @@ mod reshape;
 mod scan;
 mod select;
 mod shuffle;
-mod select;
 mod softmax;
 mod unary;
 
@@ -76,7 +75,6 @@ const STEMS: &[(&str, fn())] = &[
     ("scan", scan::cases),
     ("select", select::cases),
     ("shuffle", shuffle::cases),
-    ("select", select::cases),
     ("softmax", softmax::cases),
     ("unary", unary::cases),
 ];
