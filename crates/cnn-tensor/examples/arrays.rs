@@ -28,7 +28,7 @@ fn main() -> Result<()> {
     let x = Tensor::from_rows(&PLANETS.map(|planet| planet.map(f64::log10)))?;
     println!("decimal logarithms, {x:.2}\n");
 
-    let deviation = x.var_over(&[0], Variance::Unbiased, Keep::Axes)?.pow(0.5)?;
+    let deviation = x.var_over(&[0], Variance::Unbiased, Keep::Axes)?.sqrt()?;
     let z = x.sub(&x.mean_over(&[0], Keep::Axes)?)?.div(&deviation)?;
     let correlations = z.matmul_transposed(&z, Transpose::Left)?.div(7.0)?;
     println!("correlations of the columns, {correlations:.2}\n");

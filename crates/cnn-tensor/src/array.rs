@@ -15,7 +15,7 @@
 //!
 //! let x = Tensor::normal(&[100, 3], DType::F64, Key::new(1))?.mul(2.0)?.add(5.0)?;
 //! // Columns of mean 0 and variance 1.
-//! let deviation = x.var_over(&[0], Variance::Unbiased, Keep::Axes)?.pow(0.5)?;
+//! let deviation = x.var_over(&[0], Variance::Unbiased, Keep::Axes)?.sqrt()?;
 //! let scaled = x.sub(&x.mean_over(&[0], Keep::Axes)?)?.div(&deviation)?;
 //! // Their correlations: a matrix with ones on its diagonal.
 //! let correlations = scaled.transpose()?.matmul(&scaled)?.div(99.0)?;
@@ -36,7 +36,7 @@ use crate::ops::scan::From as ScanFrom;
 use crate::ops::sort::{Order, Sorted};
 use crate::ops::{
     binary, broadcast, compare, concat, count, flip, gather, matmul, narrow, reduce, reshape, scan, select,
-    sort, unary,
+    softmax, sort, unary,
 };
 use crate::{DType, Error, Result, Tensor};
 
@@ -151,8 +151,34 @@ with_operand! {
 }
 
 methods! {
-    /// The number below zero as far as this one is above, and the other way round.
-    neg(self) -> Tensor = unary::scale(self.clone(), -1.0);
+    /// `-x`: [`unary::Neg`].
+    neg(self) -> Tensor = unary::forward(&unary::Neg, self.clone());
+    /// `|x|`: [`unary::Abs`].
+    abs(self) -> Tensor = unary::forward(&unary::Abs, self.clone());
+    /// `x^2`: [`unary::Square`].
+    square(self) -> Tensor = unary::forward(&unary::Square, self.clone());
+    /// The square root: [`unary::Sqrt`].
+    sqrt(self) -> Tensor = unary::forward(&unary::Sqrt, self.clone());
+    /// `e^x`: [`unary::Exp`].
+    exp(self) -> Tensor = unary::forward(&unary::Exp, self.clone());
+    /// The natural logarithm: [`unary::Ln`].
+    ln(self) -> Tensor = unary::forward(&unary::Ln, self.clone());
+    /// `1 / x`: [`unary::Reciprocal`].
+    reciprocal(self) -> Tensor = unary::forward(&unary::Reciprocal, self.clone());
+    /// `x^exponent`: [`unary::Pow`].
+    powf(self, exponent: f64) -> Tensor = unary::forward(&unary::Pow(exponent), self.clone());
+    /// `min(max(x, least), most)`: [`unary::Clamp`].
+    clamp(self, least: f64, most: f64) -> Tensor = unary::forward(&unary::Clamp { least, most }, self.clone());
+    /// `max(x, 0)`: [`unary::relu`].
+    relu(self) -> Tensor = unary::relu(self.clone());
+    /// `1 / (1 + e^-x)`: [`unary::Sigmoid`].
+    sigmoid(self) -> Tensor = unary::forward(&unary::Sigmoid, self.clone());
+    /// The hyperbolic tangent: [`unary::Tanh`].
+    tanh(self) -> Tensor = unary::forward(&unary::Tanh, self.clone());
+    /// [`softmax::softmax`].
+    softmax(self, axis: usize) -> Tensor = softmax::softmax(self.clone(), axis);
+    /// [`softmax::log_softmax`].
+    log_softmax(self, axis: usize) -> Tensor = softmax::log_softmax(self.clone(), axis);
     /// [`compare::and`].
     and(self, other: &Tensor) -> Tensor = compare::and(self.clone(), other);
     /// [`compare::or`].
@@ -305,6 +331,29 @@ mod tests {
         assert_eq!(x.to_vec::<f32>().unwrap(), [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
         let wide = Tensor::zeros(&[3], DType::F64).unwrap();
         assert!(matches!(x.add(&wide), Err(Error::DType { .. })));
+    }
+
+    #[test]
+    fn functions_of_one_element_leave_it_as_it_is() {
+        let x = Tensor::from_slice(&[3], &[4.0f64, 0.25, 1.0]).unwrap();
+        let values = |y: Result<Tensor>| y.unwrap().to_vec::<f64>().unwrap();
+        assert_eq!(values(x.sqrt()), [2.0, 0.5, 1.0]);
+        assert_eq!(values(x.square()), [16.0, 0.0625, 1.0]);
+        assert_eq!(values(x.reciprocal()), [0.25, 4.0, 1.0]);
+        assert_eq!(values(x.powf(-0.5)), [0.5, 2.0, 1.0]);
+        assert_eq!(values(x.neg().unwrap().relu()), [0.0; 3]);
+        assert_eq!(values(x.neg().unwrap().abs()), [4.0, 0.25, 1.0]);
+        assert_eq!(values(x.clamp(0.5, 2.0)), [2.0, 0.5, 1.0]);
+        assert!((x.ln().unwrap().exp().unwrap().sub(&x).unwrap().abs_max().unwrap()) < 1e-14);
+        let sum = x.softmax(0).unwrap().sum().unwrap().item().unwrap();
+        assert!((sum - 1.0).abs() < 1e-14);
+        assert!(
+            (x.log_softmax(0).unwrap().exp().unwrap().sum().unwrap().item().unwrap() - 1.0).abs() < 1e-14
+        );
+        // tanh(x) = 2 sigmoid(2x) - 1.
+        let same = x.mul(2).unwrap().sigmoid().unwrap().mul(2).unwrap().sub(1).unwrap();
+        assert!(same.sub(&x.tanh().unwrap()).unwrap().abs_max().unwrap() < 1e-14);
+        assert_eq!(x.to_vec::<f64>().unwrap(), [4.0, 0.25, 1.0]);
     }
 
     #[test]
