@@ -88,7 +88,7 @@ pub use layers::conv_transpose2d::{
 pub use layers::conv1d::{Conv1d, Conv1dBuilder};
 pub use layers::conv2d::{Conv2d, Conv2dBuilder};
 pub use layers::dense::{Dense, DenseBuilder};
-pub use layers::dropout::Dropout;
+pub use layers::dropout::{DepthMode, Dropout, Dropout1d, Dropout2d, StochasticDepth};
 pub use layers::group_norm::{
     GroupNorm, GroupNormBuilder, InstanceNorm, InstanceNorm1d, InstanceNorm2d, InstanceNormBuilder,
 };

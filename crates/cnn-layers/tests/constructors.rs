@@ -2,10 +2,11 @@
 
 use cnn_layers::{
     Affine, Approximation, AvgPool2d, Axis, BatchNorm1d, BatchNorm2d, Bias, Conv2d, CrossEntropy, Ctx, Dense,
-    Dropout, Elu, Flatten, Forward, Gelu, GlobalAvgPool2d, GroupNorm, HardSigmoid, HardSwish, InstanceNorm1d,
-    InstanceNorm2d, Key, LayerNorm, LeakyRelu, LocalResponseNorm, LogSigmoid, LogSoftmax, MaxPool2d, Mode,
-    Momentum, MultiHeadAttention, PRelu, QueryKeyValue, Recording, Relu, Relu6, Selu, Sigmoid, Silu, Softmax,
-    Softplus, SqueezeExcite, Tanh, Tracking, Var, Visible,
+    DepthMode, Dropout, Dropout1d, Dropout2d, Elu, Flatten, Forward, Gelu, GlobalAvgPool2d, GroupNorm,
+    HardSigmoid, HardSwish, InstanceNorm1d, InstanceNorm2d, Key, LayerNorm, LeakyRelu, LocalResponseNorm,
+    LogSigmoid, LogSoftmax, MaxPool2d, Mode, Momentum, MultiHeadAttention, PRelu, QueryKeyValue, Recording,
+    Relu, Relu6, Selu, Sigmoid, Silu, Softmax, Softplus, SqueezeExcite, StochasticDepth, Tanh, Tracking, Var,
+    Visible,
 };
 use cnn_tensor::ops::pool2d::PaddingCounts;
 use cnn_tensor::ops::window::{Padding2d, Rounding};
@@ -207,6 +208,10 @@ proptest! {
         exercise(&GlobalAvgPool2d, &shape);
         if let Ok(layer) = Dropout::new(probability) {
             exercise(&layer, &shape);
+            exercise(&Dropout1d::new(probability).unwrap(), &shape);
+            exercise(&Dropout2d::new(probability).unwrap(), &shape);
+            exercise(&StochasticDepth::new(probability, DepthMode::Row).unwrap(), &shape);
+            exercise(&StochasticDepth::new(probability, DepthMode::Batch).unwrap(), &shape);
         }
         if let Ok(loss) = CrossEntropy::smoothed(probability) {
             let mut cx = Ctx::training(Key::new(1));

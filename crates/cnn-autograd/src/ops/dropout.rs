@@ -1,16 +1,16 @@
 //! Dropout: the same key drops the same elements, so nothing is kept for backward.
 
-use cnn_tensor::ops::dropout::dropout;
+use cnn_tensor::ops::dropout::{self, Unit, dropout_of};
 use cnn_tensor::random::Key;
 use cnn_tensor::{Spec, Tensor};
 
-use super::expect_compute;
 use crate::function::{Buffers, Function, Output, Purpose, Saved, expect_inputs, take_inputs};
 use crate::{Attribute, Result, Var};
 
 /// Zeros with a probability, the rest scaled up.
 #[derive(Debug)]
 struct Dropout {
+    unit: Unit,
     probability: f64,
     key: Key,
 }
@@ -21,17 +21,12 @@ impl Function for Dropout {
     }
 
     fn attributes(&self) -> Vec<Attribute> {
-        vec![Attribute::new("probability", self.probability)]
+        vec![Attribute::new("probability", self.probability), Attribute::new("unit", self.unit.name())]
     }
 
     fn infer(&self, inputs: &[Spec]) -> Result<Spec> {
         let [x] = expect_inputs(self.name(), inputs)?;
-        expect_compute(self.name(), x)?;
-        if !(0.0..=1.0).contains(&self.probability) {
-            let met = self.probability;
-            return Err(cnn_tensor::Error::argument(self.name(), "probability", met, "0 to 1").into());
-        }
-        Ok(x)
+        Ok(dropout::infer(self.unit, x, self.probability)?)
     }
 
     fn buffers(&self, _inputs: &[Spec]) -> Buffers {
@@ -40,11 +35,11 @@ impl Function for Dropout {
 
     fn forward(&self, inputs: Vec<Tensor>, _purpose: Purpose) -> Result<Output> {
         let [x] = take_inputs(self.name(), inputs)?;
-        Ok(dropout(x, self.probability, self.key)?.into())
+        Ok(dropout_of(self.unit, x, self.probability, self.key)?.into())
     }
 
     fn backward(&self, _saved: Saved, grad: Tensor) -> Result<Vec<Option<Tensor>>> {
-        Ok(vec![Some(dropout(grad, self.probability, self.key)?)])
+        Ok(vec![Some(dropout_of(self.unit, grad, self.probability, self.key)?)])
     }
 }
 
@@ -54,6 +49,17 @@ impl Var {
     /// # Errors
     /// As [`Var::apply`].
     pub fn dropout(self, probability: f64, key: Key) -> Result<Var> {
-        Var::apply(Dropout { probability, key }, vec![self])
+        self.dropout_of(Unit::Element, probability, key)
+    }
+
+    /// [`Var::dropout`] of whole channels, of whole examples, or of everything.
+    ///
+    /// # Shapes
+    /// `[batch, .., channels]` for channels, `[batch, ..]` for examples, any for the others.
+    ///
+    /// # Errors
+    /// As [`Var::apply`].
+    pub fn dropout_of(self, unit: Unit, probability: f64, key: Key) -> Result<Var> {
+        Var::apply(Dropout { unit, probability, key }, vec![self])
     }
 }

@@ -30,6 +30,7 @@ mod reduce;
 mod reshape;
 mod scan;
 mod select;
+mod select;
 mod shuffle;
 mod softmax;
 mod unary;

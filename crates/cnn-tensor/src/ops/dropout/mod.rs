@@ -1,4 +1,6 @@
-//! Dropout (Srivastava et al., 2014), inverted: what is kept is scaled up, so that evaluation does nothing.
+//! Dropout (Srivastava et al., 2014), inverted: what is kept is scaled up, so that evaluation does nothing. What is dropped
+//! together may be a number, a channel of an example (Tompson et al., arXiv:1411.4280), an example or all (stochastic
+//! depth, Huang et al., arXiv:1603.09382).
 //!
 //! The mask is a pure function of the key and the element's index. Nothing has to be saved: the same call on
 //! the gradient, with the same key, is the backward pass.
@@ -7,11 +9,12 @@ mod reference;
 #[cfg(test)]
 mod tests;
 mod vector;
+mod whole;
 
 use crate::ops::check;
 use crate::ops::in_place::map;
 use crate::random::{Key, unit};
-use crate::{DType, Error, Result, Tensor};
+use crate::{DType, Error, Result, Spec, Tensor};
 
 /// `x * mask / (1 - probability)`, where each element of the mask is 0 with `probability` and 1 otherwise.
 ///
@@ -30,12 +33,7 @@ use crate::{DType, Error, Result, Tensor};
 /// # Errors
 /// [`Error::Argument`] unless the probability is from 0 to 1; [`Error::DType`] unless `F32` or `F64`.
 pub fn dropout(x: Tensor, probability: f64, key: Key) -> Result<Tensor> {
-    if !(0.0..=1.0).contains(&probability) {
-        return Err(Error::argument("dropout", "probability", probability, "0 to 1"));
-    }
-    if !x.dtype().is_compute() {
-        return Err(check::not_compute("dropout", x.dtype()));
-    }
+    infer(Unit::Element, x.spec(), probability)?;
     let mask = Mask::new(probability, key);
     match x.dtype() {
         _ if probability == 0.0 => Ok(x),
@@ -45,6 +43,98 @@ pub fn dropout(x: Tensor, probability: f64, key: Key) -> Result<Tensor> {
             Ok(())
         }),
     }
+}
+
+/// What is dropped or kept together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Unit {
+    /// Each number by itself.
+    Element,
+    /// Each channel, which is the last axis, of each example, which is the first.
+    Channel,
+    /// Each example.
+    Example,
+    /// Everything.
+    Batch,
+}
+
+impl Unit {
+    /// Lower-case name, as in a graph.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Element => "element",
+            Self::Channel => "channel",
+            Self::Example => "example",
+            Self::Batch => "batch",
+        }
+    }
+}
+
+/// [`dropout`] of whole units: unit `i`, counted in the order of memory (channels of the first example, of the second, ..),
+/// is kept where number `i` of the key's stream is at least `probability`.
+///
+/// # Shapes
+/// `[batch, .., channels]` for channels, `[batch, ..]` for examples, any for the others.
+///
+/// ```
+/// # fn main() -> cnn_tensor::Result<()> {
+/// use cnn_tensor::{Tensor, ops::dropout::{Unit, dropout_of}, random::Key};
+/// let x = Tensor::from_slice(&[1, 3, 2], &[1.0f32; 6])?;
+/// let y = dropout_of(Unit::Channel, x, 0.5, Key::new(1))?.to_vec::<f32>()?;
+/// assert!(y[0] == y[2] && y[2] == y[4] && y[1] == y[3] && y[3] == y[5]);
+/// # Ok(()) }
+/// ```
+///
+/// # Errors
+/// As [`dropout`]; [`Error::Shape`] where there are no such axes.
+pub fn dropout_of(unit: Unit, x: Tensor, probability: f64, key: Key) -> Result<Tensor> {
+    infer(unit, x.spec(), probability)?;
+    let examples = x.shape().first().copied().unwrap_or(1);
+    let units = match unit {
+        Unit::Element => return dropout(x, probability, key),
+        Unit::Channel => examples * x.shape().last().copied().unwrap_or(1),
+        Unit::Example => examples,
+        Unit::Batch => 1,
+    };
+    let example = if unit == Unit::Batch { x.len() } else { x.len() / examples.max(1) };
+    let mask = Mask::new(probability, key);
+    let factor = |index: u64| if key.uniform(index) >= mask.threshold { mask.factor } else { 0.0 };
+    match x.dtype() {
+        _ if probability == 0.0 => Ok(x),
+        DType::F32 => {
+            let factors: Vec<f32> = (0..units as u64).map(|index| factor(index) as f32).collect();
+            map(x, |x, output| whole::scale(x, output, &factors, example))
+        }
+        _ => {
+            let factors: Vec<f64> = (0..units as u64).map(factor).collect();
+            map(x, |x, output| {
+                reference::scale(x, output, &factors, example);
+                Ok(())
+            })
+        }
+    }
+}
+
+/// Shape and type of the output, which are those of the input.
+///
+/// # Errors
+/// As [`dropout_of`].
+pub fn infer(unit: Unit, x: Spec, probability: f64) -> Result<Spec> {
+    if !(0.0..=1.0).contains(&probability) {
+        return Err(Error::argument("dropout", "probability", probability, "0 to 1"));
+    }
+    if !x.dtype.is_compute() {
+        return Err(check::not_compute("dropout", x.dtype));
+    }
+    let (least, expected) = match unit {
+        Unit::Element | Unit::Batch => (0, "[..]"),
+        Unit::Channel => (2, "[batch, .., channels]"),
+        Unit::Example => (1, "[batch, ..]"),
+    };
+    if x.shape.rank() < least {
+        return Err(Error::shape("dropout", format!("input {}, expected {expected}", x.shape)));
+    }
+    Ok(x)
 }
 
 /// What is kept, and by how much it grows.

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::dropout;
+use super::{Unit, dropout, dropout_of};
 use crate::random::Key;
 use crate::testing::{assert_threads_change_nothing, normal, on_each_level, poison, same_bits};
 use crate::{DType, Error, Tensor};
@@ -66,6 +66,67 @@ fn threads_change_nothing() {
     assert_threads_change_nothing("dropout", || vec![dropout(x.clone(), 0.3, Key::new(2)).unwrap()]);
 }
 
+const WHOLE: [Unit; 3] = [Unit::Channel, Unit::Example, Unit::Batch];
+
+#[test]
+fn units_are_dropped_whole_and_about_as_many_as_asked() {
+    let shape = [500, 3, 2, 4];
+    let x = Tensor::full(&shape, 1.0, DType::F32).unwrap();
+    for (unit, unit_len) in [(Unit::Channel, 6), (Unit::Example, 24)] {
+        let y = dropout_of(unit, x.clone(), 0.25, Key::new(7)).unwrap().to_vec::<f32>().unwrap();
+        let units: Vec<Vec<f32>> = match unit {
+            Unit::Channel => y
+                .chunks(24)
+                .flat_map(|example| (0..4).map(|c| example.iter().copied().skip(c).step_by(4).collect()))
+                .collect(),
+            _ => y.chunks(24).map(<[f32]>::to_vec).collect(),
+        };
+        assert!(units.iter().all(|unit| unit.len() == unit_len && unit.iter().all(|&y| y == unit[0])));
+        let dropped = units.iter().filter(|unit| unit[0] == 0.0).count() as f64 / units.len() as f64;
+        assert!((dropped - 0.25).abs() < 0.05, "{dropped} of {unit:?}");
+        assert!(units.iter().all(|unit| unit[0] == 0.0 || (unit[0] - 4.0 / 3.0).abs() < 1e-6));
+    }
+    let kept =
+        |seed| dropout_of(Unit::Batch, x.clone(), 0.25, Key::new(seed)).unwrap().to_vec::<f32>().unwrap();
+    let all: Vec<Vec<f32>> = (0..200).map(kept).collect();
+    assert!(all.iter().all(|y| y.iter().all(|&value| value == y[0])));
+    let dropped = all.iter().filter(|y| y[0] == 0.0).count();
+    assert!((30..70).contains(&dropped), "{dropped} of 200");
+}
+
+#[test]
+fn units_that_are_not_there_are_errors_and_no_elements_are_none() {
+    let error =
+        dropout_of(Unit::Channel, normal(&[3], 1, DType::F32).unwrap(), 0.5, Key::new(1)).unwrap_err();
+    assert_eq!(error.to_string(), "dropout: input [3], expected [batch, .., channels]");
+    let scalar = || Tensor::scalar(1.0f32).unwrap();
+    assert!(matches!(dropout_of(Unit::Example, scalar(), 0.5, Key::new(1)), Err(Error::Shape { .. })));
+    assert!(dropout_of(Unit::Batch, scalar(), 0.5, Key::new(1)).is_ok());
+    for unit in WHOLE {
+        for shape in [[0, 2, 3], [2, 0, 3], [2, 3, 0]] {
+            for dtype in [DType::F32, DType::F64] {
+                let x = Tensor::zeros(&shape, dtype).unwrap();
+                assert_eq!(dropout_of(unit, x, 0.5, Key::new(1)).unwrap().shape(), shape);
+            }
+        }
+        let x = normal(&[2, 3], 1, DType::F32).unwrap();
+        assert!(matches!(dropout_of(unit, x.clone(), 1.5, Key::new(1)), Err(Error::Argument { .. })));
+        assert!(same_bits(&dropout_of(unit, x.clone(), 0.0, Key::new(1)).unwrap(), &x));
+        let none = dropout_of(unit, x, 1.0, Key::new(1)).unwrap();
+        assert!(none.to_f64_vec().unwrap().iter().all(|&y| y == 0.0));
+    }
+}
+
+#[test]
+fn threads_change_nothing_about_whole_units() {
+    for shape in [[3, 20_003, 3], [3000, 7, 5]] {
+        let x = normal(&shape, 1, DType::F32).unwrap();
+        assert_threads_change_nothing("whole units", || {
+            WHOLE.map(|unit| dropout_of(unit, x.clone(), 0.3, Key::new(2)).unwrap()).into()
+        });
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(32))]
 
@@ -86,6 +147,28 @@ proptest! {
             }
             let own = Tensor::from_slice(&[len], x.as_slice::<f32>().unwrap()).unwrap();
             assert!(same_bits(&y, &dropout(own, probability, key).unwrap()));
+        });
+    }
+
+    #[test]
+    fn every_instruction_set_drops_the_units_of_the_reference(
+        batch in 1usize..5,
+        pixels in prop_oneof![1usize..70, Just(7000)],
+        channels in 1usize..9,
+        choice in 0usize..3,
+        seed in any::<u64>(),
+    ) {
+        let shape = [batch, pixels, channels];
+        let (x, key, unit) = (normal(&shape, seed, DType::F32).unwrap(), Key::new(!seed), WHOLE[choice]);
+        let expected = dropout_of(unit, x.to_dtype(DType::F64).unwrap(), 0.4, key).unwrap().to_f64_vec().unwrap();
+        on_each_level(|_| {
+            poison(&shape, DType::F32).unwrap();
+            let y = dropout_of(unit, x.clone(), 0.4, key).unwrap();
+            for (&y, &expected) in y.as_slice::<f32>().unwrap().iter().zip(&expected) {
+                assert!((f64::from(y) - expected).abs() <= 1e-6 * expected.abs());
+            }
+            let own = Tensor::from_slice(&shape, x.as_slice::<f32>().unwrap()).unwrap();
+            assert!(same_bits(&y, &dropout_of(unit, own, 0.4, key).unwrap()));
         });
     }
 }
