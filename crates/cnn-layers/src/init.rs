@@ -3,10 +3,18 @@
 //! Formulas and names are those of `torch.nn.init`: Glorot and Bengio (2010) for Xavier, He et al.
 //! (arXiv:1502.01852) for Kaiming.
 
+mod gain;
+mod orthogonal;
+mod truncated;
+
 use cnn_tensor::random::Key;
 use cnn_tensor::{DType, Tensor};
 
 use crate::Result;
+
+pub use gain::Gain;
+pub use orthogonal::{Dirac, Orthogonal};
+pub use truncated::TruncatedNormal;
 
 /// How many inputs each output of a weight sums over, and how many outputs an input enters, as
 /// `torch.nn.init` counts them.
