@@ -98,15 +98,14 @@ pub fn dropout_of(unit: Unit, x: Tensor, probability: f64, key: Key) -> Result<T
     };
     let example = if unit == Unit::Batch { x.len() } else { x.len() / examples.max(1) };
     let mask = Mask::new(probability, key);
-    let factor = |index: u64| if key.uniform(index) >= mask.threshold { mask.factor } else { 0.0 };
     match x.dtype() {
         _ if probability == 0.0 => Ok(x),
         DType::F32 => {
-            let factors: Vec<f32> = (0..units as u64).map(|index| factor(index) as f32).collect();
+            let factors: Vec<f32> = (0..units as u64).map(|index| mask.factor(index) as f32).collect();
             map(x, |x, output| whole::scale(x, output, &factors, example))
         }
         _ => {
-            let factors: Vec<f64> = (0..units as u64).map(factor).collect();
+            let factors: Vec<f64> = (0..units as u64).map(|index| mask.factor(index)).collect();
             map(x, |x, output| {
                 reference::scale(x, output, &factors, example);
                 Ok(())
