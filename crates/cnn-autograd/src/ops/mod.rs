@@ -32,7 +32,6 @@ pub mod reduce;
 pub mod reshape;
 pub mod scan;
 pub mod select;
-pub mod select;
 pub mod shuffle;
 pub mod softmax;
 pub mod unary;

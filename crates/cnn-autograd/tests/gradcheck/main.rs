@@ -30,7 +30,6 @@ mod reduce;
 mod reshape;
 mod scan;
 mod select;
-mod select;
 mod shuffle;
 mod softmax;
 mod unary;

@@ -92,8 +92,8 @@ impl MultiHeadAttention {
         let project = |x: Var, third: usize| -> Result<Var> {
             self.expect(&x)?;
             let range = third * self.embed_dim..(third + 1) * self.embed_dim;
-            let bias = bias.clone().map(|bias| bias.narrow(0, range.clone())).transpose()?;
-            Ok(x.dense(weight.clone().narrow(1, range)?, bias)?)
+            let bias = bias.clone().map(|bias| bias.narrow_along(0, range.clone())).transpose()?;
+            Ok(x.dense(weight.clone().narrow_along(1, range)?, bias)?)
         };
         let QueryKeyValue { query, key, value } = inputs;
         let (query, keys, values) = (project(query, 0)?, project(key, 1)?, project(value, 2)?);

@@ -95,7 +95,7 @@ pub fn multiply_adds(inputs: InputSpecs, options: &Options) -> u64 {
 pub fn forward(inputs: Inputs<'_>, mask: Option<&Tensor>, options: &Options) -> Result<Tensor> {
     let output = infer(inputs.specs(), mask.map(Tensor::spec), options)?;
     let (geometry, _) = Geometry::new(inputs.specs(), mask.map(Tensor::spec), options)?;
-    if geometry.keys == 0 || output.shape.len() == 0 {
+    if geometry.keys == 0 || output.bytes() == 0 {
         return Tensor::zeros(&output.shape, output.dtype);
     }
     let mut result = Tensor::stale(&output.shape, output.dtype)?;

@@ -169,9 +169,9 @@ pub(super) fn backward<F: Float>(
                 grad_query[row * queries.pitch + queries.first + head * size + c] += score * k[c];
                 grad_key[key_row * keys.pitch + keys.first + head * size + c] += score * q[c];
             }
-            for c in 0..value_size {
-                let at = key_row * values.pitch + values.first + head * value_size + c;
-                grad_value[at] += softmax[key] * factors[key] * grad[c];
+            let first = key_row * values.pitch + values.first + head * value_size;
+            for (sum, &grad) in grad_value[first..].iter_mut().zip(grad) {
+                *sum += softmax[key] * factors[key] * grad;
             }
         }
     }
