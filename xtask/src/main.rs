@@ -12,6 +12,7 @@
 
 mod bench;
 mod cargo;
+mod fixtures;
 mod new_op;
 mod suggest;
 mod suite;
@@ -33,12 +34,15 @@ Commands:
   bench kernels | train | infer | data | page | --check
                    time this toolkit and its peers in turn, keep what was seen, write docs/benchmarks.md from
                    it, or fail on a loss; `cargo xtask bench --help` has the arguments
+  fixtures [--check] [NAME..]
+                   write what PyTorch computes into fixtures/, or compare with what is there (CNN_PYTHON names a
+                   Python with PyTorch)
   tidy             the rules of the house that a program can check
   new-op NAME      write the files of a new operation, as docs/adding-an-op.md describes
   help             this text
 ";
 
-const COMMANDS: [&str; 6] = ["train-mnist", "test", "bench", "tidy", "new-op", "help"];
+const COMMANDS: [&str; 7] = ["train-mnist", "test", "bench", "fixtures", "tidy", "new-op", "help"];
 
 /// How a command ends when it does not end well.
 #[derive(Debug)]
@@ -82,6 +86,7 @@ fn run(arguments: &[String]) -> Outcome {
         }
         "train-mnist" => train_mnist::run(rest),
         "bench" => bench::run(rest),
+        "fixtures" => fixtures::run(rest),
         "test" => suite::run(rest),
         "tidy" => tidy::run(rest),
         "new-op" => new_op::run(rest),
@@ -107,7 +112,7 @@ mod tests {
 
     #[test]
     fn a_command_that_is_asked_for_help_does_nothing_else() {
-        for command in ["train-mnist", "test", "tidy", "new-op"] {
+        for command in ["train-mnist", "test", "fixtures", "tidy", "new-op"] {
             assert_eq!(usage_error(&[command, "--help"]), "no usage error but Ok(())");
         }
     }

@@ -4,8 +4,8 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use cnn_autograd::{
-    Ctx, Error, Function, Keeps, Mode, Output, ParameterId, Purpose, Recording, Result, Saved, Seeded,
-    Trainable, Var, Wanted, expect_inputs, random::Key, take_inputs,
+    Ctx, Error, Function, Gradients, Keeps, Mode, Output, ParameterId, Purpose, Recording, Result, Saved,
+    Seeded, Trainable, Var, Wanted, expect_inputs, random::Key, take_inputs,
 };
 use cnn_tensor::{DType, Spec, Tensor};
 
@@ -356,4 +356,36 @@ fn a_gradient_on_the_way_is_kept_where_it_is_asked_for() {
     assert_eq!(step.gradients.of(&middle).unwrap().to_vec::<f32>().unwrap(), [2.0, 1.0]);
     assert_eq!(step.gradients.of(&x).unwrap().to_vec::<f32>().unwrap(), [6.0, 3.0]);
     assert!(step.gradients.of(&other).is_none());
+}
+
+#[test]
+fn gradients_are_clipped_by_their_length_together_and_by_value() {
+    let made = |values: &[&[f32]]| {
+        let mut gradients = Gradients::default();
+        let ids: Vec<ParameterId> = values.iter().map(|_| ParameterId::new()).collect();
+        ids.iter().zip(values).for_each(|(&id, values)| drop(gradients.insert(id, vector(values))));
+        (gradients, ids)
+    };
+    let values = |gradients: &Gradients, ids: &[ParameterId]| -> Vec<f32> {
+        ids.iter().flat_map(|&id| gradients.get(id).unwrap().to_vec::<f32>().unwrap()).collect()
+    };
+    let (mut gradients, ids) = made(&[&[3.0, 0.0], &[], &[-4.0]]);
+    // Short enough: not a bit changes.
+    assert_eq!(gradients.clip_norm(5.1).unwrap(), 5.0);
+    assert_eq!(values(&gradients, &ids), [3.0, 0.0, -4.0]);
+    assert_eq!(gradients.clip_norm(2.5).unwrap(), 5.0);
+    assert!((gradients.norm().unwrap() - 2.5).abs() < 1e-5);
+    gradients.clip_value(1.75).unwrap();
+    let clipped = values(&gradients, &ids);
+    assert!((clipped[0] - 1.5).abs() < 1e-5 && clipped[1] == 0.0 && clipped[2] == -1.75, "{clipped:?}");
+    // As in PyTorch, what is not a number spreads; an infinite norm makes zeros of what is finite.
+    let (mut gradients, ids) = made(&[&[1.0, f32::NAN], &[2.0]]);
+    assert!(gradients.clip_norm(1.0).unwrap().is_nan());
+    assert!(values(&gradients, &ids).iter().all(|value| value.is_nan()));
+    let (mut gradients, ids) = made(&[&[1.0, f32::INFINITY], &[2.0]]);
+    assert_eq!(gradients.clip_norm(1.0).unwrap(), f64::INFINITY);
+    assert_eq!(values(&gradients, &ids)[0], 0.0);
+    for limit in [0.0, -1.0, f64::NAN] {
+        assert!(gradients.clip_norm(limit).is_err() && gradients.clip_value(limit).is_err());
+    }
 }

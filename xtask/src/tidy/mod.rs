@@ -3,6 +3,7 @@
 //! Also a test of this crate, so that `cargo test` alone finds what it finds.
 
 mod arrows;
+mod fixtures;
 mod ops;
 mod source;
 mod text;
@@ -74,6 +75,7 @@ pub(crate) fn check(root: &Path) -> Vec<Finding> {
     findings.extend(text::check(&tree));
     findings.extend(arrows::check(&tree));
     findings.extend(ops::check(&tree));
+    findings.extend(fixtures::check(root));
     findings
 }
 

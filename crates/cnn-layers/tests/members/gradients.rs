@@ -1,4 +1,4 @@
-//! Backward against finite differences.
+//! Backward against finite differences, in train mode and in eval mode by turns.
 
 use cnn_layers::{Mode, gradcheck};
 
@@ -7,17 +7,16 @@ use crate::draw::Scale;
 #[test]
 fn backward_agrees_with_finite_differences() {
     crate::each_setting(|member, number| {
-        for mode in [Mode::Train, Mode::Eval] {
-            let mut setting = member.setting(number, Scale::Small)?;
-            let inputs = setting.inputs;
-            let report = gradcheck::check(&mut setting.subject, &inputs, mode, |subject, inputs, cx| {
-                subject.run(inputs, cx)
-            });
-            let shapes: Vec<_> = inputs.iter().map(|input| input.shape().to_vec()).collect();
-            let report = report.map_err(|error| format!("inputs {shapes:?}, {mode:?}: {error}"))?;
-            if report.elements == 0 {
-                return Err(format!("inputs {shapes:?}: nothing was compared"));
-            }
+        let mode = if number.is_multiple_of(2) { Mode::Train } else { Mode::Eval };
+        let mut setting = member.setting(number, Scale::Small)?;
+        let inputs = setting.inputs;
+        let report = gradcheck::check(&mut setting.subject, &inputs, mode, |subject, inputs, cx| {
+            subject.run(inputs, cx)
+        });
+        let shapes: Vec<_> = inputs.iter().map(|input| input.shape().to_vec()).collect();
+        let report = report.map_err(|error| format!("inputs {shapes:?}, {mode:?}: {error}"))?;
+        if report.elements == 0 {
+            return Err(format!("inputs {shapes:?}: nothing was compared"));
         }
         Ok(())
     });

@@ -30,7 +30,7 @@ pub(crate) use draw::Draw;
 pub(crate) use member::{Member, Setting, Subject};
 
 /// Settings that are drawn of each member.
-const SETTINGS: u64 = 24;
+const SETTINGS: u64 = 20;
 
 /// Calls `check` with each member and reports all that fail.
 fn each_member(check: impl Fn(&Member) -> Result<(), String>) {

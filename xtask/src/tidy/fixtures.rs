@@ -1,0 +1,114 @@
+//! Rules about the tensors in `fixtures/`: each file says what wrote it, and all of them stay small.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use super::Finding;
+
+/// What the metadata of a file that a script writes must have.
+const NEEDED: [&str; 3] = ["torch", "seed", "script_sha256"];
+
+/// Most bytes of all files together.
+const MOST_BYTES: u64 = 8 << 20;
+
+/// Longest header that is read: the format's own bound is larger, a fixture's header is some thousand bytes.
+const LONGEST_HEADER: u64 = 1 << 24;
+
+pub(super) fn check(root: &Path) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut bytes = 0;
+    for path in files(&root.join("fixtures")) {
+        let shown = path.strip_prefix(root).unwrap_or(&path).to_string_lossy().replace('\\', "/");
+        bytes += path.metadata().map_or(0, |metadata| metadata.len());
+        // Written by our side, for PyTorch to read.
+        if path.file_stem().is_some_and(|stem| stem == "from_rust") {
+            continue;
+        }
+        match header(&path) {
+            Some(header) => {
+                let missing: Vec<&str> = NEEDED.into_iter().filter(|key| !has(&header, key)).collect();
+                if !missing.is_empty() {
+                    let problem =
+                        format!("its metadata lack {}; let its script write it", missing.join(", "));
+                    findings.push(Finding::file(shown, problem));
+                }
+            }
+            None => findings.push(Finding::file(shown, "its header cannot be read; let its script write it")),
+        }
+    }
+    if bytes > MOST_BYTES {
+        let problem = format!("{bytes} bytes of fixtures, expected {MOST_BYTES} or fewer");
+        findings.push(Finding::file("fixtures", problem));
+    }
+    findings
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_path_buf()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "safetensors") {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+/// The header of a safetensors file: eight bytes of its length, least first, then JSON.
+fn header(path: &Path) -> Option<String> {
+    let mut file = File::open(path).ok()?;
+    let mut length = [0; 8];
+    file.read_exact(&mut length).ok()?;
+    let length = Some(u64::from_le_bytes(length)).filter(|&length| length <= LONGEST_HEADER)?;
+    let mut text = String::new();
+    let read = file.take(length).read_to_string(&mut text).ok()?;
+    (read as u64 == length).then_some(text)
+}
+
+/// Whether the metadata of a header have a value for the key.
+fn has(header: &str, key: &str) -> bool {
+    let Some((_, rest)) = header.split_once("\"__metadata__\":{") else { return false };
+    let metadata = rest.split_once('}').map_or(rest, |(metadata, _)| metadata);
+    metadata.split_once(&format!("\"{key}\":\"")).is_some_and(|(_, value)| !value.starts_with('"'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A file with this header, in a folder of its own that is a checkout's.
+    fn findings_of(name: &str, header: &str) -> Vec<String> {
+        let root = std::env::temp_dir().join(format!("tidy-fixtures-{}-{name}", std::process::id()));
+        let folder = root.join("fixtures/members");
+        std::fs::create_dir_all(&folder).unwrap();
+        let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
+        bytes.extend(header.as_bytes());
+        std::fs::write(folder.join(format!("{name}.safetensors")), bytes).unwrap();
+        let findings = check(&root);
+        std::fs::remove_dir_all(&root).unwrap();
+        findings.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn a_file_that_does_not_say_what_wrote_it_is_found() {
+        let whole = r#"{"__metadata__":{"torch":"2.1","seed":"1","script_sha256":"ab"},"x":{"dtype":"F32"}}"#;
+        assert!(findings_of("whole", whole).is_empty());
+        let seedless = whole.replace("\"seed\":\"1\",", "");
+        assert_eq!(
+            findings_of("seedless", &seedless),
+            ["fixtures/members/seedless.safetensors: its metadata lack seed; let its script write it"]
+        );
+        assert!(
+            findings_of("bare", r#"{"seed":{"dtype":"F32"}}"#)[0].contains("lack torch, seed, script_sha256")
+        );
+        assert!(findings_of("from_rust", "{}").is_empty());
+        assert_eq!(findings_of("empty", "").len(), 1);
+    }
+}
