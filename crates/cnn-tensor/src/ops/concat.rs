@@ -137,6 +137,10 @@ mod tests {
     fn threads_change_nothing() {
         let (a, b) =
             (normal(&[50, 30, 20], 1, DType::F32).unwrap(), normal(&[50, 70, 20], 2, DType::F32).unwrap());
+        let joined = concat(&[&a, &b, &a], 1).unwrap();
+        for (part, range) in [(&a, 0..30), (&b, 30..100), (&a, 100..130)] {
+            assert!(same_bits(&narrow(&joined, 1, range).unwrap(), part));
+        }
         assert_threads_change_nothing("concat", || vec![concat(&[&a, &b, &a], 1).unwrap()]);
     }
 

@@ -95,7 +95,7 @@ pub fn split_ranges(dims: &[usize], sizes: &[usize], axis: usize) -> Result<Vec<
 }
 
 /// The sizes of `count` parts of an axis, as PyTorch's `chunk` makes them: all but the last of equal size, and fewer of
-/// them where that covers the axis.
+/// them where that covers the axis. (Of an empty axis there is one part, PyTorch makes `count`.)
 ///
 /// # Errors
 /// [`Error::Argument`] where `count` is 0; [`Error::Shape`] where there is no such axis.

@@ -99,7 +99,7 @@ impl<W: Copy> Kernel for Select<'_, W> {
     fn run<I: Isa>(self, _isa: I) {
         let Self { walk, condition, yes, no, output, start } = self;
         let steps = [0, 1, 2].map(|operand| walk.step(operand));
-        walk.runs(start..start + output.len(), |run, [at, yes_at, no_at]| {
+        for (run, [at, yes_at, no_at]) in walk.runs(start..start + output.len()) {
             let target = &mut output[run.start - start..run.end - start];
             let len = target.len();
             if steps[0] == 0 {
@@ -109,7 +109,7 @@ impl<W: Copy> Kernel for Select<'_, W> {
                     0 => target.fill(taken[from]),
                     _ => target.copy_from_slice(&taken[from..from + len]),
                 }
-                return;
+                continue;
             }
             let pairs = target.iter_mut().zip(&condition[at..at + len]);
             match [steps[1], steps[2]] {
@@ -136,7 +136,7 @@ impl<W: Copy> Kernel for Select<'_, W> {
                         .for_each(|((y, &holds), (&yes, &no))| *y = if holds != 0 { yes } else { no });
                 }
             }
-        });
+        }
     }
 }
 
@@ -188,6 +188,9 @@ mod tests {
     fn threads_change_nothing() {
         let (a, b) = (normal(&[300, 400], 1, DType::F32).unwrap(), normal(&[400], 2, DType::F32).unwrap());
         let condition = crate::ops::compare::lt(&a, &b).unwrap();
+        // The smaller of both, chosen.
+        let smaller = crate::ops::binary::minimum(a.clone(), &b).unwrap();
+        assert!(crate::testing::same_bits(&select(&condition, &a, &b).unwrap(), &smaller));
         assert_threads_change_nothing("select", || vec![select(&condition, &a, &b).unwrap()]);
     }
 

@@ -77,13 +77,13 @@ pub fn to(x: &Tensor, shape: &[usize]) -> Result<Tensor> {
         let pieces = output.words_mut::<W>()?.chunks_mut(PIECE).enumerate();
         for_each(pieces, bytes, |(piece, output)| {
             let start = piece * PIECE;
-            walk.runs(start..start + output.len(), |run, [at]| {
+            for (run, [at]) in walk.runs(start..start + output.len()) {
                 let target = &mut output[run.start - start..run.end - start];
                 match walk.step(0) {
                     0 => target.fill(x[at]),
                     _ => target.copy_from_slice(&x[at..at + target.len()]),
                 }
-            });
+            }
         })?;
     });
     Ok(output)

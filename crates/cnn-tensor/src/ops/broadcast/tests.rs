@@ -68,6 +68,38 @@ fn every_element_type_is_repeated() {
 }
 
 #[test]
+fn pieces_may_begin_anywhere_in_a_line() {
+    // Lines longer than a piece; short lines that are repeated, with a rest; lines of either side's numbers.
+    for (a_dims, b_dims) in [
+        (vec![3, 20_001], vec![20_001]),
+        (vec![20_001], vec![3, 1]),
+        (vec![15_000, 3], vec![3]),
+        (vec![3], vec![15_000, 3]),
+        (vec![700, 30, 5], vec![30, 1]),
+        (vec![40, 1, 50], vec![30, 1]),
+    ] {
+        let (a, b) = (normal(&a_dims, 1, DType::F32).unwrap(), normal(&b_dims, 2, DType::F32).unwrap());
+        let dims = shape("sub", &a_dims, &b_dims).unwrap();
+        let (a_values, b_values) = (a.to_vec::<f32>().unwrap(), b.to_vec::<f32>().unwrap());
+        let expected: Vec<f32> = (0..dims.len())
+            .map(|at| {
+                a_values[reference::place(at, &dims, &a_dims)]
+                    - b_values[reference::place(at, &dims, &b_dims)]
+            })
+            .collect();
+        let expected = Tensor::from_slice(&dims, &expected).unwrap();
+        on_each_level(|level| {
+            let got = binary::sub(a.clone(), &b).unwrap();
+            assert!(same_bits(&got, &expected), "{level} {a_dims:?} and {b_dims:?}");
+            let own = Tensor::from_slice(&a_dims, &a_values).unwrap();
+            assert!(same_bits(&binary::sub(own, &b).unwrap(), &expected));
+        });
+        let zeros = Tensor::zeros(&dims, DType::F32).unwrap();
+        assert!(same_bits(&to(&a, &dims).unwrap(), &binary::add(zeros, &a).unwrap()));
+    }
+}
+
+#[test]
 fn threads_change_nothing() {
     let x = normal(&[300, 1, 7], 1, DType::F32).unwrap();
     let (row, column) =

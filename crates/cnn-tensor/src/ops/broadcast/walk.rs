@@ -71,12 +71,9 @@ impl<const N: usize> Walk<N> {
         })
     }
 
-    /// Calls `work` for the parts of lines that make up a range of the output, with where each operand begins.
+    /// The parts of lines that make up a range of the output, with where each operand begins.
     #[inline(always)]
-    pub(crate) fn runs(&self, range: Range<usize>, mut work: impl FnMut(Range<usize>, [usize; N])) {
-        if range.is_empty() {
-            return;
-        }
+    pub(crate) fn runs(&self, range: Range<usize>) -> Runs<'_, N> {
         let mut rest = range.start / self.line.len;
         let mut starts = [0; N];
         let mut indices = [0; crate::MAX_RANK];
@@ -87,30 +84,52 @@ impl<const N: usize> Walk<N> {
                 starts[n] += *index * axis.steps[n];
             }
         }
-        let mut position = range.start;
-        let mut column = range.start % self.line.len;
-        while position < range.end {
-            let len = (self.line.len - column).min(range.end - position);
-            let mut at = starts;
+        Runs { walk: self, column: range.start % self.line.len, rest: range, starts, indices }
+    }
+}
+
+/// The parts of lines that are left of a range.
+pub(crate) struct Runs<'a, const N: usize> {
+    walk: &'a Walk<N>,
+    rest: Range<usize>,
+    /// Where in its line the next begins.
+    column: usize,
+    /// Where its line begins, in each operand.
+    starts: [usize; N],
+    /// Its place along each outer axis.
+    indices: [usize; crate::MAX_RANK],
+}
+
+impl<const N: usize> Iterator for Runs<'_, N> {
+    type Item = (Range<usize>, [usize; N]);
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.rest.is_empty() {
+            return None;
+        }
+        let line = self.walk.line;
+        let len = (line.len - self.column).min(self.rest.len());
+        let mut at = self.starts;
+        for n in 0..N {
+            at[n] += self.column * line.steps[n];
+        }
+        let run = self.rest.start..self.rest.start + len;
+        self.rest.start = run.end;
+        self.column = 0;
+        for (axis, index) in self.walk.outer.iter().zip(&mut self.indices) {
+            *index += 1;
             for n in 0..N {
-                at[n] += column * self.line.steps[n];
+                self.starts[n] += axis.steps[n];
             }
-            work(position..position + len, at);
-            position += len;
-            column = 0;
-            for (axis, index) in self.outer.iter().zip(&mut indices) {
-                *index += 1;
-                for n in 0..N {
-                    starts[n] += axis.steps[n];
-                }
-                if *index < axis.len {
-                    break;
-                }
-                *index = 0;
-                for n in 0..N {
-                    starts[n] -= axis.len * axis.steps[n];
-                }
+            if *index < axis.len {
+                break;
+            }
+            *index = 0;
+            for n in 0..N {
+                self.starts[n] -= axis.len * axis.steps[n];
             }
         }
+        Some((run, at))
     }
 }

@@ -86,20 +86,31 @@ impl<'a> Lines<'a> {
         }
     }
 
-    /// Calls `work` for the parts of lines that make up a range of the output, with where the operands begin and
-    /// whether they are vectors (1) or numbers (0).
+    /// Runs the loop over each part of a line in a range of the output.
+    ///
+    /// What is called is a method that is always inlined, and no closure: those may be compiled apart, without the
+    /// instruction set.
     #[inline(always)]
-    fn stretches(&self, range: Range<usize>, mut work: impl FnMut(Range<usize>, [usize; 2], [usize; 2])) {
+    fn each(&self, range: Range<usize>, body: &mut impl Line) {
         let Some((operand, period)) = self.repeated else {
             let steps = [self.walk.step(0), self.walk.step(1)];
-            return self.walk.runs(range, |run, at| work(run, at, steps));
+            for (run, at) in self.walk.runs(range) {
+                body.run(run, at, steps);
+            }
+            return;
         };
         for start in range.clone().step_by(long(period)) {
             let mut at = [start; 2];
             at[operand] = start % period;
-            work(start..range.end.min(start + long(period)), at, [1, 1]);
+            body.run(start..range.end.min(start + long(period)), at, [1, 1]);
         }
     }
+}
+
+/// A loop over a part of a line of the output.
+trait Line {
+    /// Where the operands begin, and whether they are vectors (1) or numbers (0); mark it `#[inline(always)]`.
+    fn run(&mut self, run: Range<usize>, at: [usize; 2], steps: [usize; 2]);
 }
 
 /// Elements of a long line of such periods: whole ones.
@@ -121,29 +132,36 @@ impl<A: Copy, B: Copy, P: Pairwise<A, B, Output: Copy>> Kernel for Zip<'_, P, A,
     type Output = ();
 
     #[inline(always)]
-    fn run<I: Isa>(self, _isa: I) {
-        let Self { op, lines, a, b, output, start } = self;
-        lines.stretches(start..start + output.len(), |run, [a_at, b_at], steps| {
-            let target = &mut output[run.start - start..run.end - start];
-            let len = target.len();
-            match steps {
-                [0, 0] => target.fill(op.value(a[a_at], b[b_at])),
-                [0, _] => {
-                    let a = a[a_at];
-                    target.iter_mut().zip(&b[b_at..b_at + len]).for_each(|(y, &b)| *y = op.value(a, b));
-                }
-                [_, 0] => {
-                    let b = b[b_at];
-                    target.iter_mut().zip(&a[a_at..a_at + len]).for_each(|(y, &a)| *y = op.value(a, b));
-                }
-                _ => {
-                    let (a, b) = (&a[a_at..a_at + len], &b[b_at..b_at + len]);
-                    for ((y, &a), &b) in target.iter_mut().zip(a).zip(b) {
-                        *y = op.value(a, b);
-                    }
+    fn run<I: Isa>(mut self, _isa: I) {
+        let range = self.start..self.start + self.output.len();
+        let lines = self.lines;
+        lines.each(range, &mut self);
+    }
+}
+
+impl<A: Copy, B: Copy, P: Pairwise<A, B, Output: Copy>> Line for Zip<'_, P, A, B, P::Output> {
+    #[inline(always)]
+    fn run(&mut self, run: Range<usize>, [a_at, b_at]: [usize; 2], steps: [usize; 2]) {
+        let Self { op, a, b, ref mut output, start, .. } = *self;
+        let target = &mut output[run.start - start..run.end - start];
+        let len = target.len();
+        match steps {
+            [0, 0] => target.fill(op.value(a[a_at], b[b_at])),
+            [0, _] => {
+                let a = a[a_at];
+                target.iter_mut().zip(&b[b_at..b_at + len]).for_each(|(y, &b)| *y = op.value(a, b));
+            }
+            [_, 0] => {
+                let b = b[b_at];
+                target.iter_mut().zip(&a[a_at..a_at + len]).for_each(|(y, &a)| *y = op.value(a, b));
+            }
+            _ => {
+                let (a, b) = (&a[a_at..a_at + len], &b[b_at..b_at + len]);
+                for ((y, &a), &b) in target.iter_mut().zip(a).zip(b) {
+                    *y = op.value(a, b);
                 }
             }
-        });
+        }
     }
 }
 
@@ -159,20 +177,27 @@ impl<A: Copy, B: Copy, P: Pairwise<A, B, Output = A>> Kernel for ZipInPlace<'_, 
     type Output = ();
 
     #[inline(always)]
-    fn run<I: Isa>(self, _isa: I) {
-        let Self { op, lines, b, output, start } = self;
-        lines.stretches(start..start + output.len(), |run, [_, b_at], [_, b_step]| {
-            let target = &mut output[run.start - start..run.end - start];
-            match b_step {
-                0 => {
-                    let b = b[b_at];
-                    target.iter_mut().for_each(|y| *y = op.value(*y, b));
-                }
-                _ => {
-                    let b = &b[b_at..b_at + target.len()];
-                    target.iter_mut().zip(b).for_each(|(y, &b)| *y = op.value(*y, b));
-                }
+    fn run<I: Isa>(mut self, _isa: I) {
+        let range = self.start..self.start + self.output.len();
+        let lines = self.lines;
+        lines.each(range, &mut self);
+    }
+}
+
+impl<A: Copy, B: Copy, P: Pairwise<A, B, Output = A>> Line for ZipInPlace<'_, P, A, B> {
+    #[inline(always)]
+    fn run(&mut self, run: Range<usize>, [_, b_at]: [usize; 2], [_, b_step]: [usize; 2]) {
+        let Self { op, b, ref mut output, start, .. } = *self;
+        let target = &mut output[run.start - start..run.end - start];
+        match b_step {
+            0 => {
+                let b = b[b_at];
+                target.iter_mut().for_each(|y| *y = op.value(*y, b));
             }
-        });
+            _ => {
+                let b = &b[b_at..b_at + target.len()];
+                target.iter_mut().zip(b).for_each(|(y, &b)| *y = op.value(*y, b));
+            }
+        }
     }
 }

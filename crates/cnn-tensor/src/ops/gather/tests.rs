@@ -96,6 +96,14 @@ fn misfits_are_errors() {
 fn threads_change_nothing() {
     let x = normal(&[500, 3, 40], 1, DType::F32).unwrap();
     let (each, rows) = (some_indices(&[500, 7, 40], 3, 2), some_indices(&[2000], 500, 3));
+    let picked = gather(&x, &each, 1).unwrap();
+    assert!(same_bits(&scatter(x.clone(), &each, &picked, 1).unwrap(), &x));
+    let own = rows.to_vec::<i64>().unwrap();
+    let selected = index_select(&x, &rows, 0).unwrap();
+    for at in [0, 700, 1999] {
+        let row = own[at] as usize;
+        assert!(same_bits(&selected.narrow(at..at + 1).unwrap(), &x.narrow(row..row + 1).unwrap()));
+    }
     assert_threads_change_nothing("gather", || {
         let (picked, selected) = (gather(&x, &each, 1).unwrap(), index_select(&x, &rows, 0).unwrap());
         vec![

@@ -191,13 +191,13 @@ impl Geometry {
     fn pairs<'x, F>(&self, a: &'x [F], b: &'x [F]) -> Vec<[&'x [F]; 2]> {
         let (a_len, b_len) = (self.rows * self.depth, self.depth * self.columns);
         let mut pairs = Vec::with_capacity(self.batch.len());
-        self.walk.runs(0..self.batch.len(), |run, [a_at, b_at]| {
+        for (run, [a_at, b_at]) in self.walk.runs(0..self.batch.len()) {
             for index in 0..run.len() {
                 let a_at = (a_at + index * self.walk.step(0)) * a_len;
                 let b_at = (b_at + index * self.walk.step(1)) * b_len;
                 pairs.push([&a[a_at..a_at + a_len], &b[b_at..b_at + b_len]]);
             }
-        });
+        }
         pairs
     }
 

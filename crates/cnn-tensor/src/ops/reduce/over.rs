@@ -1,8 +1,8 @@
 //! Reductions over some of the axes: the folds, and how their totals become results.
 
-use super::Keep;
 use super::cut::{Cut, reduced_shape};
 use super::fold::{Fold, fold};
+use super::{Keep, sum_leading};
 use crate::ops::{binary, check, unary};
 use crate::{DType, Element, Error, Float, Result, Shape, Tensor};
 
@@ -53,6 +53,15 @@ pub enum Norm {
 /// # Errors
 /// [`Error::Shape`] where an axis is out of range or named twice; [`Error::DType`] unless `F32` or `F64`.
 pub fn sum_over(x: &Tensor, axes: &[usize], keep: Keep) -> Result<Tensor> {
+    let shape = reduced_shape("sum", x.shape(), axes, keep)?;
+    // All axes but the last: the gradient of a bias, which has loops that keep sums in registers.
+    if x.dtype() == DType::F32
+        && axes.len() + 1 == x.rank()
+        && !axes.contains(&axes.len())
+        && !axes.is_empty()
+    {
+        return sum_leading(x)?.reshape(&shape);
+    }
     float("sum", &Sum, x, axes, keep, |sum| sum)
 }
 

@@ -212,16 +212,49 @@ fn ties_share_the_gradient_of_the_largest() {
     assert_eq!(back.to_vec::<f32>().unwrap(), [0.5, 0.5, 0.0, 0.0, 0.0, 5.0]);
 }
 
-#[test]
-fn threads_change_no_reduction_over_axes() {
-    for (shape, axes) in [
+/// Shapes that are cut into pieces and parts, in each of the ways.
+fn large_cases() -> [(Vec<usize>, Vec<usize>); 7] {
+    [
         (vec![50, 40, 60], vec![1]),
         (vec![50, 40, 60], vec![0, 2]),
         (vec![50_001, 3], vec![0]),
         (vec![3, 50_001], vec![1]),
         (vec![70, 2000], vec![0]),
         (vec![2, 5, 30_000], vec![0, 1]),
-    ] {
+        (vec![3, 30_001, 2], vec![1]),
+    ]
+}
+
+#[test]
+fn large_reductions_agree_with_plain_loops() {
+    for (shape, axes) in large_cases() {
+        let mut x = normal(&shape, 1, DType::F32).unwrap();
+        x.as_mut_slice::<f32>().unwrap().iter_mut().for_each(|x| *x += 3.0);
+        let values = gathered(&x, &axes);
+        let kept = super::reduced_shape("test", &shape, &axes, Keep::Axes).unwrap();
+        let of = |f: &dyn Fn(&[f64]) -> f64| {
+            Tensor::from_slice(&kept, &values.iter().map(|values| f(values)).collect::<Vec<_>>()).unwrap()
+        };
+        let sums = of(&|v| v.iter().sum());
+        let sizes = of(&|v| v.iter().map(|x| x.abs()).sum());
+        let variances = of(&|v| {
+            let mean = v.iter().sum::<f64>() / v.len() as f64;
+            v.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / v.len() as f64
+        });
+        let most = of(&|v| v.iter().copied().fold(f64::MIN, f64::max));
+        on_each_level(|_| {
+            let what = format!("{shape:?} over {axes:?}");
+            assert_close(&what, &sum_over(&x, &axes, Keep::Axes).unwrap(), &sums, &sizes, 1e-6);
+            let got = var_over(&x, &axes, Variance::Biased, Keep::Axes).unwrap();
+            assert_close(&what, &got, &variances, &variances, 1e-5);
+            assert_close(&what, &max_over(&x, &axes, Keep::Axes).unwrap(), &most, &most, 0.0);
+        });
+    }
+}
+
+#[test]
+fn threads_change_no_reduction_over_axes() {
+    for (shape, axes) in large_cases() {
         let x = normal(&shape, 1, DType::F32).unwrap();
         assert_threads_change_nothing("reductions over axes", || {
             vec![
