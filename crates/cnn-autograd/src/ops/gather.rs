@@ -1,10 +1,10 @@
-//! Elements picked by index; the gradients of those that were picked several times add up.
+//! Elements picked by index, and added by index: each is the gradient of the other.
 
 use cnn_tensor::ops::gather;
 use cnn_tensor::{Spec, Tensor};
 
 use super::expect_compute;
-use crate::function::{Function, Output, Purpose, Saved, expect_inputs, take_inputs};
+use crate::function::{Buffers, Function, Output, Purpose, Saved, expect_inputs, take_inputs};
 use crate::{Attribute, Result, Var};
 
 /// One element for each index along an axis.
@@ -17,6 +17,20 @@ struct Gather {
 /// One slice across an axis for each index.
 #[derive(Debug)]
 struct IndexSelect {
+    indices: Tensor,
+    axis: usize,
+}
+
+/// The second input added to the first, each element at its index along an axis.
+#[derive(Debug)]
+struct ScatterAdd {
+    indices: Tensor,
+    axis: usize,
+}
+
+/// The second input added to the first, each slice across an axis at its index.
+#[derive(Debug)]
+struct IndexAdd {
     indices: Tensor,
     axis: usize,
 }
@@ -75,6 +89,64 @@ impl Function for IndexSelect {
     }
 }
 
+impl Function for ScatterAdd {
+    fn name(&self) -> &'static str {
+        "scatter_add"
+    }
+
+    fn attributes(&self) -> Vec<Attribute> {
+        vec![Attribute::new("axis", self.axis)]
+    }
+
+    fn infer(&self, inputs: &[Spec]) -> Result<Spec> {
+        let [x, source] = expect_inputs(self.name(), inputs)?;
+        Ok(gather::infer_scatter_add(x, &self.indices, source, self.axis)?)
+    }
+
+    fn buffers(&self, _inputs: &[Spec]) -> Buffers {
+        Buffers::in_place(0)
+    }
+
+    fn forward(&self, inputs: Vec<Tensor>, _purpose: Purpose) -> Result<Output> {
+        let [x, source] = take_inputs(self.name(), inputs)?;
+        Ok(gather::scatter_add(x, &self.indices, &source, self.axis)?.into())
+    }
+
+    fn backward(&self, saved: Saved, grad: Tensor) -> Result<Vec<Option<Tensor>>> {
+        let source = saved.if_wanted(1, || Ok(gather::gather(&grad, &self.indices, self.axis)?))?;
+        Ok(vec![Some(grad), source])
+    }
+}
+
+impl Function for IndexAdd {
+    fn name(&self) -> &'static str {
+        "index_add"
+    }
+
+    fn attributes(&self) -> Vec<Attribute> {
+        vec![Attribute::new("axis", self.axis)]
+    }
+
+    fn infer(&self, inputs: &[Spec]) -> Result<Spec> {
+        let [x, source] = expect_inputs(self.name(), inputs)?;
+        Ok(gather::infer_index_add(x, &self.indices, source, self.axis)?)
+    }
+
+    fn buffers(&self, _inputs: &[Spec]) -> Buffers {
+        Buffers::in_place(0)
+    }
+
+    fn forward(&self, inputs: Vec<Tensor>, _purpose: Purpose) -> Result<Output> {
+        let [x, source] = take_inputs(self.name(), inputs)?;
+        Ok(gather::index_add(x, &self.indices, &source, self.axis)?.into())
+    }
+
+    fn backward(&self, saved: Saved, grad: Tensor) -> Result<Vec<Option<Tensor>>> {
+        let source = saved.if_wanted(1, || Ok(gather::index_select(&grad, &self.indices, self.axis)?))?;
+        Ok(vec![Some(grad), source])
+    }
+}
+
 impl Var {
     /// The element at each index along an axis; its other places are the index's own.
     ///
@@ -93,5 +165,24 @@ impl Var {
     /// As [`Var::apply`]; an index out of range is named.
     pub fn index_select(self, indices: &Tensor, axis: usize) -> Result<Var> {
         Var::apply(IndexSelect { indices: indices.clone(), axis }, vec![self])
+    }
+
+    /// `self` with the elements of `source` added at the indices along an axis.
+    ///
+    /// # Shapes
+    /// `source` has the shape of the indices, which have the sizes of `self` but along the axis.
+    ///
+    /// # Errors
+    /// As [`Var::apply`]; an index out of range is named.
+    pub fn scatter_add(self, indices: &Tensor, source: Var, axis: usize) -> Result<Var> {
+        Var::apply(ScatterAdd { indices: indices.clone(), axis }, vec![self, source])
+    }
+
+    /// `self` with the slices of `source` added to those across an axis that the indices, `I64` `[n]`, name.
+    ///
+    /// # Errors
+    /// As [`Var::apply`]; an index out of range is named.
+    pub fn index_add(self, indices: &Tensor, source: Var, axis: usize) -> Result<Var> {
+        Var::apply(IndexAdd { indices: indices.clone(), axis }, vec![self, source])
     }
 }

@@ -1,7 +1,7 @@
 //! Sum and mean of all elements; sums, means, variances and extremes over some axes.
 
 use cnn_tensor::ops::binary::Extreme;
-use cnn_tensor::ops::reduce::{self, Keep, Variance};
+use cnn_tensor::ops::reduce::{self, Keep, Norm, Variance};
 use cnn_tensor::ops::{broadcast, unary};
 use cnn_tensor::{Shape, Spec, Tensor};
 
@@ -39,6 +39,10 @@ struct VarOver(Over, Variance);
 /// The largest or smallest values over axes; keeps input and output, to know which they are.
 #[derive(Debug)]
 struct ExtremeOver(Over, Extreme);
+
+/// The roots of the sums of squares over axes; keeps input and output.
+#[derive(Debug)]
+struct L2Over(Over);
 
 impl Over {
     fn attributes(&self) -> Vec<Attribute> {
@@ -182,6 +186,34 @@ impl Function for ExtremeOver {
     }
 }
 
+impl Function for L2Over {
+    fn name(&self) -> &'static str {
+        "l2_over"
+    }
+
+    fn attributes(&self) -> Vec<Attribute> {
+        self.0.attributes()
+    }
+
+    fn infer(&self, inputs: &[Spec]) -> Result<Spec> {
+        self.0.infer(self.name(), inputs)
+    }
+
+    fn keeps(&self, _wanted: &Wanted) -> Keeps {
+        Keeps::nothing().input(0).output()
+    }
+
+    fn forward(&self, inputs: Vec<Tensor>, _purpose: Purpose) -> Result<Output> {
+        let [x] = take_inputs(self.name(), inputs)?;
+        Ok(reduce::norm_over(&x, &self.0.axes, Norm::L2, self.0.keep)?.into())
+    }
+
+    fn backward(&self, saved: Saved, grad: Tensor) -> Result<Vec<Option<Tensor>>> {
+        let back = reduce::l2_over_backward(saved.input(0)?, saved.output()?, grad, &self.0.axes)?;
+        Ok(vec![Some(back)])
+    }
+}
+
 impl Function for Sum {
     fn name(&self) -> &'static str {
         "sum"
@@ -284,5 +316,17 @@ impl Var {
     /// As [`Var::apply`].
     pub fn min_over(self, axes: &[usize], keep: Keep) -> Result<Var> {
         Var::apply(ExtremeOver(Over { axes: axes.to_vec(), keep }, Extreme::Minimum), vec![self])
+    }
+
+    /// The norms over the given axes. The gradient of [`Norm::L2`] is 0 where the norm is.
+    ///
+    /// # Errors
+    /// As [`Var::apply`].
+    pub fn norm_over(self, axes: &[usize], norm: Norm, keep: Keep) -> Result<Var> {
+        match norm {
+            Norm::L1 => self.abs()?.sum_over(axes, keep),
+            Norm::L2 => Var::apply(L2Over(Over { axes: axes.to_vec(), keep }), vec![self]),
+            Norm::Max => self.abs()?.max_over(axes, keep),
+        }
     }
 }

@@ -174,4 +174,20 @@ impl Var {
             }
         }
     }
+
+    /// The last two axes exchanged.
+    ///
+    /// # Errors
+    /// As [`Var::apply`]; with fewer than two axes.
+    pub fn transpose(self) -> Result<Var> {
+        let mut axes: Vec<usize> = (0..self.shape().len()).collect();
+        match axes.as_mut_slice() {
+            [.., rows, columns] => std::mem::swap(rows, columns),
+            _ => {
+                let problem = format!("input {:?}, expected two axes or more", self.shape());
+                return Err(cnn_tensor::Error::shape("transpose", problem).into());
+            }
+        }
+        self.permute(&axes)
+    }
 }

@@ -29,7 +29,23 @@ pub(crate) fn cases() {
             let y = v.remove(0).index_select(&slices, axis)?;
             y.clone().mul(y)
         });
+        let source = random(&picked, setting + 1);
+        check("scatter_add", &[random(&dims, setting), source.clone()], |mut v| {
+            let source = v.remove(1);
+            let y = v.remove(0).scatter_add(&each, source, axis)?;
+            y.clone().mul(y)
+        });
+        check("index_add", &[random(&dims, setting), source], |mut v| {
+            let source = v.remove(1);
+            let y = v.remove(0).index_add(&slices, source, axis)?;
+            y.clone().mul(y)
+        });
     }
+    let rows = Tensor::from_slice(&[2], &[1i64, 1]).unwrap();
+    check("a variable added to itself", &[random(&[2, 3], 1)], |mut v| {
+        let x = v.remove(0);
+        x.clone().index_add(&rows, x, 0)
+    });
 }
 
 #[test]

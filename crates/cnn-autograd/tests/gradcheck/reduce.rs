@@ -2,7 +2,7 @@
 
 use std::slice::from_ref;
 
-use cnn_tensor::ops::reduce::{Keep, Variance};
+use cnn_tensor::ops::reduce::{Keep, Norm, Variance};
 use cnn_tensor::random::Key;
 
 use crate::{check, distinct, random, some_axes, some_shape};
@@ -30,7 +30,15 @@ pub(crate) fn cases() {
         if axes.iter().map(|&axis| shape[axis]).product::<usize>() > 1 {
             check("unbiased variance", &[x], |mut x| x.remove(0).var_over(&axes, Variance::Unbiased, keep));
         }
+        let signed = random(&shape, setting);
+        for norm in [Norm::L1, Norm::L2] {
+            check("norm", from_ref(&signed), |mut x| {
+                let x = x.remove(0);
+                x.clone().norm_over(&axes, norm, Keep::Axes)?.mul(x)
+            });
+        }
         let x = distinct(&shape, setting);
+        check("largest size", from_ref(&x), |mut x| x.remove(0).norm_over(&axes, Norm::Max, keep));
         check("max over axes", from_ref(&x), |mut x| {
             let x = x.remove(0);
             x.clone().max_over(&axes, Keep::Axes)?.mul(x)

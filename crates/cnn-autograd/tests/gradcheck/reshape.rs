@@ -28,7 +28,7 @@ pub(crate) fn cases() {
     }
     check("a square and its transpose", &[random(&[3, 3], 7)], |mut x| {
         let x = x.remove(0);
-        x.clone().permute(&[1, 0])?.mul(x)
+        x.clone().transpose()?.mul(x)
     });
 }
 

@@ -46,6 +46,41 @@ pub fn infer_index_select(x: Spec, indices: &Tensor, axis: usize) -> Result<Spec
     Ok(Spec::new(Shape::new(&dims)?, x.dtype))
 }
 
+/// Shape and type of [`scatter_add`]; what is known of the indices is checked.
+///
+/// # Errors
+/// As [`scatter_add`].
+pub fn infer_scatter_add(x: Spec, indices: &Tensor, source: Spec, axis: usize) -> Result<Spec> {
+    const OP: &str = "scatter_add";
+    let expected = Spec::new(indices.shape_value(), x.dtype);
+    expect_beside(OP, &x.shape, indices, axis)?;
+    expect_inside(OP, indices, x.shape[axis])?;
+    expect_added(OP, x, source, expected)
+}
+
+/// Shape and type of [`index_add`]; what is known of the indices is checked.
+///
+/// # Errors
+/// As [`index_add`].
+pub fn infer_index_add(x: Spec, indices: &Tensor, source: Spec, axis: usize) -> Result<Spec> {
+    expect_added("index_add", x, source, infer_index_select(x, indices, axis)?)
+}
+
+/// What is added must be numbers of this shape.
+fn expect_added(op: &'static str, x: Spec, source: Spec, expected: Spec) -> Result<Spec> {
+    if !x.dtype.is_compute() {
+        return Err(check::not_compute(op, x.dtype));
+    }
+    if source == expected {
+        return Ok(x);
+    }
+    let problem = format!(
+        "the source is {} {}, expected {} {}",
+        source.dtype, source.shape, expected.dtype, expected.shape
+    );
+    Err(Error::shape(op, problem))
+}
+
 /// The element of `x` at each index along the axis; its other places are the index's own. For two axes and axis 1:
 /// `output[i][j] = x[i][indices[i][j]]`.
 ///
@@ -116,8 +151,7 @@ pub fn scatter(mut x: Tensor, indices: &Tensor, source: &Tensor, axis: usize) ->
 /// # Errors
 /// As [`scatter`]; [`Error::DType`] unless `F32` or `F64`.
 pub fn scatter_add(mut x: Tensor, indices: &Tensor, source: &Tensor, axis: usize) -> Result<Tensor> {
-    x.expect_compute("scatter_add")?;
-    expect_source("scatter_add", &x, indices, source, axis)?;
+    infer_scatter_add(x.spec(), indices, source.spec(), axis)?;
     let geometry = Scatter::new(x.shape(), indices, axis);
     let places = indices.as_slice::<i64>()?;
     let bytes = 2 * source.bytes();
@@ -179,9 +213,7 @@ pub fn index_select(x: &Tensor, indices: &Tensor, axis: usize) -> Result<Tensor>
 /// # Errors
 /// As [`index_select`]; [`Error::DType`] unless `F32` or `F64`.
 pub fn index_add(mut x: Tensor, indices: &Tensor, source: &Tensor, axis: usize) -> Result<Tensor> {
-    x.expect_compute("index_add")?;
-    let expected = infer_index_select(x.spec(), indices, axis)?;
-    check::exactly(source, "index_add", expected.dtype, &expected.shape)?;
+    infer_index_add(x.spec(), indices, source.spec(), axis)?;
     let [len, inner] = along(x.shape(), axis);
     let places = indices.as_slice::<i64>()?;
     match x.dtype() {

@@ -18,8 +18,8 @@ mod vector;
 pub use arg::{arg_max_over, arg_min_over};
 pub use cut::{Keep, reduced_shape};
 pub use over::{
-    Norm, Variance, all_over, any_over, extreme_over_backward, extreme_shape, max_over, mean_over, min_over,
-    norm_over, prod_over, sum_over, var_over, var_over_backward,
+    Norm, Variance, all_over, any_over, extreme_over_backward, extreme_shape, l2_over_backward, max_over,
+    mean_over, min_over, norm_over, prod_over, sum_over, var_over, var_over_backward,
 };
 
 use crate::ops::check;

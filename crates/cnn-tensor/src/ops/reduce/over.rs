@@ -3,7 +3,8 @@
 use super::cut::{Cut, reduced_shape};
 use super::fold::{Fold, fold};
 use super::{Keep, sum_leading};
-use crate::ops::{binary, check, unary};
+use crate::ops::select::select;
+use crate::ops::{binary, check, compare, unary};
 use crate::{DType, Element, Error, Float, Result, Shape, Tensor};
 
 /// What the sum of squares is divided by.
@@ -120,6 +121,20 @@ pub fn norm_over(x: &Tensor, axes: &[usize], norm: Norm, keep: Keep) -> Result<T
         Norm::L2 => float("norm", &OwnSquares, x, axes, keep, f64::sqrt),
         Norm::Max => float("norm", &LargestSize, x, axes, keep, |most| most),
     }
+}
+
+/// The gradient of [`norm_over`] with [`Norm::L2`]: `x / norm * grad`, and 0 where the norm is 0, as in PyTorch.
+///
+/// # Shapes
+/// `norms` and `grad` are the result and its gradient, their axes kept or dropped.
+///
+/// # Errors
+/// [`Error::Shape`] where they do not fit, and as [`sum_over`].
+pub fn l2_over_backward(x: &Tensor, norms: &Tensor, grad: Tensor, axes: &[usize]) -> Result<Tensor> {
+    let kept = reduced_shape("norm", x.shape(), axes, Keep::Axes)?;
+    let (norms, zero) = (norms.clone().reshape(&kept)?, Tensor::zeros(&[], x.dtype())?);
+    let share = binary::div(grad.reshape(&kept)?, &norms)?;
+    binary::mul(x.clone(), &select(&compare::eq(&norms, &zero)?, &zero, &share)?)
 }
 
 /// The largest values over the given axes (PyTorch's `amax`); NaN where there is one.

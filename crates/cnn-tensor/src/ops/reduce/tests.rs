@@ -4,8 +4,8 @@ use proptest::prelude::*;
 
 use super::{
     Keep, Norm, Variance, all_over, any_over, arg_max, arg_max_over, arg_min_over, extreme_over_backward,
-    is_finite, max_abs_difference, max_over, mean, mean_over, min_over, norm_over, prod_over, sum,
-    sum_leading, sum_over, var_over,
+    is_finite, l2_over_backward, max_abs_difference, max_over, mean, mean_over, min_over, norm_over,
+    prod_over, sum, sum_leading, sum_over, var_over,
 };
 use crate::ops::broadcast::reference::place;
 use crate::testing::{assert_close, assert_threads_change_nothing, normal, on_each_level, poison, same_bits};
@@ -210,6 +210,14 @@ fn ties_share_the_gradient_of_the_largest() {
     let most = max_over(&x, &[1], Keep::Dropped).unwrap();
     let back = extreme_over_backward(&x, &most, tensor(&[2], &[1.0, 5.0]), &[1]).unwrap();
     assert_eq!(back.to_vec::<f32>().unwrap(), [0.5, 0.5, 0.0, 0.0, 0.0, 5.0]);
+}
+
+#[test]
+fn the_gradient_of_a_norm_is_the_direction_and_zero_at_zero() {
+    let x = tensor(&[2, 2], &[3.0, 4.0, 0.0, 0.0]);
+    let norms = norm_over(&x, &[1], Norm::L2, Keep::Dropped).unwrap();
+    let back = l2_over_backward(&x, &norms, tensor(&[2], &[10.0, 10.0]), &[1]).unwrap();
+    assert_eq!(back.to_vec::<f32>().unwrap(), [6.0, 8.0, 0.0, 0.0]);
 }
 
 /// Shapes that are cut into pieces and parts, in each of the ways.
