@@ -23,6 +23,7 @@ mod loss;
 mod matmul;
 mod narrow;
 mod nll;
+mod normalize;
 mod pad;
 mod pool2d;
 mod prelu;
@@ -68,6 +69,7 @@ const STEMS: &[(&str, fn())] = &[
     ("narrow", narrow::cases),
     ("nll", nll::cases),
     ("pad", pad::cases),
+    ("normalize", normalize::cases),
     ("pool2d", pool2d::cases),
     ("prelu", prelu::cases),
     ("reduce", reduce::cases),

@@ -32,6 +32,7 @@ pub mod loss;
 pub mod matmul;
 pub mod narrow;
 pub mod nll;
+pub mod normalize;
 pub mod pad;
 pub mod pool2d;
 pub mod prelu;
