@@ -46,6 +46,11 @@ impl Draw {
         choices[index].clone()
     }
 
+    /// Whether each element is moved in turn.
+    pub(crate) fn is_small(&self) -> bool {
+        self.scale == Scale::Small
+    }
+
     pub(crate) fn bias(&mut self) -> Bias {
         self.pick(&[Bias::With, Bias::Without])
     }

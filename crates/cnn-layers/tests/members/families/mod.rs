@@ -7,6 +7,7 @@ mod losses;
 mod normalisation;
 mod pooling;
 mod regularisation;
+mod resampling;
 mod structure;
 
 use crate::Member;
@@ -22,6 +23,7 @@ pub(crate) const FAMILIES: [(&str, Family); 7] = [
     ("losses", losses::members),
     ("normalisation", normalisation::members),
     ("pooling", pooling::members),
+    ("resampling", resampling::members),
     ("structure", structure::members),
 ];
 

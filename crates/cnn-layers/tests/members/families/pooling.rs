@@ -1,8 +1,10 @@
 //! Pooling.
 
-use cnn_layers::{AvgPool2d, GlobalAvgPool2d, MaxPool2d};
+use cnn_layers::{
+    AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveMaxPool1d, AdaptiveMaxPool2d, AvgPool1d, AvgPool2d, Ends,
+    GlobalAvgPool2d, GlobalMaxPool2d, MaxPool1d, MaxPool2d, Padding2d, Rounding, Same,
+};
 use cnn_tensor::ops::pool2d::PaddingCounts;
-use cnn_tensor::ops::window::{Padding2d, Rounding};
 
 use crate::member::called;
 use crate::{Draw, Member, Setting};
@@ -74,5 +76,96 @@ pub(crate) fn members() -> Vec<Member> {
         .case("image", || Ok(called(GlobalAvgPool2d)))
         .case("pixel", || Ok(called(GlobalAvgPool2d)))
         .case("row", || Ok(called(GlobalAvgPool2d))),
+        Member::new("GlobalMaxPool2d", |d| {
+            let shape = [d.batch(), d.extent(1), d.extent(1), d.channels()];
+            Setting::new(called(GlobalMaxPool2d), [d.tensor(&shape)])
+        })
+        .torch("nn.AdaptiveMaxPool2d(1)")
+        .case("image", || Ok(called(GlobalMaxPool2d)))
+        .case("pixel", || Ok(called(GlobalMaxPool2d)))
+        .case("row", || Ok(called(GlobalMaxPool2d))),
+        Member::new("AdaptiveAvgPool2d", |d| {
+            let shape = [d.batch(), d.extent(1), d.extent(1), d.channels()];
+            let layer = AdaptiveAvgPool2d::new([d.within(1..=7), d.within(1..=7)])?;
+            Setting::new(called(layer), [d.tensor(&shape)])
+        })
+        .torch("nn.AdaptiveAvgPool2d")
+        .case("divides", || Ok(called(AdaptiveAvgPool2d::new([3, 2])?)))
+        .case("overlaps", || Ok(called(AdaptiveAvgPool2d::new([3, 5])?)))
+        .case("larger", || Ok(called(AdaptiveAvgPool2d::new(5)?))),
+        Member::new("AdaptiveMaxPool2d", |d| {
+            let shape = [d.batch(), d.extent(1), d.extent(1), d.channels()];
+            let layer = AdaptiveMaxPool2d::new([d.within(1..=7), d.within(1..=7)])?;
+            Setting::new(called(layer), [d.tensor(&shape)])
+        })
+        .torch("nn.AdaptiveMaxPool2d")
+        .case("divides", || Ok(called(AdaptiveMaxPool2d::new([3, 2])?)))
+        .case("overlaps", || Ok(called(AdaptiveMaxPool2d::new([3, 5])?)))
+        .case("larger", || Ok(called(AdaptiveMaxPool2d::new(5)?))),
+        Member::new("AdaptiveAvgPool1d", |d| {
+            let shape = [d.batch(), d.extent(1) * d.extent(1), d.channels()];
+            Setting::new(called(AdaptiveAvgPool1d::new(d.within(1..=9))?), [d.tensor(&shape)])
+        })
+        .torch("nn.AdaptiveAvgPool1d")
+        .case("divides", || Ok(called(AdaptiveAvgPool1d::new(3)?)))
+        .case("overlaps", || Ok(called(AdaptiveAvgPool1d::new(5)?)))
+        .case("larger", || Ok(called(AdaptiveAvgPool1d::new(8)?))),
+        Member::new("AdaptiveMaxPool1d", |d| {
+            let shape = [d.batch(), d.extent(1) * d.extent(1), d.channels()];
+            Setting::new(called(AdaptiveMaxPool1d::new(d.within(1..=9))?), [d.tensor(&shape)])
+        })
+        .torch("nn.AdaptiveMaxPool1d")
+        .case("divides", || Ok(called(AdaptiveMaxPool1d::new(3)?)))
+        .case("overlaps", || Ok(called(AdaptiveMaxPool1d::new(5)?)))
+        .case("larger", || Ok(called(AdaptiveMaxPool1d::new(8)?))),
+        Member::new("MaxPool1d", |d| {
+            let (kernel, stride, dilation) = (d.within(1..=4), d.within(1..=5), d.within(1..=3));
+            let length = (d.extent(1) * d.extent(1)).max(dilation * (kernel - 1) + 1);
+            let builder = MaxPool1d::builder(kernel).stride(stride).dilation(dilation);
+            let ends = Ends { before: d.within(0..=kernel - 1), after: d.within(0..=kernel - 1) };
+            let layer = builder.padding(ends).rounding(d.pick(&[Rounding::Floor, Rounding::Ceil])).build()?;
+            let shape = [d.batch(), length, d.channels()];
+            Setting::new(called(layer), [d.tensor(&shape)])
+        })
+        .torch("nn.MaxPool1d")
+        .case("tiles", || Ok(called(MaxPool1d::new(2)?)))
+        .case("overlapping", || Ok(called(MaxPool1d::builder(3).stride(2).padding(1).build()?)))
+        .case("dilated_ceil", || {
+            Ok(called(MaxPool1d::builder(2).stride(3).dilation(2).rounding(Rounding::Ceil).build()?))
+        }),
+        Member::new("AvgPool1d", |d| {
+            let (kernel, stride) = (d.within(1..=4), d.within(1..=5));
+            let length = (d.extent(1) * d.extent(1)).max(kernel);
+            let builder = AvgPool1d::builder(kernel).stride(stride);
+            let builder = builder.padding_counts(d.pick(&[PaddingCounts::Included, PaddingCounts::Excluded]));
+            let ends = Ends { before: d.within(0..=kernel - 1), after: d.within(0..=kernel - 1) };
+            let layer = builder.padding(ends).rounding(d.pick(&[Rounding::Floor, Rounding::Ceil])).build()?;
+            let shape = [d.batch(), length, d.channels()];
+            Setting::new(called(layer), [d.tensor(&shape)])
+        })
+        .torch("nn.AvgPool1d")
+        .case("tiles", || Ok(called(AvgPool1d::new(2)?)))
+        .case("overlapping_ceil", || {
+            Ok(called(AvgPool1d::builder(3).stride(2).padding(1).rounding(Rounding::Ceil).build()?))
+        })
+        .case("padding_left_out", || {
+            let builder = AvgPool1d::builder(3).stride(2).padding(1).padding_counts(PaddingCounts::Excluded);
+            Ok(called(builder.build()?))
+        }),
+        Member::new("MaxPool2d, same", |d| {
+            let builder = MaxPool2d::builder([d.within(1..=4), d.within(1..=3)])
+                .stride([d.within(1..=5), d.within(1..=3)]);
+            let layer = builder.padding(d.pick(&[Same::Upper, Same::Lower])).build()?;
+            let shape = [d.batch(), d.extent(1), d.extent(1), d.channels()];
+            Setting::new(called(layer), [d.tensor(&shape)])
+        }),
+        Member::new("AvgPool2d, same", |d| {
+            let builder = AvgPool2d::builder([d.within(1..=4), d.within(1..=3)])
+                .stride([d.within(1..=5), d.within(1..=3)]);
+            let builder = builder.padding_counts(d.pick(&[PaddingCounts::Included, PaddingCounts::Excluded]));
+            let layer = builder.padding(d.pick(&[Same::Upper, Same::Lower])).build()?;
+            let shape = [d.batch(), d.extent(1), d.extent(1), d.channels()];
+            Setting::new(called(layer), [d.tensor(&shape)])
+        }),
     ]
 }

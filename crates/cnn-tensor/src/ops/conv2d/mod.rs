@@ -7,6 +7,7 @@
 //! channels (`scatter`).
 
 mod axis;
+pub(super) mod bias;
 mod depthwise;
 mod geometry;
 mod grouped;
@@ -21,6 +22,7 @@ mod tests;
 mod weights;
 
 pub use geometry::{Conv2dOptions, Geometry};
+use pass::Epilogue;
 
 use std::ops::Range;
 
@@ -220,7 +222,7 @@ fn put<E: Float>(part: &Tensor, output: &mut Tensor, to: Range<usize>) -> Result
     Ok(())
 }
 
-/// Gradient with respect to the input; also the forward pass of a transposed convolution.
+/// Gradient with respect to the input.
 ///
 /// # Shapes
 /// As [`forward`]: gradient of the output `[batch, out_h, out_w, out_c]` to `input_shape`.
@@ -233,11 +235,25 @@ pub fn grad_input(
     input_shape: &[usize],
     options: &Conv2dOptions,
 ) -> Result<Tensor> {
+    transposed(grad_output, weight, input_shape, options, (None, Activation::Identity))
+}
+
+/// [`grad_input`] with bias and activation applied as the result is stored, or in a pass behind it: the forward pass of
+/// a transposed convolution.
+pub(super) fn transposed(
+    grad_output: &Tensor,
+    weight: &Tensor,
+    input_shape: &[usize],
+    options: &Conv2dOptions,
+    (bias, activation): (Option<&Tensor>, Activation),
+) -> Result<Tensor> {
     let geometry = Geometry::new(input_shape, weight.shape(), options)?;
     grad_output.expect_compute("conv2d gradient of the input")?;
     check::exactly(grad_output, "conv2d gradient of the input", weight.dtype(), &geometry.output_shape())?;
     if weight.dtype() == DType::F64 {
-        return reference::grad_input::<f64>(&geometry, grad_output, weight);
+        let mut result = reference::grad_input::<f64>(&geometry, grad_output, weight)?;
+        bias::add(&mut result, bias, activation)?;
+        return Ok(result);
     }
     let mut result = Tensor::stale(input_shape, DType::F32)?;
     let (grad, weight) = (grad_output.as_slice()?, weight.as_slice()?);
@@ -247,12 +263,14 @@ pub fn grad_input(
     }
     if geometry.scatters(simd::active()?.lanes()) {
         scatter::grad_input(&geometry, grad, weight, target)?;
+        bias::add(&mut result, bias, activation)?;
         return Ok(result);
     }
+    let end = Epilogue { bias: bias.map(Tensor::as_slice).transpose()?, activation };
     match geometry.algorithm(simd::active()?.lanes()) {
-        geometry::Algorithm::Depthwise => depthwise::grad_input(&geometry, grad, weight, target)?,
-        geometry::Algorithm::Grouped => grouped::grad_input(&geometry, grad, weight, target)?,
-        geometry::Algorithm::Rows => rows::grad_input(&geometry, grad, weight, target)?,
+        geometry::Algorithm::Depthwise => depthwise::grad_input(&geometry, grad, weight, end, target)?,
+        geometry::Algorithm::Grouped => grouped::grad_input(&geometry, grad, weight, end, target)?,
+        geometry::Algorithm::Rows => rows::grad_input(&geometry, grad, weight, end, target)?,
     }
     Ok(result)
 }

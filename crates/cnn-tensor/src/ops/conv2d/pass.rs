@@ -5,6 +5,15 @@ use super::Geometry;
 use super::axis::Axis;
 use crate::ops::activation::Activation;
 
+/// What is done to the sums of the gradient of an input, which a transposed convolution gives out as its output.
+#[derive(Clone, Copy)]
+pub(super) struct Epilogue<'a> {
+    /// Added to the sums.
+    pub(super) bias: Option<&'a [f32]>,
+    /// Applied after it.
+    pub(super) activation: Activation,
+}
+
 /// A pass over all images.
 pub(super) struct Pass<'a> {
     /// Rows of the target and the source.
@@ -53,8 +62,13 @@ impl<'a> Pass<'a> {
         }
     }
 
-    /// See [`super::grad_input`]. The source is the gradient of the output, and `weight` has its members exchanged.
-    pub(super) fn grad_input(geometry: &Geometry, grad: &'a [f32], weight: &'a [f32]) -> Self {
+    /// See [`super::transposed`]. The source is the gradient of the output, and `weight` has its members exchanged.
+    pub(super) fn grad_input(
+        geometry: &Geometry,
+        grad: &'a [f32],
+        weight: &'a [f32],
+        end: Epilogue<'a>,
+    ) -> Self {
         let &Geometry { in_h, in_w, out_h, out_w, in_c: channels, vertical, horizontal, .. } = geometry;
         Self {
             vertical: Axis::transposed(&vertical, in_h, out_h),
@@ -65,8 +79,8 @@ impl<'a> Pass<'a> {
             channels,
             source: grad,
             weight,
-            bias: None,
-            activation: Activation::Identity,
+            bias: end.bias,
+            activation: end.activation,
         }
     }
 }

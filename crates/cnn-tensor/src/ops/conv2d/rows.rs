@@ -14,6 +14,7 @@ use std::ops::Range;
 use super::Geometry;
 use super::padding::{self, pad};
 use super::panels::{Direction, Panels};
+use super::pass::Epilogue;
 use crate::Result;
 use crate::gemm::patches::{Placement, Taps};
 use crate::gemm::target::Target;
@@ -54,11 +55,12 @@ pub(super) fn forward(
     convolution.run(&[phase], &Images { data: x, size: convolution.input, pixel }, target)
 }
 
-/// See [`super::grad_input`].
+/// See [`super::transposed`].
 pub(super) fn grad_input(
     geometry: &Geometry,
     grad: &[f32],
     weight: &[f32],
+    end: Epilogue<'_>,
     target: &mut [f32],
 ) -> Result<()> {
     let convolution = Convolution {
@@ -69,8 +71,8 @@ pub(super) fn grad_input(
         output: [geometry.in_h, geometry.in_w, geometry.in_c],
         direction: Direction::Input,
         kernel_w: geometry.horizontal.kernel,
-        bias: None,
-        activation: Activation::Identity,
+        bias: end.bias,
+        activation: end.activation,
         level: simd::active()?,
     };
     let rows = Side::of_inputs(&geometry.vertical, geometry.in_h);

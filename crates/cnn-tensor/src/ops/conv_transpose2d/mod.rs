@@ -4,7 +4,6 @@
 //! the convolution that it is the gradient of, on the same kernels, with the roles of the images turned: forward is
 //! that one's gradient of the input, the gradient of the input its forward pass.
 
-mod bias;
 #[cfg(test)]
 mod reference;
 #[cfg(test)]
@@ -69,7 +68,7 @@ pub fn multiply_adds(x: Spec, weight: Spec, options: &ConvTranspose2dOptions) ->
     conv2d::multiply_adds(Spec::new(transposed.image, x.dtype), weight, &transposed.convolution)
 }
 
-/// Transposed convolution, with bias and activation in one pass behind it.
+/// Transposed convolution, with bias and activation applied as the output is stored.
 ///
 /// Pixel `(y, x)` of the input adds `input[n, y, x, c] * weight[i, j, k, c]` to output channel `k` at
 /// `(y * s_h + i * d_h - top, x * s_w + j * d_w - left)`, where that is inside the output.
@@ -104,11 +103,13 @@ pub fn forward(
     if let Some(bias) = bias {
         check::exactly(bias, "conv_transpose2d bias", x.dtype(), &transposed.output[3..])?;
     }
-    let mut output = conv2d::grad_input(x, weight, &transposed.image, &transposed.convolution)?;
-    if transposed.tail != Padding2d::default() {
-        output = pad::forward(&output, &transposed.tail, PaddingMode::ZEROS)?;
+    let Transposed { convolution, image, tail, .. } = &transposed;
+    if *tail == Padding2d::default() {
+        return conv2d::transposed(x, weight, image, convolution, (bias, activation));
     }
-    bias::add(&mut output, bias, activation)?;
+    let output = conv2d::grad_input(x, weight, image, convolution)?;
+    let mut output = pad::forward(&output, tail, PaddingMode::ZEROS)?;
+    conv2d::bias::add(&mut output, bias, activation)?;
     Ok(output)
 }
 

@@ -209,14 +209,15 @@ proptest! {
             for ((got, expected), scale) in results([&x, &weight, &grad]).iter().zip(&expected).zip(&scales) {
                 assert_close("f32", got, expected, scale, 1e-5);
             }
-            // Bias and activation are exactly those of the sums.
-            let sums = forward(&x, &weight, None, Activation::Identity, &options).unwrap();
             let y = forward(&x, &weight, Some(&bias), Activation::Relu, &options).unwrap();
-            let bias = bias.as_slice::<f32>().unwrap();
-            for (at, (&y, &sum)) in
-                y.as_slice::<f32>().unwrap().iter().zip(sums.as_slice::<f32>().unwrap()).enumerate()
+            let [sums, scale] = [&expected[0], &scales[0]].map(|tensor| tensor.to_f64_vec().unwrap());
+            let bias = bias.to_f64_vec().unwrap();
+            for (at, (&y, (sum, scale))) in
+                y.as_slice::<f32>().unwrap().iter().zip(sums.iter().zip(&scale)).enumerate()
             {
-                assert_eq!(y, (sum + bias[at % bias.len()]).max(0.0));
+                let bias = bias[at % bias.len()];
+                let off = (f64::from(y) - (sum + bias).max(0.0)).abs();
+                assert!(off <= 1e-5 * (scale + bias.abs()), "element {at} is {y}, off by {off}");
             }
         });
     }

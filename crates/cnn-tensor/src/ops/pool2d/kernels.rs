@@ -65,7 +65,8 @@ impl Inside {
             start: n * g.in_h * row + span.start,
             rows: span.len,
             columns: 0,
-            steps: [g.rows.dilation() * row, g.columns.dilation() * g.channels],
+            // Taps that both lie inside are less than the image apart; other distances are never used.
+            steps: [g.rows.dilation().wrapping_mul(row), g.columns.dilation().wrapping_mul(g.channels)],
             // Only maxima number their taps, and their windows are checked to have few enough.
             first_tap: span.tap.wrapping_mul(g.columns.kernel()),
             tap_row: g.columns.kernel(),

@@ -58,6 +58,10 @@ pub(super) fn average_backward<F: Float>(g: &Geometry, grad_output: &[F], grad_i
 }
 
 fn for_each_output(g: &Geometry, mut work: impl FnMut(usize, [usize; 4])) {
+    if g.batch == 0 || g.channels == 0 {
+        // The sizes of an image of no numbers may be any at all.
+        return;
+    }
     let mut at = 0;
     for n in 0..g.batch {
         for out_y in 0..g.out_h {

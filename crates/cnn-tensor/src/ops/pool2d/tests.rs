@@ -243,6 +243,21 @@ fn an_empty_batch_or_no_channels_are_pooled_to_nothing() {
 }
 
 #[test]
+fn no_numbers_take_no_time_and_no_memory_whatever_their_shape() {
+    let huge = Windows::Adaptive([1 << 40, 3]);
+    for shape in [[0, 4, 4, 3], [2, 4, 4, 0]] {
+        for dtype in [DType::F32, DType::F64] {
+            let x = Tensor::zeros(&shape, dtype).unwrap();
+            let pooled = max_forward(&x, huge).unwrap();
+            assert_eq!(pooled.output.shape(), [shape[0], 1 << 40, 3, shape[3]]);
+            assert_eq!(max_backward(&pooled.indices, &pooled.output, &shape, huge).unwrap().shape(), shape);
+            let average = average_forward(&x, huge).unwrap();
+            assert_eq!(average_backward(&average, &shape, huge).unwrap().shape(), shape);
+        }
+    }
+}
+
+#[test]
 fn what_does_not_fit_is_an_error() {
     let two = Pool2dOptions::new([2, 2]);
     let x = normal(&[1, 4, 4, 2], 1, DType::F32).unwrap();
@@ -343,6 +358,22 @@ fn a_window_whose_taps_all_miss_the_image_is_negative_infinity_at_position_0() {
             let back = max_backward(&pooled.indices, &x, x.shape(), &options).unwrap();
             assert_eq!(back.item().unwrap(), 0.0, "{padding:?}");
         });
+    }
+}
+
+#[test]
+fn taps_may_be_farther_apart_than_any_image_is_large() {
+    let x = normal(&[1, 2, 3, 5], 1, DType::F32).unwrap();
+    let far = 1 << 59;
+    let padding = Padding2d { bottom: far, right: far, ..Padding2d::default() };
+    let dilated = |kernel, padding| Pool2dOptions {
+        dilation: [far, far],
+        stride: [1, 1],
+        padding,
+        ..Pool2dOptions::new(kernel)
+    };
+    for options in [dilated([1, 1], Padding2d::default()), dilated([2, 2], padding)] {
+        on_each_level(|_| assert!(same_bits(&max_forward(&x, options).unwrap().output, &x)));
     }
 }
 

@@ -17,7 +17,7 @@ const PIECE: usize = 1 << 14;
 pub(super) fn max<I: Index>(g: &Geometry, x: &[f32], output: &mut [f32], indices: &mut [I]) -> Result<()> {
     let level = simd::active()?;
     let (rows, row) = (output_rows(g), g.out_w * g.channels);
-    if row == 0 {
+    if output.is_empty() {
         return Ok(());
     }
     let spans = &Spans::new(g);
@@ -35,7 +35,7 @@ pub(super) fn max_backward<I: Index>(
 ) -> Result<()> {
     let level = simd::active()?;
     let (rows, row) = (input_rows(g), g.in_w * g.channels);
-    if row == 0 {
+    if grad_input.is_empty() {
         return Ok(());
     }
     let bytes = size_of_val(grad_input);
@@ -55,7 +55,7 @@ pub(super) fn max_backward<I: Index>(
 pub(super) fn average(g: &Geometry, x: &[f32], output: &mut [f32]) -> Result<()> {
     let level = simd::active()?;
     let (rows, row) = (output_rows(g), g.out_w * g.channels);
-    if row == 0 {
+    if output.is_empty() {
         return Ok(());
     }
     let (spans, shares) = (&Spans::new(g), &shares(g));
@@ -67,7 +67,7 @@ pub(super) fn average(g: &Geometry, x: &[f32], output: &mut [f32]) -> Result<()>
 pub(super) fn average_backward(g: &Geometry, grad_output: &[f32], grad_input: &mut [f32]) -> Result<()> {
     let level = simd::active()?;
     let (rows, row) = (input_rows(g), g.in_w * g.channels);
-    if row == 0 {
+    if grad_input.is_empty() {
         return Ok(());
     }
     let bytes = size_of_val(grad_input);

@@ -13,7 +13,7 @@ use weights::Slice;
 
 use super::Geometry;
 use super::axis::Axis;
-use super::pass::Pass;
+use super::pass::{Epilogue, Pass};
 use crate::ops::activation::Activation;
 use crate::simd::{self, MOST_LANES};
 use crate::{DType, Result, Tensor, parallel};
@@ -46,14 +46,15 @@ pub(super) fn forward(
     run(&Pass::forward(geometry, x, weight, bias, activation), target)
 }
 
-/// See [`super::grad_input`].
+/// See [`super::transposed`].
 pub(super) fn grad_input(
     geometry: &Geometry,
     grad: &[f32],
     weight: &[f32],
+    end: Epilogue<'_>,
     target: &mut [f32],
 ) -> Result<()> {
-    run(&Pass::grad_input(geometry, grad, weight), target)
+    run(&Pass::grad_input(geometry, grad, weight, end), target)
 }
 
 fn run(pass: &Pass<'_>, target: &mut [f32]) -> Result<()> {

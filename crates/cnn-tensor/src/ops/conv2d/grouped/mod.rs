@@ -17,7 +17,7 @@ use correlate::Rows;
 use weights::Slice;
 
 use super::Geometry;
-use super::pass::Pass;
+use super::pass::{Epilogue, Pass};
 use crate::gemm::outer::BLOCK_PIXELS;
 use crate::ops::activation::Activation;
 use crate::simd::{self, Isa, MOST_LANES};
@@ -50,11 +50,12 @@ pub(super) fn forward(
     run(&Pass::forward(geometry, x, weight, bias, activation), target)
 }
 
-/// See [`super::grad_input`].
+/// See [`super::transposed`].
 pub(super) fn grad_input(
     geometry: &Geometry,
     grad: &[f32],
     weight: &[f32],
+    end: Epilogue<'_>,
     target: &mut [f32],
 ) -> Result<()> {
     let (channels, members) = (geometry.in_c, geometry.group_in_c());
@@ -68,7 +69,7 @@ pub(super) fn grad_input(
             }
         }
     }
-    run(&Pass::grad_input(geometry, grad, turned.as_slice()?), target)
+    run(&Pass::grad_input(geometry, grad, turned.as_slice()?, end), target)
 }
 
 fn run(pass: &Pass<'_>, target: &mut [f32]) -> Result<()> {

@@ -1,4 +1,4 @@
-//! Bias and activation over pixels that are already summed.
+//! Bias and activation over pixels that are already summed, where no kernel adds them as it stores its sums.
 
 use crate::ops::activation::Activation;
 use crate::ops::channels::Cut;
@@ -7,7 +7,7 @@ use crate::simd::{self, Isa, Kernel};
 use crate::{DType, Float, Result, Tensor};
 
 /// `act(output + bias)`, in place.
-pub(super) fn add(output: &mut Tensor, bias: Option<&Tensor>, activation: Activation) -> Result<()> {
+pub(in crate::ops) fn add(output: &mut Tensor, bias: Option<&Tensor>, activation: Activation) -> Result<()> {
     if bias.is_none() && activation == Activation::Identity {
         return Ok(());
     }
