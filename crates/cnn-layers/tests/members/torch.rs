@@ -102,7 +102,7 @@ fn met(subject: &mut Subject, case: &Case) -> Result<Results> {
 /// What is wrong between a folder of fixtures and the members.
 fn problems(folder: &Path) -> Vec<String> {
     let mut problems = Vec::new();
-    for (family, members) in families::FAMILIES {
+    for &(family, members) in families::FAMILIES {
         let fixture = match fixture(folder, family) {
             Ok(fixture) => fixture,
             Err(problem) => {

@@ -16,7 +16,7 @@ use crate::Member;
 pub(crate) type Family = fn() -> Vec<Member>;
 
 /// Families whose members PyTorch has, with the name of their fixture.
-pub(crate) const FAMILIES: [(&str, Family); 7] = [
+pub(crate) const FAMILIES: &[(&str, Family)] = &[
     ("activation", activation::members),
     ("attention", attention::members),
     ("convolution", convolution::members),
