@@ -71,6 +71,7 @@ pub use cnn_derive::Layer;
 pub use cnn_tensor::ops::activation::Activation;
 pub use cnn_tensor::ops::dice::Denominator;
 pub use cnn_tensor::ops::interpolate::{Corners, Interpolation};
+pub use cnn_tensor::ops::loss::Reduction;
 pub use cnn_tensor::ops::pad::PaddingMode;
 pub use cnn_tensor::ops::window::{Padding, Padding2d, Rounding, Same};
 pub use cnn_tensor::random::Key;
@@ -115,7 +116,7 @@ pub use layers::unary::{
     Silu, Softplus, Tanh,
 };
 pub use layout::FileLayout;
-pub use losses::Reduction;
+
 pub use losses::cross_entropy::{CrossEntropy, cross_entropy};
 pub use losses::dice::{Dice, Scores, dice};
 pub use losses::loss::{

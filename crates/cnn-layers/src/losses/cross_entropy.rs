@@ -4,8 +4,8 @@ use cnn_autograd::Var;
 use cnn_tensor::Tensor;
 use cnn_tensor::ops::cross_entropy::Options;
 
-use super::{ClassWeights, Reduction};
-use crate::{Error, Result};
+use super::ClassWeights;
+use crate::{Error, Reduction, Result};
 
 /// The cross-entropy of the softmax of logits with labels, or with distributions over the classes.
 ///

@@ -3,8 +3,7 @@
 use cnn_autograd::Var;
 use cnn_tensor::ops::dice::{Denominator, Options};
 
-use super::Reduction;
-use crate::{Error, Result};
+use crate::{Error, Reduction, Result};
 
 /// What the predictions of a [`Dice`] are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]

@@ -5,8 +5,8 @@ use cnn_autograd::ops::loss::LossOptions;
 use cnn_tensor::Tensor;
 use cnn_tensor::ops::loss::SigmoidFocal;
 
-use super::{ClassWeights, Reduction};
-use crate::{Error, Result};
+use super::ClassWeights;
+use crate::{Error, Reduction, Result};
 
 /// The squared error, as `torch.nn.MSELoss`: the mean, until a reduction is set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -7,8 +7,6 @@ pub(crate) mod dice;
 pub(crate) mod loss;
 pub(crate) mod nll;
 
-pub use cnn_tensor::ops::loss::Reduction;
-
 use cnn_autograd::Var;
 use cnn_tensor::{DType, Tensor};
 

@@ -4,8 +4,8 @@ use cnn_autograd::Var;
 use cnn_tensor::Tensor;
 use cnn_tensor::ops::nll::Options;
 
-use super::{ClassWeights, Reduction};
-use crate::Result;
+use super::ClassWeights;
+use crate::{Reduction, Result};
 
 /// The negated logarithm of the probability of each label: what follows a [`LogSoftmax`](crate::LogSoftmax).
 ///

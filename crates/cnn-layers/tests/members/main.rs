@@ -8,6 +8,7 @@
 //! - `precision`: `f32` forward and backward against `f64`, on each instruction set;
 //! - `threads`: the same bits with 1, 2 and 3 threads, on inputs so large that the work is split;
 //! - `structure`: shapes without values, an empty batch, a state dict there and back;
+//! - `table`: the page of what there is;
 //! - `torch`: what PyTorch computes, where it has the member: `fixtures/members/<family>.py` writes the values.
 //!
 //! To add a member, add it to a file of `families/`, with three cases for PyTorch there and in the script of the same
@@ -19,6 +20,7 @@ mod gradients;
 mod member;
 mod precision;
 mod structure;
+mod table;
 mod threads;
 mod torch;
 
