@@ -45,7 +45,7 @@ use crate::{DType, Error, Result, Tensor};
 pub enum Operand<'a> {
     /// A tensor, of the first operand's element type.
     Tensor(&'a Tensor),
-    /// A number, which takes the first operand's element type.
+    /// A number, which takes the first operand's element type; whole numbers and truth values must hold it.
     Number(f64),
 }
 
@@ -77,7 +77,16 @@ impl<'a> Operand<'a> {
     fn of(self, dtype: DType) -> Result<Cow<'a, Tensor>> {
         match self {
             Self::Tensor(tensor) => Ok(Cow::Borrowed(tensor)),
-            Self::Number(number) => Ok(Cow::Owned(Tensor::full(&[], number, dtype)?)),
+            Self::Number(number) => {
+                let tensor = Tensor::full(&[], number, dtype)?;
+                // 2.5 among whole numbers is a mistake; among `F32`, a number near 0.1 is meant.
+                let whole = !matches!(dtype, DType::F32 | DType::F64 | DType::F16 | DType::BF16);
+                if whole && tensor.item()? != number {
+                    let met = format!("{number} beside {dtype}");
+                    return Err(Error::argument("operand", "number", met, "one that the element type holds"));
+                }
+                Ok(Cow::Owned(tensor))
+            }
         }
     }
 }
@@ -122,31 +131,31 @@ macro_rules! with_operand {
 }
 
 with_operand! {
-    /// [`binary::add`].
+    /// `self + other`: [`binary::add`].
     add = binary::add, by_value;
-    /// [`binary::sub`].
+    /// `self - other`: [`binary::sub`].
     sub = binary::sub, by_value;
-    /// [`binary::mul`].
+    /// `self * other`: [`binary::mul`].
     mul = binary::mul, by_value;
-    /// [`binary::div`].
+    /// `self / other`: [`binary::div`].
     div = binary::div, by_value;
-    /// [`binary::maximum`].
+    /// The larger of both: [`binary::maximum`].
     maximum = binary::maximum, by_value;
-    /// [`binary::minimum`].
+    /// The smaller of both: [`binary::minimum`].
     minimum = binary::minimum, by_value;
-    /// [`binary::pow`].
+    /// `self` to the power `other`: [`binary::pow`].
     pow = binary::pow, by_value;
-    /// [`compare::eq`].
+    /// Where `self == other`: [`compare::eq`].
     eq = compare::eq, by_reference;
-    /// [`compare::ne`].
+    /// Where `self != other`: [`compare::ne`].
     ne = compare::ne, by_reference;
-    /// [`compare::lt`].
+    /// Where `self < other`: [`compare::lt`].
     lt = compare::lt, by_reference;
-    /// [`compare::le`].
+    /// Where `self <= other`: [`compare::le`].
     le = compare::le, by_reference;
-    /// [`compare::gt`].
+    /// Where `self > other`: [`compare::gt`].
     gt = compare::gt, by_reference;
-    /// [`compare::ge`].
+    /// Where `self >= other`: [`compare::ge`].
     ge = compare::ge, by_reference;
 }
 
@@ -175,108 +184,108 @@ methods! {
     sigmoid(self) -> Tensor = unary::forward(&unary::Sigmoid, self.clone());
     /// The hyperbolic tangent: [`unary::Tanh`].
     tanh(self) -> Tensor = unary::forward(&unary::Tanh, self.clone());
-    /// [`softmax::softmax`].
+    /// `e^x` over its sum along an axis: [`softmax::softmax`].
     softmax(self, axis: usize) -> Tensor = softmax::softmax(self.clone(), axis);
-    /// [`softmax::log_softmax`].
+    /// The logarithm of [`Tensor::softmax`]: [`softmax::log_softmax`].
     log_softmax(self, axis: usize) -> Tensor = softmax::log_softmax(self.clone(), axis);
-    /// [`compare::and`].
+    /// Where both hold: [`compare::and`].
     and(self, other: &Tensor) -> Tensor = compare::and(self.clone(), other);
-    /// [`compare::or`].
+    /// Where either holds: [`compare::or`].
     or(self, other: &Tensor) -> Tensor = compare::or(self.clone(), other);
-    /// [`compare::xor`].
+    /// Where one holds and the other does not: [`compare::xor`].
     xor(self, other: &Tensor) -> Tensor = compare::xor(self.clone(), other);
-    /// [`compare::not`].
+    /// Where it does not hold: [`compare::not`].
     not(self) -> Tensor = compare::not(self.clone());
-    /// [`select::select`]: `self` where the condition holds, else `other`.
+    /// `self` where the condition holds, else `other`: [`select::select`].
     select(self, condition: &Tensor, other: &Tensor) -> Tensor = select::select(condition, self, other);
 
-    /// [`reduce::sum`].
+    /// The sum of all elements: [`reduce::sum`].
     sum(self) -> Tensor = reduce::sum(self);
-    /// [`reduce::mean`].
+    /// The mean of all elements: [`reduce::mean`].
     mean(self) -> Tensor = reduce::mean(self);
     /// The largest absolute value, as a double; 0 of none.
     abs_max(self) -> f64 = reduce::norm_over(self, &axes(self), Norm::Max, Keep::Dropped)?.item();
-    /// [`reduce::sum_over`].
+    /// The sums over some axes: [`reduce::sum_over`].
     sum_over(self, axes: &[usize], keep: Keep) -> Tensor = reduce::sum_over(self, axes, keep);
-    /// [`reduce::mean_over`].
+    /// The means over some axes: [`reduce::mean_over`].
     mean_over(self, axes: &[usize], keep: Keep) -> Tensor = reduce::mean_over(self, axes, keep);
-    /// [`reduce::var_over`].
+    /// The variances over some axes: [`reduce::var_over`].
     var_over(self, axes: &[usize], variance: Variance, keep: Keep) -> Tensor =
         reduce::var_over(self, axes, variance, keep);
-    /// [`reduce::prod_over`].
+    /// The products over some axes: [`reduce::prod_over`].
     prod_over(self, axes: &[usize], keep: Keep) -> Tensor = reduce::prod_over(self, axes, keep);
-    /// [`reduce::norm_over`].
+    /// The norms over some axes: [`reduce::norm_over`].
     norm_over(self, axes: &[usize], norm: Norm, keep: Keep) -> Tensor = reduce::norm_over(self, axes, norm, keep);
-    /// [`reduce::max_over`].
+    /// The largest values over some axes: [`reduce::max_over`].
     max_over(self, axes: &[usize], keep: Keep) -> Tensor = reduce::max_over(self, axes, keep);
-    /// [`reduce::min_over`].
+    /// The smallest values over some axes: [`reduce::min_over`].
     min_over(self, axes: &[usize], keep: Keep) -> Tensor = reduce::min_over(self, axes, keep);
-    /// [`reduce::arg_max_over`].
+    /// Where along an axis the largest value is: [`reduce::arg_max_over`].
     arg_max_over(self, axis: usize, keep: Keep) -> Tensor = reduce::arg_max_over(self, axis, keep);
-    /// [`reduce::arg_min_over`].
+    /// Where along an axis the smallest value is: [`reduce::arg_min_over`].
     arg_min_over(self, axis: usize, keep: Keep) -> Tensor = reduce::arg_min_over(self, axis, keep);
-    /// [`reduce::all_over`].
+    /// Whether all hold, over some axes: [`reduce::all_over`].
     all_over(self, axes: &[usize], keep: Keep) -> Tensor = reduce::all_over(self, axes, keep);
-    /// [`reduce::any_over`].
+    /// Whether any holds, over some axes: [`reduce::any_over`].
     any_over(self, axes: &[usize], keep: Keep) -> Tensor = reduce::any_over(self, axes, keep);
 
-    /// [`matmul::matmul`].
+    /// The product of matrices: [`matmul::matmul`].
     matmul(self, other: &Tensor) -> Tensor = matmul::matmul(self, other, Transpose::Neither);
-    /// [`matmul::matmul`], either side transposed, without a copy.
+    /// The product of matrices, either side transposed without a copy: [`matmul::matmul`].
     matmul_transposed(self, other: &Tensor, transpose: Transpose) -> Tensor =
         matmul::matmul(self, other, transpose);
 
-    /// [`broadcast::to`].
+    /// Repeated along axes of size 1: [`broadcast::to`].
     broadcast_to(self, shape: &[usize]) -> Tensor = broadcast::to(self, shape);
-    /// [`broadcast::repeat`].
+    /// Repeated so often along each axis: [`broadcast::repeat`].
     repeat(self, counts: &[usize]) -> Tensor = broadcast::repeat(self, counts);
-    /// [`reshape::permute`].
+    /// The axes in another order: [`reshape::permute`].
     permute(self, axes: &[usize]) -> Tensor = reshape::permute(self, axes);
     /// The last two axes exchanged.
     transpose(self) -> Tensor = transpose(self);
-    /// [`narrow::narrow`]. (A range of the leading axis that shares the buffer is [`Tensor::narrow`].)
+    /// A range of an axis: [`narrow::narrow`]. (A range of the leading axis that shares the buffer is [`Tensor::narrow`].)
     narrow_along(self, axis: usize, range: Range<usize>) -> Tensor = narrow::narrow(self, axis, range);
-    /// [`narrow::split`].
+    /// Parts of these sizes along an axis: [`narrow::split`].
     split(self, sizes: &[usize], axis: usize) -> Vec<Tensor> = narrow::split(self, sizes, axis);
-    /// [`narrow::chunk`].
+    /// So many parts along an axis: [`narrow::chunk`].
     chunk(self, count: usize, axis: usize) -> Vec<Tensor> = narrow::chunk(self, count, axis);
-    /// [`flip::flip`].
+    /// The order along some axes reversed: [`flip::flip`].
     flip(self, axes: &[usize]) -> Tensor = flip::flip(self, axes);
-    /// [`flip::roll`].
+    /// Moved along an axis, around its end: [`flip::roll`].
     roll(self, shift: i64, axis: usize) -> Tensor = flip::roll(self, shift, axis);
 
-    /// [`gather::gather`].
+    /// The element at each index along an axis: [`gather::gather`].
     gather(self, indices: &Tensor, axis: usize) -> Tensor = gather::gather(self, indices, axis);
-    /// [`gather::scatter`].
+    /// `source` put at the indices along an axis: [`gather::scatter`].
     scatter(self, indices: &Tensor, source: &Tensor, axis: usize) -> Tensor =
         gather::scatter(self.clone(), indices, source, axis);
-    /// [`gather::scatter_add`].
+    /// `source` added at the indices along an axis: [`gather::scatter_add`].
     scatter_add(self, indices: &Tensor, source: &Tensor, axis: usize) -> Tensor =
         gather::scatter_add(self.clone(), indices, source, axis);
-    /// [`gather::index_select`].
+    /// The slices across an axis that the indices name: [`gather::index_select`].
     index_select(self, indices: &Tensor, axis: usize) -> Tensor = gather::index_select(self, indices, axis);
-    /// [`gather::index_add`].
+    /// `source` added to the slices across an axis that the indices name: [`gather::index_add`].
     index_add(self, indices: &Tensor, source: &Tensor, axis: usize) -> Tensor =
         gather::index_add(self.clone(), indices, source, axis);
 
-    /// [`sort::sort`].
+    /// The elements along an axis in order: [`sort::sort`].
     sort(self, axis: usize, order: Order) -> Sorted = sort::sort(self, axis, order);
-    /// [`sort::arg_sort`].
+    /// The places of the elements along an axis in order: [`sort::arg_sort`].
     arg_sort(self, axis: usize, order: Order) -> Tensor = sort::arg_sort(self, axis, order);
-    /// [`sort::top_k`].
+    /// The first of the elements along an axis in order: [`sort::top_k`].
     top_k(self, count: usize, axis: usize, order: Order) -> Sorted = sort::top_k(self, count, axis, order);
-    /// [`scan::cumsum`].
+    /// Running sums along an axis: [`scan::cumsum`].
     cumsum(self, axis: usize, from: ScanFrom) -> Tensor = scan::cumsum(self, axis, from);
-    /// [`count::one_hot`].
+    /// Each class as a row with a one: [`count::one_hot`].
     one_hot(self, classes: usize, dtype: DType) -> Tensor = count::one_hot(self, classes, dtype);
-    /// [`count::bin_count`].
+    /// How often each class occurs: [`count::bin_count`].
     bin_count(self, classes: usize) -> Tensor = count::bin_count(self, classes);
-    /// [`count::histogram`].
+    /// How many numbers are in each of some ranges: [`count::histogram`].
     histogram(self, bins: usize, low: f64, high: f64) -> Tensor = count::histogram(self, bins, low, high);
 }
 
 impl Tensor {
-    /// [`concat::concat`].
+    /// The tensors one after the other along an axis: [`concat::concat`].
     ///
     /// # Errors
     /// Those of the function.
@@ -284,7 +293,7 @@ impl Tensor {
         concat::concat(inputs, axis)
     }
 
-    /// [`concat::stack`].
+    /// The tensors along a new axis: [`concat::stack`].
     ///
     /// # Errors
     /// Those of the function.
@@ -329,6 +338,11 @@ mod tests {
         assert_eq!(x.gt(3.5).unwrap().to_vec::<u8>().unwrap(), [0, 0, 0, 1, 1, 1]);
         assert_eq!(x.neg().unwrap().abs_max().unwrap(), 6.0);
         assert_eq!(x.to_vec::<f32>().unwrap(), [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+        let labels = Tensor::from_slice(&[2], &[1u8, 255]).unwrap();
+        assert_eq!(labels.eq(255).unwrap().to_vec::<u8>().unwrap(), [0, 1]);
+        let error = labels.lt(256).unwrap_err().to_string();
+        assert_eq!(error, "operand: number is 256 beside u8, expected one that the element type holds");
+        assert!(matches!(labels.ge(0.5), Err(Error::Argument { .. })));
         let wide = Tensor::zeros(&[3], DType::F64).unwrap();
         assert!(matches!(x.add(&wide), Err(Error::DType { .. })));
     }

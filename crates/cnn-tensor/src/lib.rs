@@ -3,7 +3,7 @@
 //! A [`Tensor`] is always row-major and dense; images are `[batch, height, width, channels]`.
 //! Operations are functions in [`ops`]; each has a plain `reference`, which is nearly always its `f64` form too, and fast
 //! `f32` algorithms that choose the best instruction set at run time ([`simd`]).
-//! For programs that compute with arrays and no network, [`array`] has the operations as methods of [`Tensor`].
+//! For programs that compute with arrays and no network, [`mod@array`] has the operations as methods of [`Tensor`].
 //! This crate does not know that gradients exist: a backward kernel is an ordinary function of tensors.
 
 pub mod array;

@@ -4,10 +4,10 @@ use super::check;
 use super::segments::{Segment, assemble};
 use crate::{Error, Result, Shape, Spec, Tensor};
 
-/// Shape and type of [`concat`].
+/// Shape and type of [`concat()`].
 ///
 /// # Errors
-/// As [`concat`].
+/// As [`concat()`].
 pub fn infer(inputs: &[Spec], axis: usize) -> Result<Spec> {
     let Some((first, others)) = inputs.split_first() else {
         return Err(Error::shape("concat", "no tensors given, expected one or more"));
@@ -65,7 +65,7 @@ pub fn concat(inputs: &[&Tensor], axis: usize) -> Result<Tensor> {
 /// `n` tensors of `[a, b]` to `[a, n, b]` for axis 1.
 ///
 /// # Errors
-/// As [`concat`].
+/// As [`concat()`].
 pub fn stack(inputs: &[&Tensor], axis: usize) -> Result<Tensor> {
     let first =
         inputs.first().ok_or_else(|| Error::shape("stack", "no tensors given, expected one or more"))?;

@@ -1,7 +1,7 @@
 //! Functions of two tensors, element by element, broadcast to the shape that they have in common.
 //!
 //! The first tensor's buffer takes the result where nobody else holds it and it has that shape. Tensors of one shape
-//! have loops of their own (`vector`, `reference`); the others share that of [`broadcast`](super::broadcast).
+//! have loops of their own (`vector`, `reference`); the others share that of [`broadcast`].
 //! NaN in either operand gives NaN, from `maximum` and `minimum` too, as in PyTorch.
 
 /// A member of the family without settings, by its formula.
