@@ -140,15 +140,15 @@ pub(in crate::ops) fn run_all(products: &[Product<'_>], target: &mut [f32]) -> R
     };
     let workers: Vec<_> =
         products.iter().map(|product| Worker { product, level, tile, part, algorithm, cut }).collect();
-    let mut pieces = Vec::new();
+    let (mut pieces, mut owners) = (Vec::new(), Vec::new());
     for (worker, numbers) in workers.iter().zip(target.chunks_exact_mut(len)) {
-        let mut own = Vec::new();
-        pieces_of(Target::new(numbers, first.rows, first.columns), cut, 0..parts, &mut own);
-        pieces.extend(own.into_iter().map(|piece| (worker, piece)));
+        pieces_of(Target::new(numbers, first.rows, first.columns), cut, 0..parts, &mut pieces);
+        owners.resize(pieces.len(), worker);
     }
     let work = len.saturating_mul(first.depth).saturating_mul(products.len()) / PRODUCTS_IN_OPERATION;
     let scratch = workers.first().map_or(0, Worker::scratch_len);
-    parallel::for_each_with_memory(pieces.into_iter(), work, scratch, |(worker, piece), scratch| {
+    let pieces = owners.into_iter().zip(pieces);
+    parallel::for_each_with_memory(pieces, work, scratch, |(worker, piece), scratch| {
         worker.run(piece, scratch);
     })
 }
