@@ -1,5 +1,7 @@
 //! The parametric rectifier, with one slope and with one for each channel.
 
+use std::slice::from_ref;
+
 use cnn_autograd::Var;
 use cnn_tensor::random::Key;
 
@@ -17,10 +19,10 @@ pub(crate) fn cases() {
             let weight = v.remove(1);
             v.remove(0).prelu(weight)
         });
-        check(&format!("{case}, input alone"), &[x.clone()], |mut v| {
+        check(&format!("{case}, input alone"), from_ref(&x), |mut v| {
             v.remove(0).prelu(Var::constant(weight.clone()))
         });
-        check(&format!("{case}, slopes alone"), &[weight.clone()], |mut v| {
+        check(&format!("{case}, slopes alone"), from_ref(&weight), |mut v| {
             Var::constant(x.clone()).prelu(v.remove(0))
         });
     }

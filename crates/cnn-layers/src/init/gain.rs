@@ -48,7 +48,7 @@ mod tests {
             (Gain::Linear, 1.0),
             (Gain::Sigmoid, 1.0),
             (Gain::Tanh, 1.666_666_666_666_666_7),
-            (Gain::Relu, 1.414_213_562_373_095_1),
+            (Gain::Relu, 2f64.sqrt()),
             (Gain::LeakyRelu(0.01), 1.414_142_856_997_835_4),
             (Gain::LeakyRelu(0.3), 1.354_570_922_957_192_7),
             (Gain::Selu, 0.75),

@@ -5,8 +5,11 @@ use super::{exp, exp_m1, ln, ln_1p, normal_cdf, normal_cdf_f64, tanh};
 /// Distance of the samples, as whole numbers that are their bits: a prime, so that all digits vary.
 const STEP: usize = 10_007;
 
+type Single = fn(f32) -> f32;
+type Double = fn(f64) -> f64;
+
 /// What the documentation states, in units in the last place.
-const FUNCTIONS: [(&str, fn(f32) -> f32, fn(f64) -> f64, f64); 6] = [
+const FUNCTIONS: [(&str, Single, Double, f64); 6] = [
     ("exp", exp, f64::exp, 1.01),
     ("exp_m1", exp_m1, f64::exp_m1, 1.65),
     ("ln", ln, f64::ln, 0.8),
@@ -58,7 +61,7 @@ fn special_values_are_those_of_the_standard_library() {
             assert!(same, "{name}({x:e}) is {got:e}, expected {expected:e}");
         }
     }
-    let rows: [(fn(f32) -> f32, f32, f32); 7] = [
+    let rows: [(Single, f32, f32); 7] = [
         (exp, f32::MAX, f32::INFINITY),
         (exp, f32::MIN, 0.0),
         (exp_m1, f32::MAX, f32::INFINITY),
@@ -77,20 +80,20 @@ fn special_values_are_those_of_the_standard_library() {
 fn the_normal_distribution_in_double_precision_has_the_known_values() {
     // mpmath.ncdf with 40 digits.
     let rows = [
-        (-38.0, 2.885_428_360_068_784_3e-316),
+        (-38.0, 2.885_428_35e-316),
         (-20.0, 2.753_624_118_606_233_7e-89),
         (-8.5, 9.479_534_822_203_318e-18),
         (-5.0, 2.866_515_718_791_939e-7),
-        (-3.0, 0.001_349_898_031_630_094_5),
-        (-2.000_1, 0.022_744_733_391_410_547),
-        (-1.999_9, 0.022_755_531_584_767_186),
+        (-3.0, 0.001_349_898_031_630_094_6),
+        (-2.000_1, 0.022_744_733_391_410_546),
+        (-1.999_9, 0.022_755_531_584_767_185),
         (-1.0, 0.158_655_253_931_457_05),
-        (-0.1, 0.460_172_162_722_971_02),
+        (-0.1, 0.460_172_162_722_971),
         (0.0, 0.5),
-        (0.001, 0.500_398_942_213_911_06),
+        (0.001, 0.500_398_942_213_911),
         (0.5, 0.691_462_461_274_013_1),
-        (1.9, 0.971_283_440_183_998_2),
-        (2.5, 0.993_790_334_674_223_9),
+        (1.9, 0.971_283_440_183_998_1),
+        (2.5, 0.993_790_334_674_224),
         (6.0, 0.999_999_999_013_412_4),
     ];
     for (x, expected) in rows {

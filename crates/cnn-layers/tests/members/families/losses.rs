@@ -48,12 +48,11 @@ fn weights(d: &mut Draw, classes: usize) -> Option<Vec<f64>> {
     (d.within(0..=1) == 1).then(|| shares(d, &[classes]).to_vec::<f64>().unwrap())
 }
 
+/// A loss of two variables, of any type.
+type Distance = Box<dyn Fn(Var, Var) -> Result<Var> + Send + Sync>;
+
 /// A member whose two sides are numbers of any size.
-fn distance(
-    name: &'static str,
-    torch: &'static str,
-    make: fn(f64, Reduction) -> Result<Box<dyn Fn(Var, Var) -> Result<Var> + Send + Sync>>,
-) -> Member {
+fn distance(name: &'static str, torch: &'static str, make: fn(f64, Reduction) -> Result<Distance>) -> Member {
     let case = move |reduction| move || Ok(pair(make(0.7, reduction)?));
     Member::new(name, move |d| {
         let (loss, shape) = (make(d.pick(&[0.7, 1.0, 0.2]), d.pick(&REDUCTIONS))?, shape(d));

@@ -80,7 +80,6 @@ enum Kind {
 }
 
 /// The loss and its gradient with settings, in both types and on each instruction set.
-#[expect(clippy::too_many_arguments, reason = "a row of a table")]
 fn row(
     kind: Kind,
     weighted: bool,

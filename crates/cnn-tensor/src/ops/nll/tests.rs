@@ -17,13 +17,13 @@ fn losses_by_hand() {
     let t = labels(&[2, 2], &[0, 1, 1, 0]);
     let weights = Tensor::from_slice(&[2], &[2.0f32, 0.5]).unwrap();
     // Losses 1, 4, 6, 7; with weights 2, 2, 3, 14; without the last row and the first 2, 3 of weight 1.
-    let rows: [(Option<&Tensor>, Option<i64>, f64, f64, f64); 4] = [
-        (None, None, 18.0, 4.5, -0.25),
-        (Some(&weights), None, 21.0, 21.0 / 5.0, -0.4),
-        (None, Some(0), 10.0, 5.0, 0.0),
-        (Some(&weights), Some(0), 5.0, 5.0, 0.0),
+    let rows = [
+        (None, None, [18.0, 4.5, -0.25]),
+        (Some(&weights), None, [21.0, 21.0 / 5.0, -0.4]),
+        (None, Some(0), [10.0, 5.0, 0.0]),
+        (Some(&weights), Some(0), [5.0, 5.0, 0.0]),
     ];
-    for (weights, ignored, sum, mean, first) in rows {
+    for (weights, ignored, [sum, mean, first]) in rows {
         for dtype in [DType::F32, DType::F64] {
             let x = x.to_dtype(dtype).unwrap();
             let weights = weights.map(|weights| weights.to_dtype(dtype).unwrap());

@@ -46,6 +46,7 @@ fn kept<'a, U: Unary>(x: &'a Tensor, y: &'a Tensor) -> Option<&'a Tensor> {
 
 // The rows are those of fixtures/unary.py.
 #[rustfmt::skip]
+#[expect(clippy::approx_constant, reason = "rows are as the script prints them")]
 #[test]
 fn values_and_gradients_are_those_of_pytorch() {
     row(Relu, [0.0, 0.0, 0.0, 0.0, 0.25, 3.0, 6.0, 6.5, 0.0, -0.0, INF, NAN], [0.0, 0.0, 0.0, 0.0, 1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 1.0, 1.0]);
@@ -167,7 +168,8 @@ proptest! {
     fn every_instruction_set_agrees_with_double_precision_and_with_the_others(
         len in 0usize..70,
         seed in any::<u64>(),
-        size in prop_oneof![Just(1.0f64), Just(0.01), Just(30.0)],
+        // A normal number here is under 6.7, and e^80 a number.
+        size in prop_oneof![Just(1.0f64), Just(0.01), Just(12.0)],
     ) {
         let x = forward(&Scale(size), normal(&[len], seed, DType::F32).unwrap()).unwrap();
         check_all(&x, &normal(&[len], !seed, DType::F32).unwrap());
