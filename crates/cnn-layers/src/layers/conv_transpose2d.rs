@@ -323,3 +323,24 @@ impl ConvTranspose1dBuilder {
         Ok(ConvTranspose1d { weight, bias, options: self.0.options })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cnn_tensor::Tensor;
+
+    #[test]
+    fn fans_are_counted_on_the_layout_in_files() {
+        // torch.nn.init._calculate_fan_in_and_fan_out of a weight [64, 8, 3, 5]: 120 and 960.
+        let zeros = |shape: &[usize], fans: Fans, _: Key| {
+            assert_eq!((shape, fans), (&[3, 5, 8, 64][..], Fans { fan_in: 120, fan_out: 960 }));
+            Ok(Tensor::zeros(shape, DType::F32)?)
+        };
+        let layer =
+            ConvTranspose2d::builder(64, 16, [3, 5]).groups(2).build_with(&zeros, Key::new(1)).unwrap();
+        let bound = 1.0 / 120f64.sqrt();
+        let bias = layer.bias().unwrap().value().to_f64_vec().unwrap();
+        let most = bias.iter().fold(0f64, |most, value| most.max(value.abs()));
+        assert!(most <= bound * 1.000_001 && most > 0.5 * bound, "{most}, expected up to {bound}");
+    }
+}
