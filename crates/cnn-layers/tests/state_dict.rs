@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use cnn_layers::{
-    BatchNorm2d, Conv2d, Dense, Error, Key, Layer, LayerNorm, Relu, Result, Sequential, StateDict,
-    Strictness, check_unique_paths, load, save,
+    BatchNorm2d, Conv2d, Dense, Error, Key, Layer, LayerNorm, MultiHeadAttention, Relu, Result, Sequential,
+    StateDict, Strictness, check_unique_paths, load, save,
 };
 use cnn_tensor::{DType, Tensor};
 use proptest::prelude::*;
@@ -80,6 +80,30 @@ fn the_scale_of_a_normalised_image_has_its_channels_first_in_files() {
     // File element [c, y, x] = [1, 2, 3], memory element [y, x, c].
     assert_eq!(memory.as_slice::<f32>().unwrap()[(2 * 4 + 3) * 2 + 1], ((3 + 2) * 4 + 3) as f32);
     assert_eq!(StateDict::of(&model).unwrap().get("weight").unwrap().to_vec::<f32>().unwrap(), numbers);
+}
+
+#[test]
+fn the_projection_of_an_attention_has_queries_keys_and_values_below_each_other_in_files() {
+    let mut model = MultiHeadAttention::new(4, 2, Key::new(1)).unwrap();
+    let mut dict = StateDict::of(&model).unwrap();
+    let met: Vec<(&str, &[usize])> = dict.iter().map(|(key, tensor)| (key, tensor.shape())).collect();
+    let expected: [(&str, &[usize]); 4] = [
+        ("in_proj_bias", &[12]),
+        ("in_proj_weight", &[12, 4]),
+        ("out_proj.bias", &[4]),
+        ("out_proj.weight", &[4, 4]),
+    ];
+    assert_eq!(met, expected);
+    let numbers: Vec<f32> = (0..48).map(|i| i as f32).collect();
+    dict.insert("in_proj_weight", Tensor::from_slice(&[12, 4], &numbers).unwrap());
+    dict.load_into(&mut model, Strictness::Strict).unwrap();
+    let again = StateDict::of(&model).unwrap();
+    assert_eq!(again.get("in_proj_weight").unwrap().to_vec::<f32>().unwrap(), numbers);
+    let parameters = cnn_layers::named_parameters(&model);
+    let (_, weight) = parameters.iter().find(|(path, _)| path == "in_proj_weight").unwrap();
+    // Row 9 of the file, the second of the values, is column 9 in memory.
+    assert_eq!(weight.value().shape(), [4, 12]);
+    assert_eq!(weight.value().as_slice::<f32>().unwrap()[3 * 12 + 9], (9 * 4 + 3) as f32);
 }
 
 #[test]

@@ -234,3 +234,33 @@ impl Kernel for Columns<'_> {
         }
     }
 }
+
+/// The sums over the rows of a piece and the gradient of its input, block by block of rows, which the caches then hold.
+pub(super) struct Both<'a> {
+    pub(super) input: Input<'a>,
+    /// As in [`Columns`], for all columns.
+    pub(super) sums: [&'a mut [f64]; 2],
+}
+
+impl Kernel for Both<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Isa>(self, isa: I) {
+        let Self { input: Input { x, row, weight, mean, inverse, grad, result }, sums: [weights, biases] } =
+            self;
+        let statistics = mean.chunks(BLOCK).zip(inverse.chunks(BLOCK));
+        let blocks = x.chunks(BLOCK * row).zip(result.chunks_mut(BLOCK * row));
+        for (index, ((x, result), (mean, inverse))) in blocks.zip(statistics).enumerate() {
+            let first = index * BLOCK * row;
+            let grad = grad.part(first..first + x.len());
+            let of_output = match grad {
+                Source::InPlace => &*result,
+                Source::Other(grad) => grad,
+            };
+            let sums = [&mut *weights, &mut *biases];
+            Columns { x, grad: of_output, row, first: 0, mean, inverse, sums }.run(isa);
+            Input { x, row, weight, mean, inverse, grad, result }.run(isa);
+        }
+    }
+}

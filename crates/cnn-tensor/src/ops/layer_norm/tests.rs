@@ -232,6 +232,33 @@ fn several_axes_are_one_row() {
 }
 
 #[test]
+fn a_gradient_does_not_depend_on_which_others_are_wanted() {
+    for (rows, row) in [(1, 1), (300, 19), (150, 1030)] {
+        let inputs = Inputs::new(&[rows, row], 1, 5);
+        for inputs in [inputs.wide(), inputs] {
+            on_each_level(|level| {
+                let forward = inputs.forward();
+                let all = inputs.backward(&forward, ALL, inputs.grad.clone());
+                for number in 0..3 {
+                    let wanted = Wanted { input: number & 1 > 0, affine: number & 2 > 0 };
+                    let some = inputs.backward(&forward, wanted, inputs.grad.clone());
+                    let parts = [
+                        (some.input, &all.input, wanted.input),
+                        (some.weight, &all.weight, wanted.affine),
+                        (some.bias, &all.bias, wanted.affine),
+                    ];
+                    for (some, all, wanted) in parts {
+                        assert_eq!(some.is_some(), wanted);
+                        let same = some.is_none_or(|some| same_bits(&some, all.as_ref().unwrap()));
+                        assert!(same, "{rows} x {row}, {wanted:?} on {level}");
+                    }
+                }
+            });
+        }
+    }
+}
+
+#[test]
 fn empty_batches_and_empty_rows_work() {
     for shape in [&[0, 3][..], &[2, 0], &[0, 0]] {
         let inputs = Inputs::new(shape, 1, 1);

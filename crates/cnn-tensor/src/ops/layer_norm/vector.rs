@@ -1,6 +1,6 @@
 //! Layer normalisation of `f32`: rows in pieces for the threads, column sums in windows.
 
-use super::kernels::{Columns, Input, Rows};
+use super::kernels::{Both, Columns, Input, Rows};
 use super::{Affine, Backward, Forward, Saved, Wanted};
 use crate::ops::in_place::{PIECE, Source, map};
 use crate::parallel::for_each;
@@ -44,22 +44,75 @@ pub(super) fn backward(
     grad: Tensor,
 ) -> Result<Backward> {
     let row: usize = normalized_shape.iter().product();
+    if wanted.input && wanted.affine && (1..=COLUMNS).contains(&row) && !grad.is_empty() {
+        return both(saved, normalized_shape, grad);
+    }
     let mut back = Backward::default();
     if wanted.affine {
-        let mut tensors = [(); 2].map(|()| Tensor::stale(normalized_shape, DType::F32));
-        let sums = column_sums(saved, row, grad.as_slice()?)?;
-        for (tensor, sums) in tensors.iter_mut().zip(&sums) {
-            let Ok(tensor) = tensor else { continue };
-            let values = tensor.as_mut_slice::<f32>()?.iter_mut().zip(sums);
-            values.for_each(|(value, &sum)| *value = sum as f32);
-        }
-        let [weight, bias] = tensors;
-        (back.weight, back.bias) = (Some(weight?), Some(bias?));
+        let [weight, bias] = column_sums(saved, row, grad.as_slice()?)?;
+        (back.weight, back.bias) =
+            (Some(rounded(normalized_shape, &weight)?), Some(rounded(normalized_shape, &bias)?));
     }
     if wanted.input {
         back.input = Some(map(grad, |grad, result| input(saved, row, grad, result))?);
     }
     Ok(back)
+}
+
+/// Sums in single precision.
+fn rounded(shape: &[usize], sums: &[f64]) -> Result<Tensor> {
+    let mut tensor = Tensor::stale(shape, DType::F32)?;
+    let values = tensor.as_mut_slice::<f32>()?.iter_mut().zip(sums);
+    values.for_each(|(value, &sum)| *value = sum as f32);
+    Ok(tensor)
+}
+
+/// All gradients in one pass over memory, of rows whose sums one window holds: with the bits of the passes apart.
+fn both(saved: Saved<'_>, normalized_shape: &[usize], grad: Tensor) -> Result<Backward> {
+    let row: usize = normalized_shape.iter().product();
+    let level = simd::active()?;
+    let x = saved.x.as_slice::<f32>()?;
+    let weight = saved.weight.map(Tensor::as_slice::<f32>).transpose()?;
+    let (mean, inverse) = (saved.mean.as_slice::<f64>()?, saved.inverse_deviation.as_slice::<f64>()?);
+    let band = band(mean.len());
+    let mut partial = [(); 2].map(|()| vec![0.0; mean.len().div_ceil(band) * row]);
+    let input = map(grad, |grad, result| {
+        let [weights, biases] = &mut partial;
+        let sums = weights.chunks_mut(row).zip(biases.chunks_mut(row));
+        let numbers = result.chunks_mut(band * row).zip(x.chunks(band * row)).enumerate();
+        let statistics = mean.chunks(band).zip(inverse.chunks(band));
+        let pieces = numbers.zip(statistics).zip(sums);
+        for_each(
+            pieces,
+            3 * size_of_val(x),
+            |(((piece, (result, x)), (mean, inverse)), (weights, biases))| {
+                let first = piece * band * row;
+                let grad = grad.part(first..first + result.len());
+                let input = Input { x, row, weight, mean, inverse, grad, result };
+                level.run(Both { input, sums: [weights, biases] });
+            },
+        )
+    })?;
+    let [weight, bias] = partial.map(|partial| total(&partial, row));
+    Ok(Backward {
+        input: Some(input),
+        weight: Some(rounded(normalized_shape, &weight)?),
+        bias: Some(rounded(normalized_shape, &bias)?),
+    })
+}
+
+/// Rows of a band of windows.
+fn band(rows: usize) -> usize {
+    rows.div_ceil(BANDS).max(ROWS)
+}
+
+/// The sums of the bands, in order.
+fn total(bands: &[f64], row: usize) -> Vec<f64> {
+    let mut total = vec![0.0; row];
+    for band in bands.chunks_exact(row) {
+        total.iter_mut().zip(band).for_each(|(total, sum)| *total += sum);
+    }
+    total
 }
 
 fn input(saved: Saved<'_>, row: usize, grad: Source<'_, f32>, result: &mut [f32]) -> Result<()> {
@@ -83,13 +136,12 @@ fn input(saved: Saved<'_>, row: usize, grad: Source<'_, f32>, result: &mut [f32]
 /// Sums over all rows: the gradient times the normalised value, and the gradient.
 fn column_sums(saved: Saved<'_>, row: usize, grad: &[f32]) -> Result<[Vec<f64>; 2]> {
     let level = simd::active()?;
-    let mut totals = [(); 2].map(|()| vec![0.0; row]);
     if grad.is_empty() {
-        return Ok(totals);
+        return Ok([(); 2].map(|()| vec![0.0; row]));
     }
     let x = saved.x.as_slice::<f32>()?;
     let (mean, inverse) = (saved.mean.as_slice::<f64>()?, saved.inverse_deviation.as_slice::<f64>()?);
-    let band = mean.len().div_ceil(BANDS).max(ROWS);
+    let band = band(mean.len());
     let bands = mean.len().div_ceil(band);
     // The sums of each kind, band by band.
     let mut partial = [(); 2].map(|()| vec![0.0; bands * row]);
@@ -112,12 +164,7 @@ fn column_sums(saved: Saved<'_>, row: usize, grad: &[f32]) -> Result<[Vec<f64>; 
             sums: [weights, biases],
         });
     })?;
-    for (totals, partial) in totals.iter_mut().zip(&partial) {
-        for band in partial.chunks_exact(row) {
-            totals.iter_mut().zip(band).for_each(|(total, sum)| *total += sum);
-        }
-    }
-    Ok(totals)
+    Ok(partial.map(|partial| total(&partial, row)))
 }
 
 /// Rows of a piece.
