@@ -74,9 +74,13 @@ impl<const N: usize> Walk<N> {
     /// The parts of lines that make up a range of the output, with where each operand begins.
     #[inline(always)]
     pub(crate) fn runs(&self, range: Range<usize>) -> Runs<'_, N> {
-        let mut rest = range.start / self.line.len;
         let mut starts = [0; N];
         let mut indices = [0; crate::MAX_RANK];
+        if range.is_empty() {
+            // Axes may be empty too.
+            return Runs { walk: self, rest: range, column: 0, starts, indices };
+        }
+        let mut rest = range.start / self.line.len;
         for (axis, index) in self.outer.iter().zip(&mut indices) {
             *index = rest % axis.len;
             rest /= axis.len;
