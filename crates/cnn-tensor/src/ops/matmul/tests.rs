@@ -62,6 +62,8 @@ fn empty_sums_are_zero_and_empty_batches_stay_empty() {
             matmul(&zeros(&[2, 4]), &zeros(&[3, 4, 0]), Transpose::Neither).unwrap().shape(),
             [3, 2, 0]
         );
+        let both = matmul(&zeros(&[0, 2, 4]), &zeros(&[0, 4, 3]), Transpose::Neither).unwrap();
+        assert_eq!(both.shape(), [0, 2, 3]);
         let back =
             backward_right(&zeros(&[0, 2, 4]), &zeros(&[0, 2, 3]), Transpose::Neither, &[4, 3]).unwrap();
         assert_eq!(back.to_f64_vec().unwrap(), [0.0; 12]);
