@@ -146,7 +146,8 @@ pub fn scatter(mut x: Tensor, indices: &Tensor, source: &Tensor, axis: usize) ->
     Ok(x)
 }
 
-/// As [`scatter`], but the elements are added to what is there: `x[i][indices[i][j]] += source[i][j]`.
+/// As [`scatter`], but the elements are added to what is there, one after the other in their own precision:
+/// `x[i][indices[i][j]] += source[i][j]`.
 ///
 /// # Errors
 /// As [`scatter`]; [`Error::DType`] unless `F32` or `F64`.
@@ -204,8 +205,8 @@ pub fn index_select(x: &Tensor, indices: &Tensor, axis: usize) -> Result<Tensor>
     Ok(result)
 }
 
-/// `x` with the slices of `source` added to those across the axis that the indices name: the gradient of
-/// [`index_select`].
+/// `x` with the slices of `source` added to those across the axis that the indices name, one after the other in their own
+/// precision: the gradient of [`index_select`].
 ///
 /// # Shapes
 /// `source` is what [`index_select`] makes of the shape of `x`.
