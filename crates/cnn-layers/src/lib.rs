@@ -116,7 +116,6 @@ pub use layers::unary::{
     Silu, Softplus, Tanh,
 };
 pub use layout::FileLayout;
-
 pub use losses::cross_entropy::{CrossEntropy, cross_entropy};
 pub use losses::dice::{Dice, Scores, dice};
 pub use losses::loss::{

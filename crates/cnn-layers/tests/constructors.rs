@@ -1,12 +1,13 @@
 //! Constructors and operations with arbitrary arguments: an error where they make no sense, never a panic.
 
 use cnn_layers::{
-    Affine, Approximation, AvgPool2d, Axis, BatchNorm1d, BatchNorm2d, Bias, Conv2d, CrossEntropy, Ctx, Dense,
-    DepthMode, Dropout, Dropout1d, Dropout2d, Elu, Flatten, Forward, Gelu, GlobalAvgPool2d, GroupNorm,
-    HardSigmoid, HardSwish, InstanceNorm1d, InstanceNorm2d, Key, LayerNorm, LeakyRelu, LocalResponseNorm,
-    LogSigmoid, LogSoftmax, MaxPool2d, Mode, Momentum, MultiHeadAttention, PRelu, QueryKeyValue, Recording,
-    Relu, Relu6, Selu, Sigmoid, Silu, Softmax, Softplus, SqueezeExcite, StochasticDepth, Tanh, Tracking, Var,
-    Visible,
+    Affine, Approximation, AvgPool2d, Axis, BatchNorm1d, BatchNorm2d, BceWithLogits, Bias, Conv2d,
+    CrossEntropy, Ctx, Denominator, Dense, DepthMode, Dice, Dropout, Dropout1d, Dropout2d, Elu, Flatten,
+    Focal, Forward, Gelu, GlobalAvgPool2d, GroupNorm, HardSigmoid, HardSwish, Huber, InstanceNorm1d,
+    InstanceNorm2d, Key, KlDiv, KlTarget, L1, LayerNorm, LeakyRelu, LocalResponseNorm, LogSigmoid,
+    LogSoftmax, MaxPool2d, Mode, Momentum, Mse, MultiHeadAttention, Nll, PRelu, QueryKeyValue, Recording,
+    Reduction, Relu, Relu6, Scores, Selu, Sigmoid, Silu, SmoothL1, Softmax, Softplus, SqueezeExcite,
+    StochasticDepth, Tanh, Tracking, Var, Visible,
 };
 use cnn_tensor::ops::pool2d::PaddingCounts;
 use cnn_tensor::ops::window::{Padding2d, Rounding};
@@ -198,6 +199,56 @@ proptest! {
         }
         if let Ok(layer) = PRelu::starting_at(axis, number) {
             exercise(&layer, &shape);
+        }
+    }
+
+    #[test]
+    fn losses_never_panic(
+        number in number(), other in number(), choice in 0usize..4, label in -2i64..6, count in size(),
+        shape in small(), target in small(),
+    ) {
+        pool::set_budget(1 << 28);
+        let reduction = [Reduction::Mean, Reduction::Sum, Reduction::BatchMean, Reduction::None][choice];
+        let weights = vec![number; count.min(9)];
+        let of = |shape: &[usize]| Tensor::full(shape, 0.25, DType::F32).unwrap();
+        let run = |loss: &dyn Fn(Var, Var) -> cnn_layers::Result<Var>| {
+            for target in [&target, &shape] {
+                let mut cx = Ctx::training(Key::new(1));
+                let (x, t) = (cx.variable(of(&shape)), cx.variable(of(target)));
+                if let Ok(loss) = loss(x, t).and_then(|loss| Ok(loss.mean()?)) {
+                    let _ = cx.backward(loss);
+                }
+                let cx = Ctx::trace(Mode::Train);
+                let only = |shape: &[usize]| Var::constant(Tensor::shape_only(shape, DType::F32).unwrap());
+                if let Ok(loss) = loss(only(&shape), only(target)) {
+                    let _ = cx.graph(&[&loss]);
+                }
+            }
+        };
+        run(&|x, t| Mse::new().with_reduction(reduction).loss(x, t));
+        run(&|x, t| L1::new().with_reduction(reduction).loss(x, t));
+        run(&|x, t| SmoothL1::new(number)?.with_reduction(reduction).loss(x, t));
+        run(&|x, t| Huber::new(number)?.with_reduction(reduction).loss(x, t));
+        run(&|x, t| KlDiv::new(KlTarget::Logarithms).with_reduction(reduction).loss(x, t));
+        run(&|x, t| KlDiv::default().with_reduction(reduction).loss(x, t));
+        run(&|x, t| BceWithLogits::new().with_positive_weights(&weights)?.with_reduction(reduction).loss(x, t));
+        run(&|x, t| BceWithLogits::new().with_weight(of(&target)).with_reduction(reduction).loss(x, t));
+        run(&|x, t| Focal::new().with_gamma(number)?.with_alpha(Some(other)).with_reduction(reduction).loss(x, t));
+        let dice = || Dice::new().of(Scores::Logits).with_reduction(reduction);
+        run(&|x, t| dice().with_smoothing(number)?.loss(x, t));
+        run(&|x, t| dice().with_denominator(Denominator::Squares).loss(x, t));
+        let classes = CrossEntropy::smoothed(number).unwrap_or_default().with_reduction(reduction);
+        let weighted = classes.clone().with_weights(&weights).unwrap();
+        let likelihood = Nll::new().with_reduction(reduction).ignoring(label);
+        run(&|x, t| classes.soft_loss(x, t.value()));
+        run(&|x, t| weighted.soft_loss(x, t.value()));
+        for rows in [&target[..], &shape[..shape.len().saturating_sub(1)]] {
+            let labels = Tensor::full(rows, label as f64, DType::I64).unwrap();
+            run(&|x, _| classes.loss(x, &labels));
+            run(&|x, _| classes.clone().ignoring(label).loss(x, &labels));
+            run(&|x, _| weighted.loss(x, &labels));
+            run(&|x, _| likelihood.loss(x, &labels));
+            run(&|x, _| likelihood.clone().with_weights(&weights)?.loss(x, &labels));
         }
     }
 
