@@ -127,7 +127,7 @@ fn row(
     }
 }
 
-// The rows are those of fixtures/cross_entropy.py; two images of two pixels are its four rows.
+// The rows are those of fixtures/cross_entropy.py, by PyTorch 2.15; two images of two pixels are its four rows.
 #[rustfmt::skip]
 #[test]
 fn losses_and_gradients_are_those_of_pytorch() {

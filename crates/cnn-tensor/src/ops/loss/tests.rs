@@ -47,7 +47,7 @@ fn row<L: Loss>(loss: L, values: [f64; 6], gradients: [f64; 6], target_gradients
     }
 }
 
-// The rows are those of fixtures/loss.py.
+// The rows are those of fixtures/loss.py, by PyTorch 2.15.
 #[rustfmt::skip]
 #[expect(clippy::approx_constant, reason = "rows are as the script prints them")]
 #[test]
