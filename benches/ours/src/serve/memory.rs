@@ -45,27 +45,27 @@ pub(super) fn job(memory: &Memory) -> Result<Job> {
         MemoryOp::BatchNormAddReluBwd => norm_backward(image, Norm { act: Activation::Relu, residual: true }),
         MemoryOp::MaxPool => {
             let x = image.tensor(stream::INPUT)?;
-            one(pooled, move || Ok(pool2d::max_forward(&x, &halving())?.output))
+            one(pooled, move || Ok(pool2d::max_forward(&x, halving())?.output))
         }
         MemoryOp::MaxPoolBwd => {
             let x = image.tensor(stream::INPUT)?;
-            let indices = pool2d::max_forward(&x, &halving())?.indices;
+            let indices = pool2d::max_forward(&x, halving())?.indices;
             let (grad, shape) = (pooled.tensor(stream::GRADIENT)?, x.shape_value());
-            one(image, move || Ok(pool2d::max_backward(&indices, &grad, &shape, &halving())?))
+            one(image, move || Ok(pool2d::max_backward(&indices, &grad, &shape, halving())?))
         }
         MemoryOp::AveragePool => {
             let x = image.tensor(stream::INPUT)?;
-            one(pooled, move || Ok(pool2d::average_forward(&x, &halving())?))
+            one(pooled, move || Ok(pool2d::average_forward(&x, halving())?))
         }
         MemoryOp::AveragePoolBwd => {
             let grad = pooled.tensor(stream::GRADIENT)?;
             let shape = [batch, SIDE, SIDE, CHANNELS];
-            one(image, move || Ok(pool2d::average_backward(&grad, &shape, &halving())?))
+            one(image, move || Ok(pool2d::average_backward(&grad, &shape, halving())?))
         }
         MemoryOp::GlobalPool => {
             let x = image.tensor(stream::INPUT)?;
             let whole = Pool2dOptions::new([SIDE, SIDE]);
-            one(Layout::image(batch, CHANNELS, 1, 1), move || Ok(pool2d::average_forward(&x, &whole)?))
+            one(Layout::image(batch, CHANNELS, 1, 1), move || Ok(pool2d::average_forward(&x, whole)?))
         }
         MemoryOp::CrossEntropy => entropy(batch),
         MemoryOp::Dropout => {

@@ -84,7 +84,7 @@ fn generated() {
 /// Whether no window reads padding alone, which gives negative infinity.
 fn max_misses_nothing(options: &Pool2dOptions, image: &[usize; 4]) -> bool {
     let x = Tensor::full(image, 1.0, DType::F64).unwrap();
-    let pooled = cnn_tensor::ops::pool2d::max_forward(&x, options).unwrap().output;
+    let pooled = cnn_tensor::ops::pool2d::max_forward(&x, *options).unwrap().output;
     pooled.to_f64_vec().unwrap().iter().all(|value| value.is_finite())
 }
 

@@ -95,12 +95,6 @@ impl From<Pool2dOptions> for Windows {
     }
 }
 
-impl From<&Pool2dOptions> for Windows {
-    fn from(options: &Pool2dOptions) -> Self {
-        Self::Sliding(*options)
-    }
-}
-
 /// What [`max_forward`] computes.
 #[derive(Debug, Clone)]
 pub struct MaxPooled {
@@ -158,7 +152,7 @@ pub fn index_dtype(input: &[usize], windows: impl Into<Windows>) -> Result<DType
 /// # fn main() -> cnn_tensor::Result<()> {
 /// use cnn_tensor::{Tensor, ops::pool2d::{self, Pool2dOptions}};
 /// let x = Tensor::from_slice(&[1, 2, 2, 1], &[1.0f32, 4.0, 3.0, 2.0])?;
-/// let pooled = pool2d::max_forward(&x, &Pool2dOptions::new([2, 2]))?;
+/// let pooled = pool2d::max_forward(&x, Pool2dOptions::new([2, 2]))?;
 /// assert_eq!(pooled.output.item()?, 4.0);
 /// assert_eq!(pooled.indices.to_vec::<u8>()?, [1]);
 /// # Ok(()) }

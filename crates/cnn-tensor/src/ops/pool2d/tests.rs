@@ -34,13 +34,13 @@ fn check(case: &Case<'_>) {
         for dtype in [DType::F32, DType::F64] {
             let what = format!("{} in {dtype} on {level}", case.name);
             let x = x.to_dtype(dtype).unwrap();
-            let MaxPooled { output, indices } = max_forward(&x, &case.options).unwrap();
+            let MaxPooled { output, indices } = max_forward(&x, case.options).unwrap();
             let output = output.to_dtype(DType::F32).unwrap();
             let expected = Tensor::from_slice(output.shape(), case.max).unwrap();
             assert!(same_bits(&output, &expected), "{what}: {output:?}");
             assert_eq!(indices.to_vec::<u8>().unwrap(), case.indices, "{what}");
             if let Some(average) = case.average {
-                let output = average_forward(&x, &case.options).unwrap().to_dtype(DType::F32).unwrap();
+                let output = average_forward(&x, case.options).unwrap().to_dtype(DType::F32).unwrap();
                 assert_eq!(output.to_vec::<f32>().unwrap(), average, "{what}");
             }
         }
@@ -168,12 +168,12 @@ fn small_images_by_hand() {
 fn a_gradient_goes_to_where_the_maximum_was_and_sums_where_windows_share_it() {
     let x = Tensor::from_slice(&[1, 1, 3, 1], &[1.0f32, 4.0, 2.0]).unwrap();
     let options = Pool2dOptions { stride: [1, 1], ..Pool2dOptions::new([1, 2]) };
-    let indices = max_forward(&x, &options).unwrap().indices;
+    let indices = max_forward(&x, options).unwrap().indices;
     let grad = Tensor::from_slice(&[1, 1, 2, 1], &[10.0f32, 100.0]).unwrap();
     on_each_level(|_| {
-        let back = max_backward(&indices, &grad, x.shape(), &options).unwrap();
+        let back = max_backward(&indices, &grad, x.shape(), options).unwrap();
         assert_eq!(back.to_vec::<f32>().unwrap(), [0.0, 110.0, 0.0]);
-        let back = average_backward(&grad, x.shape(), &options).unwrap();
+        let back = average_backward(&grad, x.shape(), options).unwrap();
         assert_eq!(back.to_vec::<f32>().unwrap(), [5.0, 55.0, 50.0]);
     });
 }
@@ -182,10 +182,10 @@ fn a_gradient_goes_to_where_the_maximum_was_and_sums_where_windows_share_it() {
 fn windows_of_more_than_256_taps_keep_wide_indices() {
     let x = normal(&[1, 17, 17, 3], 1, DType::F32).unwrap();
     let options = Pool2dOptions::new([17, 17]);
-    let pooled = max_forward(&x, &options).unwrap();
+    let pooled = max_forward(&x, options).unwrap();
     assert_eq!(pooled.indices.dtype(), DType::I32);
     let grad = Tensor::full(pooled.output.shape(), 1.0, DType::F32).unwrap();
-    let back = max_backward(&pooled.indices, &grad, x.shape(), &options).unwrap().to_vec::<f32>().unwrap();
+    let back = max_backward(&pooled.indices, &grad, x.shape(), options).unwrap().to_vec::<f32>().unwrap();
     for (channel, &tap) in pooled.indices.as_slice::<i32>().unwrap().iter().enumerate() {
         assert_eq!(back[tap as usize * 3 + channel], 1.0);
     }
@@ -197,11 +197,11 @@ fn an_empty_batch_or_no_channels_are_pooled_to_nothing() {
     for shape in [[0, 4, 4, 3], [2, 4, 4, 0]] {
         let x = Tensor::zeros(&shape, DType::F32).unwrap();
         let options = Pool2dOptions::new([2, 2]);
-        let pooled = max_forward(&x, &options).unwrap();
+        let pooled = max_forward(&x, options).unwrap();
         assert_eq!(pooled.output.shape(), [shape[0], 2, 2, shape[3]]);
-        assert_eq!(max_backward(&pooled.indices, &pooled.output, &shape, &options).unwrap().shape(), shape);
-        assert_eq!(average_forward(&x, &options).unwrap().shape(), pooled.output.shape());
-        assert_eq!(average_backward(&pooled.output, &shape, &options).unwrap().shape(), shape);
+        assert_eq!(max_backward(&pooled.indices, &pooled.output, &shape, options).unwrap().shape(), shape);
+        assert_eq!(average_forward(&x, options).unwrap().shape(), pooled.output.shape());
+        assert_eq!(average_backward(&pooled.output, &shape, options).unwrap().shape(), shape);
     }
 }
 
@@ -210,23 +210,23 @@ fn what_does_not_fit_is_an_error() {
     let two = Pool2dOptions::new([2, 2]);
     let x = normal(&[1, 4, 4, 2], 1, DType::F32).unwrap();
     let spec = |shape: &[usize]| Spec::new(Shape::new(shape).unwrap(), DType::F32);
-    assert_eq!(infer(spec(&[3, 5, 4, 7]), &two).unwrap(), spec(&[3, 2, 2, 7]));
-    assert!(matches!(infer(spec(&[5, 4, 7]), &two), Err(Error::Shape { .. })));
-    assert!(matches!(infer(spec(&[1, 0, 4, 7]), &two), Err(Error::Shape { .. })));
-    assert!(matches!(infer(spec(&[1, 1, 4, 7]), &two), Err(Error::Shape { .. })));
+    assert_eq!(infer(spec(&[3, 5, 4, 7]), two).unwrap(), spec(&[3, 2, 2, 7]));
+    assert!(matches!(infer(spec(&[5, 4, 7]), two), Err(Error::Shape { .. })));
+    assert!(matches!(infer(spec(&[1, 0, 4, 7]), two), Err(Error::Shape { .. })));
+    assert!(matches!(infer(spec(&[1, 1, 4, 7]), two), Err(Error::Shape { .. })));
     let wide_padding = Pool2dOptions { padding: Padding2d::all(2), ..two };
-    assert!(matches!(infer(x.spec(), &wide_padding), Err(Error::Argument { name: "padding", .. })));
-    assert!(matches!(infer(x.spec(), &Pool2dOptions { stride: [0, 1], ..two }), Err(Error::Argument { .. })));
-    assert!(matches!(infer(x.spec(), &Pool2dOptions::new([0, 1])), Err(Error::Argument { .. })));
+    assert!(matches!(infer(x.spec(), wide_padding), Err(Error::Argument { name: "padding", .. })));
+    assert!(matches!(infer(x.spec(), Pool2dOptions { stride: [0, 1], ..two }), Err(Error::Argument { .. })));
+    assert!(matches!(infer(x.spec(), Pool2dOptions::new([0, 1])), Err(Error::Argument { .. })));
     let dilated = Pool2dOptions { dilation: [2, 1], ..two };
-    assert!(matches!(average_infer(x.spec(), &dilated), Err(Error::Argument { name: "dilation", .. })));
-    assert!(matches!(average_forward(&x, &dilated), Err(Error::Argument { name: "dilation", .. })));
-    let indices = max_forward(&x, &two).unwrap().indices;
-    let error = max_backward(&indices, &x, x.shape(), &two).unwrap_err().to_string();
+    assert!(matches!(average_infer(x.spec(), dilated), Err(Error::Argument { name: "dilation", .. })));
+    assert!(matches!(average_forward(&x, dilated), Err(Error::Argument { name: "dilation", .. })));
+    let indices = max_forward(&x, two).unwrap().indices;
+    let error = max_backward(&indices, &x, x.shape(), two).unwrap_err().to_string();
     assert!(error.contains("[1, 4, 4, 2]") && error.contains("[1, 2, 2, 2]"), "{error}");
     let whole = x.to_dtype(DType::I32).unwrap();
-    assert!(matches!(max_forward(&whole, &two), Err(Error::DType { .. })));
-    assert!(matches!(average_forward(&whole, &two), Err(Error::DType { .. })));
+    assert!(matches!(max_forward(&whole, two), Err(Error::DType { .. })));
+    assert!(matches!(average_forward(&whole, two), Err(Error::DType { .. })));
 }
 
 #[test]
@@ -234,12 +234,8 @@ fn an_index_outside_its_window_sends_no_gradient_outside_the_image() {
     let grad = Tensor::full(&[1, 2, 2, 1], 1.0, DType::F32).unwrap();
     let indices = Tensor::full(&[1, 2, 2, 1], 255.0, DType::U8).unwrap();
     for dtype in [DType::F32, DType::F64] {
-        let back = max_backward(
-            &indices,
-            &grad.to_dtype(dtype).unwrap(),
-            &[1, 4, 4, 1],
-            &Pool2dOptions::new([2, 2]),
-        );
+        let back =
+            max_backward(&indices, &grad.to_dtype(dtype).unwrap(), &[1, 4, 4, 1], Pool2dOptions::new([2, 2]));
         assert_eq!(back.unwrap().to_f64_vec().unwrap(), [0.0; 16]);
     }
 }
@@ -253,7 +249,7 @@ fn a_wide_index_that_is_no_position_in_its_window_is_ignored() {
         let indices = Tensor::from_slice(&[1, 2, 1, 1], &[outside, 101]).unwrap();
         on_each_level(|level| {
             for dtype in [DType::F32, DType::F64] {
-                let back = max_backward(&indices, &grad.to_dtype(dtype).unwrap(), &shape, &options).unwrap();
+                let back = max_backward(&indices, &grad.to_dtype(dtype).unwrap(), &shape, options).unwrap();
                 let mut expected = [0.0; 500];
                 expected[301] = 100.0;
                 assert_eq!(back.to_f64_vec().unwrap(), expected, "{outside} in {dtype} on {level}");
@@ -269,15 +265,15 @@ fn only_max_pooling_bounds_the_taps_of_a_window() {
     let padding = Padding2d { top: 2896, left: 2896, ..Padding2d::default() };
     let options = Pool2dOptions { padding, ..Pool2dOptions::new(kernel) };
     let x = Tensor::full(&[1, 1, 1, 1], 2897.0 * 2897.0, DType::F32).unwrap();
-    assert!(matches!(max_forward(&x, &options), Err(Error::Argument { name: "kernel", .. })));
-    assert!(matches!(max_infer(x.spec(), &options), Err(Error::Argument { name: "kernel", .. })));
-    assert!(matches!(max_backward(&x, &x, x.shape(), &options), Err(Error::Argument { name: "kernel", .. })));
-    assert_eq!(infer(x.spec(), &options).unwrap(), x.spec());
-    assert_eq!(average_infer(x.spec(), &options).unwrap(), x.spec());
+    assert!(matches!(max_forward(&x, options), Err(Error::Argument { name: "kernel", .. })));
+    assert!(matches!(max_infer(x.spec(), options), Err(Error::Argument { name: "kernel", .. })));
+    assert!(matches!(max_backward(&x, &x, x.shape(), options), Err(Error::Argument { name: "kernel", .. })));
+    assert_eq!(infer(x.spec(), options).unwrap(), x.spec());
+    assert_eq!(average_infer(x.spec(), options).unwrap(), x.spec());
     for dtype in [DType::F32, DType::F64] {
-        let mean = average_forward(&x.to_dtype(dtype).unwrap(), &options).unwrap();
+        let mean = average_forward(&x.to_dtype(dtype).unwrap(), options).unwrap();
         assert_eq!(mean.to_f64_vec().unwrap(), [1.0]);
-        let back = average_backward(&mean, x.shape(), &options).unwrap().to_f64_vec().unwrap()[0];
+        let back = average_backward(&mean, x.shape(), options).unwrap().to_f64_vec().unwrap()[0];
         assert!((back * 2897.0 * 2897.0 - 1.0).abs() < 1e-6, "{back}");
     }
 }
@@ -288,7 +284,7 @@ fn a_window_whose_taps_no_integer_counts_has_a_divisor() {
     let padding = Padding2d { top: size - 1, left: size - 1, ..Padding2d::default() };
     let options = Pool2dOptions { padding, ..Pool2dOptions::new([size, size]) };
     let x = Tensor::full(&[1, 1, 1, 1], (2.0f64).powi(66), DType::F32).unwrap();
-    on_each_level(|_| assert_eq!(average_forward(&x, &options).unwrap().item().unwrap(), 1.0));
+    on_each_level(|_| assert_eq!(average_forward(&x, options).unwrap().item().unwrap(), 1.0));
 }
 
 #[test]
@@ -300,10 +296,10 @@ fn a_window_whose_taps_all_miss_the_image_is_negative_infinity_at_position_0() {
         let options =
             Pool2dOptions { padding, stride: [1, 1], dilation: [2, 2], ..Pool2dOptions::new([2, 2]) };
         on_each_level(|_| {
-            let pooled = max_forward(&x, &options).unwrap();
+            let pooled = max_forward(&x, options).unwrap();
             assert_eq!(pooled.output.item().unwrap(), f64::NEG_INFINITY, "{padding:?}");
             assert_eq!(pooled.indices.to_vec::<u8>().unwrap(), [0], "{padding:?}");
-            let back = max_backward(&pooled.indices, &x, x.shape(), &options).unwrap();
+            let back = max_backward(&pooled.indices, &x, x.shape(), options).unwrap();
             assert_eq!(back.item().unwrap(), 0.0, "{padding:?}");
         });
     }
@@ -330,10 +326,10 @@ fn threads_change_nothing() {
     let x = normal(&[3, 30, 31, 24], 1, DType::F32).unwrap();
     let options = Pool2dOptions { stride: [2, 1], padding: Padding2d::all(1), ..Pool2dOptions::new([3, 3]) };
     assert_threads_change_nothing("pool2d", || {
-        let MaxPooled { output, indices } = max_forward(&x, &options).unwrap();
-        let back = max_backward(&indices, &output, x.shape(), &options).unwrap();
-        let average = average_forward(&x, &options).unwrap();
-        let average_back = average_backward(&average, x.shape(), &options).unwrap();
+        let MaxPooled { output, indices } = max_forward(&x, options).unwrap();
+        let back = max_backward(&indices, &output, x.shape(), options).unwrap();
+        let average = average_forward(&x, options).unwrap();
+        let average_back = average_backward(&average, x.shape(), options).unwrap();
         vec![output, indices, back, average, average_back]
     });
 }
@@ -413,7 +409,7 @@ proptest! {
             rounding: if ceil { Rounding::Ceil } else { Rounding::Floor },
             padding_counts: if excluded { PaddingCounts::Excluded } else { PaddingCounts::Included },
         };
-        check_against_reference(&[shape.0, shape.1, shape.2, shape.3], &options, seed);
+        check_against_reference(&[shape.0, shape.1, shape.2, shape.3], options, seed);
     }
 
     #[test]
@@ -426,6 +422,6 @@ proptest! {
     ) {
         let width = windows[1] * kernel[1] + left_over.min(kernel[1] - 1);
         let shape = [batch, windows[0] * kernel[0], width, channels];
-        check_against_reference(&shape, &Pool2dOptions::new(kernel), seed);
+        check_against_reference(&shape, Pool2dOptions::new(kernel), seed);
     }
 }
