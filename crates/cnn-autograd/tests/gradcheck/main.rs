@@ -14,6 +14,7 @@ mod dense;
 mod dice;
 mod dropout;
 mod flip;
+mod gate;
 mod gather;
 mod group_norm;
 mod interpolate;
@@ -59,6 +60,7 @@ const STEMS: &[(&str, fn())] = &[
     ("dice", dice::cases),
     ("dropout", dropout::cases),
     ("flip", flip::cases),
+    ("gate", gate::cases),
     ("gather", gather::cases),
     ("group_norm", group_norm::cases),
     ("interpolate", interpolate::cases),

@@ -51,7 +51,7 @@ impl Forward for SqueezeExcite {
         let hidden = self.fc1.call(squeezed, cx)?;
         let hidden = self.activation.call(hidden, cx)?;
         let factors = self.fc2.call(hidden, cx)?;
-        Ok(x.mul(self.gate.call(factors, cx)?)?)
+        Ok(x.gate(self.gate.call(factors, cx)?)?)
     }
 }
 

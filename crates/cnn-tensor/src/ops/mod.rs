@@ -21,6 +21,7 @@ pub mod dense;
 pub mod dice;
 pub mod dropout;
 pub mod flip;
+pub mod gate;
 pub mod gather;
 pub mod group_norm;
 pub(crate) mod in_place;
