@@ -1,4 +1,5 @@
-//! Arrays against PyTorch: values, and gradients of their sum with weights 1, 2, 3 .., with ties, zeros and NaN.
+//! Arrays against PyTorch: values, and gradients of their sum with weights 1, 2, 3 .., with ties, zeros and NaN; and with
+//! whatever arguments: an error, or a gradient for each input.
 
 use cnn_autograd::{Ctx, Result, Seeded, Var};
 use cnn_tensor::ops::matmul::Transpose;
@@ -6,6 +7,7 @@ use cnn_tensor::ops::reduce::{Keep, Norm, Variance};
 use cnn_tensor::ops::scan::From;
 use cnn_tensor::random::Key;
 use cnn_tensor::{DType, Tensor};
+use proptest::prelude::*;
 
 const NAN: f64 = f64::NAN;
 const INF: f64 = f64::INFINITY;
@@ -133,6 +135,77 @@ fn values_and_gradients_are_pytorchs() {
             let gradients = cx.backward_seeded(vec![Seeded { output, seed }]).unwrap().gradients;
             for (variable, (_, _, expected)) in variables.iter().zip(inputs) {
                 compare("a gradient", gradients.of(variable).unwrap(), expected);
+            }
+        }
+    }
+}
+
+/// A tensor of up to four short axes, some of length 0.
+fn tensor() -> impl Strategy<Value = Tensor> {
+    (prop::collection::vec(0usize..4, 0..5), any::<u64>())
+        .prop_map(|(dims, seed)| Tensor::normal(&dims, DType::F64, Key::new(seed)).unwrap())
+}
+
+type Operation = Box<dyn Fn(Var, Var) -> Result<Var>>;
+
+/// What may be done with one or two variables.
+fn operations(axis: usize, axes: Vec<usize>, shape: Vec<usize>) -> Vec<Operation> {
+    let (one, two, three) = (axes.clone(), axes.clone(), axes.clone());
+    let (four, five, six) = (axes.clone(), axes.clone(), axes);
+    let places = |dims: &[usize]| Tensor::zeros(dims, DType::I64);
+    let mut all: Vec<Operation> = vec![
+        Box::new(Var::add),
+        Box::new(Var::sub),
+        Box::new(Var::mul),
+        Box::new(Var::div),
+        Box::new(Var::maximum),
+        Box::new(Var::pow),
+        Box::new(move |a, b| a.select(&Tensor::ones(&[1], DType::Bool)?, b)),
+        Box::new(move |a, b| Var::concat(vec![a.clone(), b, a], axis)),
+        Box::new(move |a, b| Var::stack(vec![a.clone(), b, a], axis)),
+        Box::new(move |a, _| Var::stack(vec![a.clone(), a], axis)),
+        Box::new(move |a, b| a.index_add(&places(&[1])?, b, axis)),
+        Box::new(move |a, b| a.scatter_add(&places(b.shape())?, b, axis)),
+        Box::new(move |a, b| a.gather(&places(b.shape())?, axis)),
+        Box::new(move |a, _| a.index_select(&places(&[3])?, axis)),
+        Box::new(move |a, _| a.sum_over(&one, Keep::Dropped)),
+        Box::new(move |a, _| a.mean_over(&two, Keep::Axes)),
+        Box::new(move |a, _| a.var_over(&three, Variance::Unbiased, Keep::Dropped)),
+        Box::new(move |a, _| a.max_over(&four, Keep::Axes)),
+        Box::new(move |a, _| a.norm_over(&five, Norm::L2, Keep::Dropped)),
+        Box::new(move |a, _| a.flip(&six)),
+        Box::new(move |a, _| a.cumsum(axis, From::End)),
+        Box::new(move |a, _| a.roll(-5, axis)),
+        Box::new(move |a, _| a.narrow_along(axis, 1..2)),
+        Box::new(move |a, _| a.chunk(2, axis)?.pop().unwrap().sum()),
+        Box::new(move |a, _| a.broadcast_to(&shape)),
+        Box::new(|a, _| a.transpose()),
+    ];
+    for transpose in [Transpose::Neither, Transpose::Left, Transpose::Right, Transpose::Both] {
+        all.push(Box::new(move |a, b| a.matmul_transposed(b, transpose)));
+        all.push(Box::new(move |a, _| a.clone().matmul_transposed(a, transpose)));
+    }
+    all
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(500))]
+
+    #[test]
+    fn whatever_the_shapes_there_is_an_error_or_a_gradient(
+        a in tensor(), b in tensor(), axis in 0usize..5, axes in prop::collection::vec(0usize..5, 0..4),
+        shape in prop::collection::vec(0usize..4, 0..5),
+    ) {
+        for operation in operations(axis, axes, shape) {
+            let mut cx = Ctx::training(Key::new(1));
+            let inputs = [&a, &b].map(|x| cx.variable(x.clone()));
+            let Ok(output) = operation(inputs[0].clone(), inputs[1].clone()) else { continue };
+            let seed = Tensor::ones(output.shape(), DType::F64).unwrap();
+            let gradients = cx.backward_seeded(vec![Seeded { output, seed }]).unwrap().gradients;
+            for input in &inputs {
+                if let Some(gradient) = gradients.of(input) {
+                    prop_assert_eq!(gradient.spec(), input.spec());
+                }
             }
         }
     }
