@@ -76,7 +76,10 @@ impl Function for PositiveBinaryCrossEntropy {
     fn infer(&self, inputs: &[Spec]) -> Result<Spec> {
         let ([logits, target, positive], weight) = with_optional(self.name(), inputs.to_vec())?;
         let output = loss::infer(self.name(), logits, target, weight, self.reduction)?;
-        let channels = logits.shape.last().copied().unwrap_or(0);
+        let Some(&channels) = logits.shape.last() else {
+            let problem = format!("logits {}, expected [.., channels]", logits.shape);
+            return Err(cnn_tensor::Error::shape(self.name(), problem).into());
+        };
         super::expect_vector(self.name(), "weight of the positive class", positive, channels, logits.dtype)?;
         Ok(output)
     }

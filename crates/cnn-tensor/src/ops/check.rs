@@ -26,7 +26,9 @@ pub(crate) fn same_spec(op: &'static str, a: (&str, &Tensor), b: (&str, &Tensor)
 
 /// The tensor must be one value for each channel of `x`, whose channels are its last axis.
 pub(crate) fn per_channel(op: &'static str, x: &Tensor, name: &str, values: &Tensor) -> Result<()> {
-    let channels = x.shape().last().copied().unwrap_or(0);
+    let Some(&channels) = x.shape().last() else {
+        return Err(Error::shape(op, format!("input [] has no channels for {name} {:?}", values.shape())));
+    };
     if values.shape() != [channels] {
         return Err(Error::shape(
             op,

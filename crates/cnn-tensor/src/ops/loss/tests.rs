@@ -152,6 +152,9 @@ fn other_shapes_and_types_are_errors() {
     let back = backward(&SquaredError, Pair::new(&x, &x), Reduction::Mean, &x, Side::Target);
     assert!(matches!(back, Err(Error::Shape { .. })));
     assert!(matches!(binary_cross_entropy(Pair::new(&x, &x), &t, Reduction::Sum), Err(Error::Shape { .. })));
+    let (scalar, none) = (Tensor::scalar(1.0f32).unwrap(), tensor(&[0], &[]));
+    let of_none = binary_cross_entropy(Pair::new(&scalar, &scalar), &none, Reduction::Sum);
+    assert!(matches!(of_none, Err(Error::Shape { .. })));
 }
 
 #[test]
