@@ -68,6 +68,22 @@ fn threads_change_nothing() {
     });
 }
 
+#[test]
+fn the_one_row_of_a_sequence_is_shared_and_whole() {
+    let halves = |from| [Tap { from, weight: 0.5 }, Tap { from: from + 1, weight: 0.5 }];
+    let map =
+        Separable { rows: Axis::new([1, 1], |_| [Tap::whole(0)]), columns: Axis::new([9001, 9000], halves) };
+    let x = normal(&[1, 1, 9001, 5], 1, DType::F32).unwrap();
+    assert_threads_change_nothing("a sequence", || {
+        let y = output(&map, &x, 0.0);
+        let grad = back(&map, &y);
+        vec![y, grad]
+    });
+    let expected = output(&map, &x.to_dtype(DType::F64).unwrap(), 0.0);
+    let (plain, sizes) = absolute(&map, &x);
+    assert_close("a sequence", &output(&map, &x, 0.0), &expected, &output(&plain, &sizes, 0.0), 1e-6);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(120))]
 

@@ -1,4 +1,4 @@
-//! Weighted sums of pixels for `f32`: vectors over channels, pieces of some rows of the output.
+//! Weighted sums of pixels for `f32`: vectors over channels, pieces of some rows of the output or of a part of one.
 
 use super::{Axis, Separable, Tap};
 use crate::Result;
@@ -51,16 +51,24 @@ pub(super) fn weigh(
     let rows = &Sources::new(&map.rows, in_row);
     let columns = &Sources::new(&map.columns, channels);
     let image = map.rows.input * in_row;
-    // Of an average row.
-    let reads = rows.sources.len().div_ceil(rows.len()) * columns.sources.len() * channels;
-    let step = (PIECE / reads.max(out_row)).max(1);
+    // Of an average row of the output.
+    let cost = (rows.sources.len().div_ceil(rows.len()) * columns.sources.len() * channels).max(out_row);
+    // Whole rows, or parts of one that is long, as a sequence is.
+    let step = (PIECE / cost).max(1);
+    let part = columns.len().div_ceil(cost.div_ceil(PIECE)) * channels;
+    let part = if step > 1 { step * out_row } else { part };
     let bytes = size_of_val(x) + size_of_val(output);
-    for_each(output.chunks_mut(step * out_row).enumerate(), bytes, |(piece, output)| {
-        level.run(Weigh { rows, columns, image, channels, x, empty, output, first_row: piece * step });
+    let mut pieces = Vec::with_capacity(output.len() / part + 1);
+    for (index, output) in output.chunks_mut(step * out_row).enumerate() {
+        let parts = output.chunks_mut(part).enumerate();
+        pieces.extend(parts.map(|(number, output)| (index * step, number * part / channels, output)));
+    }
+    for_each(pieces.into_iter(), bytes, |(first_row, first_column, output)| {
+        level.run(Weigh { rows, columns, image, channels, x, empty, output, first_row, first_column });
     })
 }
 
-/// Some rows of the output.
+/// Some rows of the output, or a part of one.
 struct Weigh<'a> {
     rows: &'a Sources,
     columns: &'a Sources,
@@ -72,6 +80,8 @@ struct Weigh<'a> {
     output: &'a mut [f32],
     /// Number of the first row, counted over all images.
     first_row: usize,
+    /// Where in it the output begins.
+    first_column: usize,
 }
 
 impl Kernel for Weigh<'_> {
@@ -79,19 +89,20 @@ impl Kernel for Weigh<'_> {
 
     #[inline(always)]
     fn run<I: Isa>(self, isa: I) {
-        let Self { rows, columns, image, channels, x, empty, output, first_row } = self;
+        let Self { rows, columns, image, channels, x, empty, output, first_row, first_column } = self;
         let mut at = 0;
-        let mut row = first_row;
+        let (mut row, mut first) = (first_row, first_column);
         while at < output.len() {
             let x = &x[row / rows.len() * image..][..image];
             let rows = rows.of(row % rows.len());
-            for column in 0..columns.len() {
+            let end = columns.len().min(first + (output.len() - at) / channels);
+            for column in first..end {
                 let columns = columns.of(column);
                 let empty = if rows.is_empty() || columns.is_empty() { empty } else { 0.0 };
                 WeightedPixel { rows, columns, x, empty, at, output }.work(isa, channels);
                 at += channels;
             }
-            row += 1;
+            (row, first) = (row + 1, 0);
         }
     }
 }
