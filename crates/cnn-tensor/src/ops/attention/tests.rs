@@ -124,6 +124,13 @@ impl Case {
             for i in 0..queries {
                 let row = (b * queries + i) * heads + h;
                 let weights = &weights[i * keys..][..keys];
+                // An error of a score is a relative error of its weight, so the products of queries and keys count too.
+                let products = |j: usize| {
+                    let key_row = (b * keys + j) * heads + h;
+                    (0..d).map(|c| (q[row * d + c] * k[key_row * d + c]).abs()).sum::<f64>() * scale
+                };
+                let amplified = 1.0 + (0..keys).map(products).fold(0.0, f64::max);
+                let weights: Vec<f64> = weights.iter().map(|weight| weight * amplified).collect();
                 let grads: Vec<f64> = (0..keys)
                     .map(|j| {
                         (0..dv)
@@ -132,7 +139,7 @@ impl Case {
                             * kept
                     })
                     .collect();
-                let share: f64 = grads.iter().zip(weights).map(|(grad, weight)| grad * weight).sum();
+                let share: f64 = grads.iter().zip(&weights).map(|(grad, weight)| grad * weight).sum();
                 for j in 0..keys {
                     let key_row = (b * keys + j) * heads + h;
                     let score = weights[j] * (grads[j] + share) * scale;

@@ -19,8 +19,9 @@ fn scales(x: &Tensor, grad: &Tensor, options: &Options) -> [Tensor; 2] {
     let (x, grad) = (x.to_f64_vec().unwrap(), grad.to_f64_vec().unwrap());
     let input = (0..x.len()).map(|at| {
         let direct = if x[at] == 0.0 { grad[at] } else { grad[at] * plain[at] / x[at] };
-        // Of positive numbers the gradient is what comes directly, less what comes through the window.
-        (2.0 * direct - back[at]).max(direct)
+        // Of positive numbers the gradient is what comes directly, less what comes through the window; with a negative
+        // power it is the sum of both.
+        (2.0 * direct - back[at]).max(back[at])
     });
     let input: Vec<f64> = input.collect();
     [output.clone(), Tensor::from_slice(output.shape(), &input).unwrap()]
