@@ -52,7 +52,9 @@ fn scripts(folder: &Path) -> Vec<PathBuf> {
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
             let path = entry.path();
-            let shared = path.file_stem().is_some_and(|stem| stem == "common" || stem == "stored");
+            let shared = path
+                .file_stem()
+                .is_some_and(|stem| ["common", "rows", "stored"].iter().any(|shared| stem == *shared));
             if path.is_dir() {
                 folders.push(path);
             } else if path.extension().is_some_and(|extension| extension == "py") && !shared {
@@ -80,6 +82,8 @@ mod tests {
         for expected in ["lenet5", "networks", "members/losses"] {
             assert!(names.iter().any(|name| name == expected), "{names:?}");
         }
-        assert!(!names.iter().any(|name| name.ends_with("common") || name.ends_with("stored")));
+        assert!(
+            !names.iter().any(|name| name.ends_with("common") || name.ends_with("stored") || name == "rows")
+        );
     }
 }

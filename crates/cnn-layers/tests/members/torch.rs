@@ -8,8 +8,10 @@ use std::path::{Path, PathBuf};
 
 use cnn_autograd::Seeded;
 use cnn_layers::{
-    Ctx, Key, Mode, Recording, Result, StateDict, Strictness, convert, fold_statistics, named_parameters,
+    Ctx, Error, Key, Mode, Recording, Result, StateDict, Strictness, convert, fold_statistics,
+    named_parameters,
 };
+use cnn_tensor::testing::same_bits;
 use cnn_tensor::{DType, Tensor};
 use sha2::{Digest, Sha256};
 
@@ -58,6 +60,13 @@ fn met(subject: &mut Subject, case: &Case) -> Result<Results> {
         state.insert(key, tensor.clone());
     }
     state.load_into(subject, Strictness::Strict)?;
+    // What would be written is what was read: PyTorch loads it with `strict=True`.
+    for (key, written) in StateDict::of(subject)?.iter() {
+        let read = state.get(key).map(|tensor| tensor.to_dtype(written.dtype())).transpose()?;
+        if !read.is_some_and(|read| same_bits(&read, written)) {
+            return Err(Error::Layer(format!("{key} is written in another layout than it was read in")));
+        }
+    }
     let train = case["train"].item()? != 0.0;
     let mode = if train { Mode::Train } else { Mode::Eval };
     let mut cx = Ctx::new(Recording::Gradients, mode, Key::new(1));

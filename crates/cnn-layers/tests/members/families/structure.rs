@@ -26,7 +26,7 @@ fn dense(d: &mut Draw) -> cnn_layers::Result<(Dense, Vec<usize>)> {
 
 fn sequential() -> cnn_layers::Result<Sequential> {
     let layers = Sequential::new().then(Conv2d::new(2, 3, 3, Key::new(1))?).then(BatchNorm2d::new(3)?);
-    Ok(layers.then(Flatten).then(Dense::new(12, 4, Key::new(2))?))
+    Ok(layers.then(Flatten).then(Dense::new(18, 4, Key::new(2))?))
 }
 
 pub(crate) fn members() -> Vec<Member> {
