@@ -18,7 +18,10 @@ impl Function for MishOp {
     fn infer(&self, inputs: &[Spec]) -> Result<Spec> {
         let [x] = expect_inputs(self.name(), inputs)?;
         if !x.dtype.is_compute() {
-            return Err(Error::operation(self.name(), format!("the input is {}, expected f32 or f64", x.dtype)));
+            return Err(Error::operation(
+                self.name(),
+                format!("the input is {}, expected f32 or f64", x.dtype),
+            ));
         }
         Ok(x)
     }

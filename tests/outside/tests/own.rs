@@ -17,7 +17,8 @@ use outside::scale::LayerScale;
 
 fn numbers(shape: &[usize], seed: u64, dtype: DType) -> Tensor {
     let key = Key::new(seed);
-    let values: Vec<f32> = (0..shape.iter().product::<usize>() as u64).map(|index| key.normal(index)).collect();
+    let values: Vec<f32> =
+        (0..shape.iter().product::<usize>() as u64).map(|index| key.normal(index)).collect();
     Tensor::from_slice(shape, &values).unwrap().to_dtype(dtype).unwrap()
 }
 
@@ -81,8 +82,14 @@ fn the_summary_and_the_errors_name_the_parts() {
         let mut rows = summary.rows.iter();
         rows.any(|row| row.layer == layer && row.operation == operation)
     };
-    assert!(row("blocks.1", "mish") && row("blocks.0.scale", "mul") && row("blocks.1.deep.1", "conv2d"), "{summary}");
-    assert_eq!(summary.parameters, named_parameters(&net).iter().map(|(_, p)| p.value().len()).sum::<usize>());
+    assert!(
+        row("blocks.1", "mish") && row("blocks.0.scale", "mul") && row("blocks.1.deep.1", "conv2d"),
+        "{summary}"
+    );
+    assert_eq!(
+        summary.parameters,
+        named_parameters(&net).iter().map(|(_, p)| p.value().len()).sum::<usize>()
+    );
 
     let wrong = Sequential::new().then(Mish).then(LayerScale::new(4, 1.0).unwrap());
     let call = |layer: &dyn Forward, x: Tensor| {

@@ -19,7 +19,7 @@ pub(super) fn usual() -> Vec<Step> {
         tests("unit, property, end-to-end and documentation tests", &["--workspace"], &[]),
     ];
     steps.extend(examples(&root()));
-    steps.push(outside());
+    steps.extend(outside());
     steps.extend(other_instruction_sets());
     steps
 }
@@ -106,12 +106,23 @@ fn files_in(folder: &Path) -> Vec<String> {
 }
 
 /// The crate that uses this one as a user does, who has nothing but the public API. It shares what is built.
-fn outside() -> Step {
-    let mut command = cargo();
-    command.args(["test", "--locked", "--manifest-path", "tests/outside/Cargo.toml"]).current_dir(root());
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), Into::into);
-    command.env_remove("CNN_ISA").env("CARGO_TARGET_DIR", target);
-    Step { name: "a crate of a user's own, in tests/outside".into(), work: Work::Tests(command) }
+fn outside() -> [Step; 2] {
+    let run = |arguments: &[&str]| {
+        let mut command = cargo();
+        let manifest = ["--locked", "--manifest-path", "tests/outside/Cargo.toml"];
+        command.args(&arguments[..1]).args(manifest).args(&arguments[1..]).current_dir(root());
+        let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), Into::into);
+        command.env_remove("CNN_ISA").env("CARGO_TARGET_DIR", target);
+        command
+    };
+    let name = |what: &str| format!("{what} of a crate of a user's own, in tests/outside");
+    [
+        Step { name: name("tests"), work: Work::Tests(run(&["test"])) },
+        Step {
+            name: name("the example"),
+            work: Work::Program(run(&["run", "--quiet", "--example", "regression"])),
+        },
+    ]
 }
 
 fn documentation() -> Step {
