@@ -55,6 +55,8 @@ pub struct Ctx {
     mode: Mode,
     key: Key,
     path: Rc<str>,
+    /// Layers that are running, one within the other.
+    depth: usize,
     names: Names,
     /// How many random keys were handed out at each path.
     draws: HashMap<Rc<str>, u64>,
@@ -92,6 +94,7 @@ impl Ctx {
             mode,
             key,
             path: "".into(),
+            depth: 0,
             names: Names::default(),
             draws: HashMap::new(),
             statistics: Vec::new(),
@@ -171,6 +174,7 @@ impl Ctx {
     /// before the layer runs.
     ///
     /// The output is that of the layer itself: an activation that its kernel would apply is applied after it instead.
+    /// Layers that return something else than a [`Var`] are not seen.
     ///
     /// ```
     /// use cnn_autograd::{Ctx, Error, Result, random::Key};
@@ -206,8 +210,7 @@ impl Ctx {
         if self.observed.is_empty() {
             return false;
         }
-        let path = self.names.find(layer.place(), &self.path);
-        self.observed.contains_key(path.as_deref().unwrap_or(&self.path))
+        self.observed.contains_key(&*self.path_of(layer))
     }
 
     /// Asks for the gradient of a variable that is no leaf: [`Gradients::of`] has it then.
@@ -303,18 +306,23 @@ impl Ctx {
         layer: &dyn Named,
         body: impl FnOnce(&mut Self) -> std::result::Result<R, E>,
     ) -> std::result::Result<R, E> {
-        if let Some(path) = self.names.find(layer.place(), &self.path) {
+        let path = self.path_of(layer);
+        if self.names.find(layer.place(), &self.path).is_some() {
             return self.at_path(path, body);
         }
-        let path: Rc<str> = if self.names.is_empty() {
-            self.path.clone()
-        } else {
-            join(&self.path, &format!("<{}>", layer.type_name())).into()
-        };
         self.names.add(layer, &path);
         let result = self.at_path(path, body);
         self.names.forget(layer);
         result
+    }
+
+    /// Where a layer runs: where the root has it; the outermost one here; any other here under the name of its type.
+    fn path_of(&self, layer: &dyn Named) -> Rc<str> {
+        match self.names.find(layer.place(), &self.path) {
+            Some(path) => path,
+            None if self.names.is_empty() => self.path.clone(),
+            None => join(&self.path, &format!("<{}>", layer.type_name())).into(),
+        }
     }
 
     fn at_path<R: 'static, E: Locate>(
@@ -322,10 +330,14 @@ impl Ctx {
         path: Rc<str>,
         body: impl FnOnce(&mut Self) -> std::result::Result<R, E>,
     ) -> std::result::Result<R, E> {
+        // A wrapper without a segment of its own, and what it wraps, are one layer: the outer one is seen.
+        let is_inner = self.depth > 0 && self.path == path;
         let outer = std::mem::replace(&mut self.path, path);
+        self.depth += 1;
         self.tell_tape();
         let result = body(self).map_err(|error| error.at(&self.path));
-        if let Ok(output) = &result {
+        self.depth -= 1;
+        if let (Ok(output), false) = (&result, is_inner) {
             self.see(output);
         }
         self.path = outer;

@@ -69,10 +69,12 @@ pub use cnn_autograd::{
 };
 pub use cnn_derive::Layer;
 pub use cnn_tensor::ops::activation::Activation;
+pub use cnn_tensor::ops::attention::Causality;
 pub use cnn_tensor::ops::dice::Denominator;
 pub use cnn_tensor::ops::interpolate::{Corners, Interpolation};
 pub use cnn_tensor::ops::loss::Reduction;
 pub use cnn_tensor::ops::pad::PaddingMode;
+pub use cnn_tensor::ops::pool2d::PaddingCounts;
 pub use cnn_tensor::ops::window::{Padding, Padding2d, Rounding, Same};
 pub use cnn_tensor::random::Key;
 pub use error::{Error, Misfit, Misshapen, Result};

@@ -1,8 +1,9 @@
 //! What a network does inside: activations and their gradients by layer path, frozen parts, curvature.
 
 use cnn_layers::{
-    BatchNorm2d, Bias, Conv2d, Ctx, Dense, Error, Forward, Gradients, Key, Layer, Mode, Recording, Relu,
-    Result, Sequential, Trainable, Var, convert, freeze, hessian_vector_product, named_parameters, unfreeze,
+    BatchNorm2d, Bias, Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d, Ctx, Dense, Error, Forward,
+    Gradients, Key, Layer, Mode, Recompute, Recording, Relu, Result, Sequential, Trainable, Var, convert,
+    freeze, hessian_vector_product, named_parameters, unfreeze,
 };
 use cnn_tensor::testing::{normal, same_bits};
 use cnn_tensor::{DType, Tensor};
@@ -100,6 +101,51 @@ fn an_observed_layer_shows_its_own_output_though_an_activation_is_fused_into_it(
         assert_eq!(value.shape(), gradient.shape());
         assert!(gradient.to_f64_vec().unwrap().iter().any(|&value| value != 0.0));
     }
+}
+
+#[test]
+fn no_layer_that_can_fuse_an_activation_hides_its_own_output() {
+    let key = Key::new(7);
+    let image = |shape: &[usize]| normal(shape, 3, DType::F32).unwrap();
+    type Call = Box<dyn Fn(Var, &mut Ctx) -> Result<Var>>;
+    macro_rules! call {
+        ($layer:expr) => {{
+            let layer = $layer.unwrap();
+            Box::new(move |x, cx: &mut Ctx| layer.call_act(x, Relu, cx)) as Call
+        }};
+    }
+    let layers: [(&[usize], Call); 6] = [
+        (&[2, 5, 6, 3], call!(Conv2d::new(3, 4, 3, key))),
+        (&[2, 7, 3], call!(Conv1d::new(3, 4, 3, key))),
+        (&[2, 5, 6, 3], call!(ConvTranspose2d::new(3, 4, 3, key))),
+        (&[2, 7, 3], call!(ConvTranspose1d::new(3, 4, 3, key))),
+        (&[2, 5, 6, 3], call!(BatchNorm2d::new(3))),
+        (&[9, 3], call!(Dense::new(3, 4, key))),
+    ];
+    for (index, (shape, call)) in layers.iter().enumerate() {
+        let mut cx = Ctx::training(key);
+        cx.observe("");
+        let x = cx.input(image(shape));
+        let y = call(x, &mut cx).unwrap();
+        let least = |tensor: &Tensor| tensor.to_f64_vec().unwrap().into_iter().fold(0.0, f64::min);
+        let own = cx.observed("").unwrap();
+        assert_eq!(own.len(), 1, "layer {index}");
+        assert!(least(own[0].value()) < 0.0 && least(y.value()) == 0.0, "layer {index}");
+    }
+}
+
+#[test]
+fn a_wrapper_without_a_name_of_its_own_is_seen_once() {
+    let dense = Recompute::new(Dense::new(3, 2, Key::new(1)).unwrap());
+    let net = Sequential::new().then(dense).then(Relu);
+    let mut cx = Ctx::training(Key::new(1));
+    cx.observe("0");
+    cx.observe("");
+    let x = cx.variable(normal(&[4, 3], 1, DType::F32).unwrap());
+    net.call(x.clone(), &mut cx).unwrap();
+    net.call(x, &mut cx).unwrap();
+    assert_eq!(cx.observed("0").unwrap().len(), 2);
+    assert_eq!(cx.observed("").unwrap().len(), 2);
 }
 
 #[test]

@@ -8,7 +8,9 @@ use cnn_tensor::ops::{broadcast, unary};
 use cnn_tensor::{Spec, Tensor};
 
 use super::activation::{reads_output, through};
-use crate::function::{Buffers, Function, Keeps, Output, Purpose, Saved, Wanted, expect_inputs, take_inputs};
+use crate::function::{
+    Buffer, Buffers, Function, Keeps, Output, Purpose, Saved, Wanted, expect_inputs, take_inputs,
+};
 use crate::{Attribute, Result, Var};
 
 /// `act(a + b)`.
@@ -238,7 +240,11 @@ fn infer(op: &'static str, inputs: &[Spec]) -> Result<Spec> {
 /// The first operand's buffer is taken over where it has the output's shape.
 fn buffers(inputs: &[Spec]) -> Buffers {
     match inputs {
-        [a, b] if broadcast::expect_fits("", &b.shape, &a.shape).is_ok() => Buffers::in_place(0),
+        [a, b] if a.shape == b.shape => Buffers::in_place(0),
+        // The gradient of a copied side is made of a whole product before it is summed up.
+        [a, b] if broadcast::expect_fits("", &b.shape, &a.shape).is_ok() => {
+            Buffers { output: Buffer::TakesOver(0), gradient: None }
+        }
         _ => Buffers::default(),
     }
 }

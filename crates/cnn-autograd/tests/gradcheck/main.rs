@@ -175,6 +175,12 @@ fn check(case: &str, inputs: &[Tensor], function: impl Fn(Vec<Var>) -> Result<Va
         .with_borrow_mut(|checked| checked.extend(graph.operations().map(|(_, operation)| operation.name)));
 }
 
+/// The names of a file's rules, where they are written out.
+fn names(source: &str) -> impl Iterator<Item = &str> {
+    let bodies = source.split("fn name(&self) -> &'static str {").skip(1);
+    bodies.filter_map(|body| body.trim_start().strip_prefix('"')?.split('"').next())
+}
+
 /// What is wrong between a folder of rules and the cases.
 fn problems(ops: &Path, stems: &[(&str, fn())]) -> Vec<String> {
     let mut problems = Vec::new();
@@ -194,6 +200,10 @@ fn problems(ops: &Path, stems: &[(&str, fn())]) -> Vec<String> {
             let checked = CHECKED.take();
             if checked.len() < rules {
                 problems.push(format!("{stem}.rs has {rules} rules, its cases run {checked:?}"));
+            }
+            let unchecked: Vec<&str> = names(&source).filter(|name| !checked.contains(name)).collect();
+            if !unchecked.is_empty() {
+                problems.push(format!("{stem}.rs has rules that no case of its own runs: {unchecked:?}"));
             }
         } else {
             problems.push(format!("{stem}.rs has no cases in tests/gradcheck"));
@@ -227,6 +237,13 @@ fn a_rule_without_cases_is_found_and_so_are_cases_without_a_rule() {
     std::fs::write(stem("dense"), source + "\nimpl Function for Unchecked {}\n").unwrap();
     let found = problems(copy.path(), &dense("dense"));
     assert!(matches!(&found[..], [one] if one.starts_with("dense.rs has 2 rules")), "{found:?}");
+
+    let source = std::fs::read_to_string(ops().join("dense.rs")).unwrap();
+    let other = source.replacen("        \"dense\"", "        \"denser\"", 1);
+    assert_ne!(source, other);
+    std::fs::write(stem("dense"), other).unwrap();
+    let found = problems(copy.path(), &dense("dense"));
+    assert_eq!(found, ["dense.rs has rules that no case of its own runs: [\"denser\"]"]);
 
     std::fs::remove_file(stem("dense")).unwrap();
     let found = problems(copy.path(), &dense("dense"));

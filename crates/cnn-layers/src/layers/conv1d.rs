@@ -7,7 +7,7 @@ use cnn_tensor::random::Key;
 
 use super::conv2d::{Conv2d, Conv2dBuilder, Convolution, Parts};
 use crate::init::{Initializer, TorchDefault};
-use crate::layer::within;
+use crate::layer::fused;
 use crate::sizes::{Pad, PadEnds};
 use crate::{Bias, Forward, Layer, Parameter, Result};
 
@@ -66,7 +66,7 @@ impl Conv1d {
     /// # Errors
     /// Where the input does not fit, with the layer's path.
     pub fn call_act(&self, x: Var, activation: impl Into<Activation>, cx: &mut Ctx) -> Result<Var> {
-        within(self, cx, |cx| self.run(x, activation.into(), cx))
+        fused(self, activation.into(), cx, |activation, cx| self.run(x, activation, cx))
     }
 
     fn run(&self, x: Var, activation: Activation, cx: &mut Ctx) -> Result<Var> {

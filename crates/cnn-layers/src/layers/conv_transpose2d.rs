@@ -9,7 +9,7 @@ use cnn_tensor::{DType, Shape, Spec};
 use super::conv1d::of_one_row;
 use super::conv2d::{check_groups, starting_bias, starting_weight};
 use crate::init::{Fans, Initializer, TorchDefault};
-use crate::layer::within;
+use crate::layer::fused;
 use crate::sizes::{Ends, Pair, Sides};
 use crate::{Bias, Error, FileLayout, Forward, Layer, Parameter, Result};
 
@@ -80,7 +80,7 @@ impl ConvTranspose2d {
     /// # Errors
     /// Where the input does not fit, with the layer's path.
     pub fn call_act(&self, x: Var, activation: impl Into<Activation>, cx: &mut Ctx) -> Result<Var> {
-        within(self, cx, |cx| self.run(x, activation.into(), cx))
+        fused(self, activation.into(), cx, |activation, cx| self.run(x, activation, cx))
     }
 
     fn run(&self, x: Var, activation: Activation, cx: &mut Ctx) -> Result<Var> {
@@ -248,7 +248,7 @@ impl ConvTranspose1d {
     /// # Errors
     /// Where the input does not fit, with the layer's path.
     pub fn call_act(&self, x: Var, activation: impl Into<Activation>, cx: &mut Ctx) -> Result<Var> {
-        within(self, cx, |cx| self.run(x, activation.into(), cx))
+        fused(self, activation.into(), cx, |activation, cx| self.run(x, activation, cx))
     }
 
     fn run(&self, x: Var, activation: Activation, cx: &mut Ctx) -> Result<Var> {

@@ -94,7 +94,7 @@ impl Draw {
         let values = order.permutation(len).into_iter().enumerate().map(|(index, rank)| {
             let middle = (rank as f64 + 0.5) * gap - reach;
             // In f32, so that both precisions have the same numbers.
-            f64::from((middle + 0.3 * gap * (jitter.uniform_f64(index as u64) - 0.5) + 0.1 * gap) as f32)
+            f64::from((middle + 0.3 * gap * (jitter.uniform_f64(index as u64) - 0.5) + 0.25 * gap) as f32)
         });
         Tensor::from_slice(shape, &values.collect::<Vec<f64>>()).unwrap()
     }

@@ -73,8 +73,12 @@ fn layers(text: &mut String) {
 /// Names of the methods that a file of rules gives to `Var`.
 fn methods(source: &str) -> Vec<String> {
     let inside = source.split_once("\nimpl Var {").map_or("", |(_, inside)| inside);
-    let lines = inside.lines().filter_map(|line| line.strip_prefix("    pub fn "));
-    lines.map(|line| line.split(['(', '<']).next().unwrap_or(line).to_owned()).collect()
+    let written = inside.lines().filter_map(|line| line.strip_prefix("    pub fn "));
+    // Members of a family stand as `name: Member;` in the call of a macro.
+    let family = source.split_once("\nmethods! {").and_then(|(_, rest)| rest.split_once("\n}"));
+    let members = family.map_or("", |(members, _)| members).lines().map(str::trim);
+    let members = members.filter(|line| line.ends_with(';') && !line.starts_with("//"));
+    members.chain(written).map(|line| line.split(['(', '<', ':']).next().unwrap_or(line).to_owned()).collect()
 }
 
 /// The fast paths of an operation: the files of its folder that are not of the frame around them.

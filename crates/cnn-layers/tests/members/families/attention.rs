@@ -1,8 +1,8 @@
 //! Attention: of queries to keys, and of an image to its channels.
 
 use cnn_layers::{
-    Bias, HardSigmoid, Key, MultiHeadAttention, PRelu, QueryKeyValue, Result, Sigmoid, Silu, SqueezeExcite,
-    Tanh, Visible,
+    Bias, HardSigmoid, Key, MultiHeadAttention, PRelu, QueryKeyValue, Result, Silu, SqueezeExcite, Tanh,
+    Visible,
 };
 use cnn_tensor::{DType, Tensor};
 
@@ -45,7 +45,7 @@ fn squeeze_excite(d: &mut Draw) -> Result<(SqueezeExcite, usize)> {
     let channels = d.channels();
     let builder = SqueezeExcite::builder(channels, d.within(1..=4));
     let builder = if d.within(0..=1) == 0 { builder.activation(Silu) } else { builder.activation(Tanh) };
-    let builder = if d.within(0..=1) == 0 { builder.gate(Sigmoid) } else { builder };
+    let builder = if d.within(0..=1) == 0 { builder.gate(HardSigmoid) } else { builder };
     Ok((builder.build(d.key())?, channels))
 }
 

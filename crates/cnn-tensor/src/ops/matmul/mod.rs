@@ -177,10 +177,11 @@ impl Geometry {
         Shape::new(&[self.batch.dims(), &[self.rows, self.columns]].concat())
     }
 
-    /// Where the right side is one matrix for all, the batch as rows of one product.
+    /// Where the right side is one matrix for all, the batch as rows of one product. Products by a transposed matrix are
+    /// summed in an order that their number of rows decides, so these stay apart: a row does not depend on the batch.
     fn merged(self, a: &[usize], b: &[usize]) -> Self {
         let matrices = |dims: &[usize]| dims[..dims.len() - 2].iter().product::<usize>();
-        if self.transpose.left() || matrices(b) != 1 || matrices(a) != self.batch.len() {
+        if self.transpose != Transpose::Neither || matrices(b) != 1 || matrices(a) != self.batch.len() {
             return self;
         }
         let rows = self.rows * self.batch.len();

@@ -129,6 +129,19 @@ fn a_product_does_not_depend_on_its_batch_mates() {
     }
 }
 
+#[test]
+fn a_product_by_one_matrix_for_all_does_not_depend_on_its_batch_mates() {
+    for transpose in ALL {
+        let b = side(&[], [700, 50], transpose.right(), 2);
+        let a = side(&[5], [1, 700], transpose.left(), 1);
+        on_each_level(|level| {
+            let five = matmul(&a, &b, transpose).unwrap();
+            let four = matmul(&a.narrow(0..4).unwrap(), &b, transpose).unwrap();
+            assert!(same_bits(&four, &five.narrow(0..4).unwrap()), "{level} {transpose:?}");
+        });
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(60))]
 

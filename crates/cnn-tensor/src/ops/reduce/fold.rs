@@ -14,6 +14,9 @@ use crate::{Element, Result};
 /// Lanes that rows of few columns fill: several vectors of any instruction set.
 const LANES: usize = 64;
 
+/// Lanes of an output whose numbers lie next to each other: two of the widest vectors.
+const LINE: usize = 32;
+
 /// Rows that are added to a lane before it is joined to the total.
 const BLOCK: usize = 64;
 
@@ -30,6 +33,8 @@ pub(super) trait Fold<E>: Sync {
     fn step(&self, lane: E, x: E, centre: E) -> E;
     /// The total of nothing.
     fn empty(&self) -> Self::Total;
+    /// Two lanes.
+    fn pair(&self, a: E, b: E) -> E;
     /// A total and a lane.
     fn join(&self, total: Self::Total, lane: E) -> Self::Total;
     /// The totals of two parts.
@@ -119,6 +124,13 @@ impl<E: Element, F: Fold<E>, O: Element, G: Fn(F::Total) -> O> Kernel for Direct
     #[inline(always)]
     fn run<I: Isa>(self, _isa: I) {
         let Self { fold, cut, x, centres, first, column, width, output, finish } = self;
+        if cut.columns == 1 && cut.rows == cut.all_rows && !F::CENTRED {
+            for (index, y) in output.iter_mut().enumerate() {
+                let start = cut.output_start(first + index);
+                *y = finish(line(fold, &x[start..start + cut.rows]));
+            }
+            return;
+        }
         let mut lanes = Lanes::new(fold, cut, output.len().min(width));
         let mut totals = [fold.empty(); COLUMNS];
         for (index, output) in output.chunks_mut(width).enumerate() {
@@ -128,6 +140,36 @@ impl<E: Element, F: Fold<E>, O: Element, G: Fn(F::Total) -> O> Kernel for Direct
             output.iter_mut().zip(totals).for_each(|(y, total)| *y = finish(*total));
         }
     }
+}
+
+/// The total of numbers that lie next to each other: lanes of a block are paired until one is left, so that an output of
+/// few numbers costs few steps in double precision.
+#[inline(always)]
+fn line<E: Element, F: Fold<E>>(fold: &F, numbers: &[E]) -> F::Total {
+    let mut total = fold.empty();
+    for block in numbers.chunks(LINE * BLOCK) {
+        let rows = block.chunks_exact(LINE);
+        let rest = rows.remainder();
+        let mut lanes = [fold.start(); LINE];
+        for row in rows {
+            for (lane, &x) in lanes.iter_mut().zip(row) {
+                *lane = fold.step(*lane, x, x);
+            }
+        }
+        for (lane, &x) in lanes.iter_mut().zip(rest) {
+            *lane = fold.step(*lane, x, x);
+        }
+        let mut half = LINE / 2;
+        while half > 0 {
+            let (low, high) = lanes.split_at_mut(half);
+            for (a, &b) in low.iter_mut().zip(&high[..half]) {
+                *a = fold.pair(*a, b);
+            }
+            half /= 2;
+        }
+        total = fold.join(total, lanes[0]);
+    }
+    total
 }
 
 /// Some rows of some columns of one output.

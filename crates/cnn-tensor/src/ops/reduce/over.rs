@@ -270,6 +270,11 @@ macro_rules! fold {
             }
 
             #[inline(always)]
+            fn pair(&self, a: F, b: F) -> F {
+                $join(a, b)
+            }
+
+            #[inline(always)]
             fn join(&self, total: f64, lane: F) -> f64 {
                 $join(total, lane.to_f64())
             }
@@ -295,12 +300,12 @@ fold!(Smallest, f64::INFINITY, |lane, x, _| smaller(lane, x), smaller);
 fold!(LargestSize, 0.0, |lane, x, _| larger(lane, x.abs()), larger);
 
 #[inline(always)]
-fn add(a: f64, b: f64) -> f64 {
+fn add<F: Float>(a: F, b: F) -> F {
     a + b
 }
 
 #[inline(always)]
-fn multiply(a: f64, b: f64) -> f64 {
+fn multiply<F: Float>(a: F, b: F) -> F {
     a * b
 }
 
@@ -337,6 +342,11 @@ macro_rules! truth {
             #[inline(always)]
             fn empty(&self) -> u8 {
                 $start
+            }
+
+            #[inline(always)]
+            fn pair(&self, a: u8, b: u8) -> u8 {
+                a $operator b
             }
 
             #[inline(always)]
