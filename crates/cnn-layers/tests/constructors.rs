@@ -11,7 +11,8 @@ use cnn_layers::{
 };
 use cnn_tensor::ops::pool2d::PaddingCounts;
 use cnn_tensor::ops::window::{Padding2d, Rounding};
-use cnn_tensor::{DType, Tensor, pool};
+use cnn_tensor::testing::bounded;
+use cnn_tensor::{DType, Tensor};
 use proptest::prelude::*;
 
 /// Sizes from nothing to what overflows, most of them ordinary.
@@ -42,7 +43,7 @@ fn number() -> impl Strategy<Value = f64> {
 
 /// Runs a layer forward and backward on small images and on shapes alone.
 fn exercise(layer: &dyn Forward, shape: &[usize]) {
-    pool::set_budget(1 << 28);
+    let _bounded = bounded(1 << 28);
     for mode in [Mode::Train, Mode::Eval] {
         let mut cx = Ctx::new(Recording::Gradients, mode, Key::new(1));
         if let Ok(input) = Tensor::full(shape, 0.5, DType::F32) {
@@ -74,7 +75,7 @@ proptest! {
         channels in pair(), kernel in pair(), stride in pair(), padding in padding(), dilation in pair(),
         groups in size(), with_bias in any::<bool>(), shape in small(),
     ) {
-        pool::set_budget(1 << 28);
+        let _bounded = bounded(1 << 28);
         let bias = if with_bias { Bias::With } else { Bias::Without };
         let builder = Conv2d::builder(channels[0], channels[1], kernel);
         let builder = builder.stride(stride).padding(padding).dilation(dilation).groups(groups).bias(bias);
@@ -88,6 +89,7 @@ proptest! {
         kernel in pair(), stride in pair(), padding in padding(), dilation in pair(), choice in 0usize..4,
         shape in small(),
     ) {
+        let _bounded = bounded(1 << 28);
         let rounding = if choice % 2 == 0 { Rounding::Floor } else { Rounding::Ceil };
         let counts = if choice < 2 { PaddingCounts::Included } else { PaddingCounts::Excluded };
         let max = MaxPool2d::builder(kernel).stride(stride).padding(padding).rounding(rounding);
@@ -102,7 +104,7 @@ proptest! {
 
     #[test]
     fn dense_layers_never_panic(inputs in size(), outputs in size(), shape in small()) {
-        pool::set_budget(1 << 28);
+        let _bounded = bounded(1 << 28);
         if let Ok(layer) = Dense::new(inputs, outputs, Key::new(1)) {
             exercise(&layer, &shape);
         }
@@ -113,7 +115,7 @@ proptest! {
         channels in size(), groups in size(), epsilon in number(), momentum in number(), parts in 0usize..4,
         normalized_shape in prop::collection::vec(size(), 0..4), shape in small(),
     ) {
-        pool::set_budget(1 << 28);
+        let _bounded = bounded(1 << 28);
         let affine = if parts % 2 == 0 { Affine::With } else { Affine::Without };
         let tracking = if parts < 2 { Tracking::With } else { Tracking::Without };
         let batch = BatchNorm2d::builder(channels).epsilon(epsilon).momentum(Momentum::Exponential(momentum));
@@ -154,7 +156,7 @@ proptest! {
         channels in size(), heads in size(), probability in number(), shape in small(), mask in small(),
         kind in 0usize..4,
     ) {
-        pool::set_budget(1 << 28);
+        let _bounded = bounded(1 << 28);
         // Weights that fit the budget but are large take long to draw.
         let ordinary = channels.checked_mul(heads).is_none_or(|weights| weights < 1 << 16);
         if let Some(Ok(layer)) = ordinary.then(|| SqueezeExcite::new(channels, heads, Key::new(1))) {
@@ -180,7 +182,7 @@ proptest! {
 
     #[test]
     fn activations_never_panic(number in number(), other in number(), axis in size(), shape in small()) {
-        pool::set_budget(1 << 28);
+        let _bounded = bounded(1 << 28);
         let plain: [&dyn Forward; 11] = [
             &Relu, &Relu6, &Selu, &Sigmoid, &LogSigmoid, &Tanh, &Silu, &HardSigmoid, &HardSwish,
             &Gelu::new(Approximation::Exact), &Gelu::new(Approximation::Tanh),
@@ -207,7 +209,7 @@ proptest! {
         number in number(), other in number(), choice in 0usize..4, label in -2i64..6, count in size(),
         shape in small(), target in small(),
     ) {
-        pool::set_budget(1 << 28);
+        let _bounded = bounded(1 << 28);
         let reduction = [Reduction::Mean, Reduction::Sum, Reduction::BatchMean, Reduction::None][choice];
         let weights = vec![number; count.min(9)];
         let of = |shape: &[usize]| Tensor::full(shape, 0.25, DType::F32).unwrap();
@@ -254,6 +256,7 @@ proptest! {
 
     #[test]
     fn layers_without_parameters_never_panic(probability in number(), shape in small(), label in -2i64..6) {
+        let _bounded = bounded(1 << 28);
         exercise(&Relu, &shape);
         exercise(&Flatten, &shape);
         exercise(&GlobalAvgPool2d, &shape);

@@ -6,7 +6,8 @@ use cnn_layers::{
     GlobalMaxPool2d, Interpolation, Key, MaxPool1d, MaxPool2d, Mode, Pad1d, Pad2d, Padding2d, PaddingMode,
     PixelShuffle, PixelUnshuffle, Recording, Rounding, Same, Upsample,
 };
-use cnn_tensor::{DType, Tensor, pool};
+use cnn_tensor::testing::bounded;
+use cnn_tensor::{DType, Tensor};
 use proptest::prelude::*;
 
 /// Sizes from nothing to what overflows, most of them ordinary.
@@ -75,7 +76,7 @@ fn shape() -> impl Strategy<Value = Vec<usize>> {
 
 /// Runs a layer, if there is one, forward and backward on a small input and on its shape alone.
 fn exercise<L: Forward>(layer: cnn_layers::Result<L>, shape: &[usize]) {
-    pool::set_budget(1 << 22);
+    let _bounded = bounded(1 << 22);
     let Ok(layer) = layer else { return };
     let mut cx = Ctx::new(Recording::Gradients, Mode::Train, Key::new(1));
     let x = cx.variable(Tensor::full(shape, 0.5, DType::F32).unwrap());
@@ -96,6 +97,7 @@ proptest! {
         (same, sides, ends, mode) in (same(), sides(), ends(), mode()),
         shape in shape(),
     ) {
+        let _bounded = bounded(1 << 22);
         let key = Key::new(1);
         let conv2d = Conv2d::builder(channels[0], channels[1], kernel).stride(stride).dilation(dilation);
         let conv2d = conv2d.groups(groups).padding_mode(mode);
@@ -113,6 +115,7 @@ proptest! {
         (sides, ends, output_padding) in (sides(), ends(), pair()),
         shape in shape(),
     ) {
+        let _bounded = bounded(1 << 22);
         let key = Key::new(1);
         let output_padding = output_padding.map(|size| size.saturating_sub(1));
         let images = ConvTranspose2d::builder(channels[0], channels[1], kernel).stride(stride).dilation(dilation);
@@ -128,6 +131,7 @@ proptest! {
         (same, ends, ceil) in (same(), ends(), any::<bool>()),
         shape in shape(),
     ) {
+        let _bounded = bounded(1 << 22);
         let rounding = if ceil { Rounding::Ceil } else { Rounding::Floor };
         exercise(MaxPool2d::builder(kernel).stride(stride).dilation(dilation).padding(same).build(), &shape);
         exercise(AvgPool2d::builder(kernel).stride(stride).padding(same).rounding(rounding).build(), &shape);
@@ -149,6 +153,7 @@ proptest! {
         (factors, way, number) in ([factor(), factor()], interpolation(), size()),
         shape in shape(),
     ) {
+        let _bounded = bounded(1 << 22);
         exercise(Ok(Pad2d::new(sides, mode)), &shape);
         exercise(Ok(Pad1d::new(ends, mode)), &shape);
         exercise(Ok(Crop::new(sides)), &shape);
@@ -194,6 +199,7 @@ fn arguments_that_make_no_sense_are_refused_at_construction() {
 
 #[test]
 fn an_error_names_the_layer_the_operation_and_what_was_met() {
+    let _bounded = bounded(1 << 22);
     let mut cx = Ctx::inference();
     let x = cx.input(Tensor::zeros(&[1, 3, 3, 2], DType::F32).unwrap());
     let layers = cnn_layers::Sequential::new().then(Pad2d::new(3, PaddingMode::Reflect));

@@ -2,9 +2,12 @@
 //!
 //! Everything here panics where a test should fail. Nothing here is for programs.
 
+use std::cell::Cell;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use crate::random::Key;
 use crate::simd::{self, Level};
-use crate::{DType, Result, Tensor, parallel};
+use crate::{DType, Result, Tensor, parallel, pool};
 
 /// Numbers from the standard normal distribution; the same for the same shape and seed, whatever the type.
 ///
@@ -48,6 +51,38 @@ pub fn assert_close(what: &str, got: &Tensor, expected: &Tensor, scale: &Tensor,
             same || (got - expected).abs() <= tolerance * (scale + 1e-30),
             "{what}: element {index} is {got}, expected {expected} within {tolerance} of {scale}"
         );
+    }
+}
+
+/// A part of a test in which tensors have a budget of their own; see [`bounded`].
+pub struct Bounded {
+    /// The budget before; none for a part within a part.
+    before: Option<usize>,
+    _turn: Option<MutexGuard<'static, ()>>,
+}
+
+/// Sets the budget of tensors until the result is dropped. The budget belongs to the process, so tests that set it take
+/// turns: one would meet the limit of another. A part within such a part changes nothing.
+pub fn bounded(bytes: usize) -> Bounded {
+    static TURN: Mutex<()> = Mutex::new(());
+    if BOUNDED.replace(true) {
+        return Bounded { before: None, _turn: None };
+    }
+    let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    Bounded { before: Some(pool::set_budget(bytes)), _turn: Some(turn) }
+}
+
+thread_local! {
+    /// Whether this thread runs a bounded part.
+    static BOUNDED: Cell<bool> = const { Cell::new(false) };
+}
+
+impl Drop for Bounded {
+    fn drop(&mut self) {
+        if let Some(before) = self.before {
+            pool::set_budget(before);
+            BOUNDED.set(false);
+        }
     }
 }
 

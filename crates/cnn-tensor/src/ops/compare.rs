@@ -50,6 +50,8 @@ relation!(Equal, "eq", ==);
 relation!(NotEqual, "ne", !=);
 relation!(Below, "lt", <);
 relation!(AtMost, "le", <=);
+relation!(Above, "gt", >);
+relation!(AtLeast, "ge", >=);
 
 fn compare<R: Relation>(relation: R, a: &Tensor, b: &Tensor) -> Result<Tensor> {
     check::dtype(R::NAME, b, a.dtype())?;
@@ -109,7 +111,7 @@ pub fn le(a: &Tensor, b: &Tensor) -> Result<Tensor> {
 /// # Errors
 /// As [`eq`].
 pub fn gt(a: &Tensor, b: &Tensor) -> Result<Tensor> {
-    compare(Below, b, a)
+    compare(Above, a, b)
 }
 
 /// Where `a >= b`.
@@ -117,7 +119,7 @@ pub fn gt(a: &Tensor, b: &Tensor) -> Result<Tensor> {
 /// # Errors
 /// As [`eq`].
 pub fn ge(a: &Tensor, b: &Tensor) -> Result<Tensor> {
-    compare(AtMost, b, a)
+    compare(AtLeast, a, b)
 }
 
 macro_rules! logic {

@@ -36,7 +36,7 @@ pub fn dropout(x: Tensor, probability: f64, key: Key) -> Result<Tensor> {
     infer(Unit::Element, x.spec(), probability)?;
     let mask = Mask::new(probability, key);
     match x.dtype() {
-        _ if probability == 0.0 => Ok(x),
+        _ if probability == 0.0 || x.is_empty() => Ok(x),
         DType::F32 => map(x, |x, output| vector::dropout(x, output, mask)),
         _ => map(x, |x, output| {
             reference::dropout::<f64>(x, output, mask);

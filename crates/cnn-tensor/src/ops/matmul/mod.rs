@@ -204,6 +204,10 @@ impl Geometry {
 
     fn run_f32(&self, a: &[f32], b: &[f32], target: &mut [f32]) -> Result<()> {
         let Self { rows, depth, columns, transpose, .. } = *self;
+        // However many products there are of nothing.
+        if target.is_empty() {
+            return Ok(());
+        }
         let product = |[a, b]: [_; 2]| Product {
             left: match transpose.left() {
                 true => Left { data: a, row: 1, step: rows },

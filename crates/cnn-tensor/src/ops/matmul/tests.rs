@@ -142,6 +142,16 @@ fn a_product_by_one_matrix_for_all_does_not_depend_on_its_batch_mates() {
     }
 }
 
+#[test]
+fn any_number_of_products_of_nothing_is_nothing() {
+    for dtype in [DType::F32, DType::F64] {
+        let left = Tensor::zeros(&[1 << 40, 0, 3], dtype).unwrap();
+        let right = Tensor::zeros(&[1 << 40, 3, 0], dtype).unwrap();
+        let product = matmul(&left, &right, Transpose::Neither).unwrap();
+        assert_eq!(product.shape(), [1 << 40, 0, 0]);
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(60))]
 
