@@ -153,7 +153,7 @@ impl Ctx {
     /// Runs a part of the network so that backward computes its activations again instead of keeping them: less
     /// memory for one more forward pass of the part, and the same bits.
     ///
-    /// Kept are the tensors that enter the part. Random layers draw the same numbers again, and batch
+    /// Kept are the tensors that enter the part, and what it makes without gradients. Random layers draw the same numbers again, and batch
     /// statistics count once. Within another such part nothing changes: the outer one takes it in.
     ///
     /// # Errors

@@ -106,15 +106,7 @@ impl Member {
         self
     }
 
-    /// Another bound on the error in `f32`; the reason stands beside the call.
-    #[allow(dead_code, reason = "few members need it")]
-    pub(crate) fn tolerance(mut self, tolerance: f64) -> Self {
-        self.tolerance = tolerance;
-        self
-    }
-
     /// Threads share nothing of its work, and why.
-    #[allow(dead_code, reason = "few members need it")]
     pub(crate) fn alone(mut self, reason: &'static str) -> Self {
         self.alone = Some(reason);
         self

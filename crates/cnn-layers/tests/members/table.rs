@@ -97,7 +97,7 @@ fn kernels(stem: &str) -> Vec<String> {
 }
 
 fn operations(text: &mut String) {
-    *text += "| methods of `Var` | kernels | beside the reference |\n|---|---|---|\n";
+    *text += "| methods of `Var` | tensors | files beside the reference |\n|---|---|---|\n";
     let folder = root().join("crates/cnn-autograd/src/ops");
     let mut stems: Vec<String> = fs::read_dir(&folder)
         .unwrap()

@@ -2,8 +2,8 @@
 //!
 //! The matrices stay where they are: a transposed one is read with its steps exchanged. All products run on the kernels
 //! of [`dense`](super::dense), those of a batch handed out to threads together; where one matrix serves the
-//! whole batch, the batch is rows of one product. A number of the output depends on its row and its column alone,
-//! never on its batch mates.
+//! whole batch and neither side is transposed, the batch is rows of one product. A product has the same bits alone and
+//! in a batch; by a transposed matrix, a row's last bits depend on how many rows its own product has.
 
 #[cfg(test)]
 mod reference;
