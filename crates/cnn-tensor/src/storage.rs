@@ -9,6 +9,8 @@
 use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::ptr::NonNull;
 
+mod pages;
+
 use crate::pool::{self, Class};
 use crate::{Element, Result};
 
@@ -109,11 +111,14 @@ impl Block {
         if class == Class::EMPTY {
             return Some(Self::EMPTY);
         }
+        let layout = Self::layout(class)?;
         // The system's zeroed pages cost nothing until they are touched, but only `calloc` asks for them, and
         // the global allocator uses it only for its own small alignment; so align by hand.
         // SAFETY: the layout has a size above zero.
-        let base = unsafe { alloc_zeroed(Self::layout(class)?) };
-        NonNull::new(base).map(|base| Self { base, class })
+        let base = NonNull::new(unsafe { alloc_zeroed(layout) })?;
+        // SAFETY: the allocation has so many bytes, all zero, and nothing else knows of it yet.
+        pages::prefer_large(unsafe { std::slice::from_raw_parts_mut(base.as_ptr(), layout.size()) });
+        Some(Self { base, class })
     }
 
     pub(crate) fn class(&self) -> Class {
