@@ -105,7 +105,7 @@ fn files_in(folder: &Path) -> Vec<String> {
     names
 }
 
-/// The crate that uses this one as a user does, who has nothing but the public API. It shares what is built.
+/// The crate that uses this one as a user does, who has nothing but the public API. It shares what is built of crates of others.
 fn outside() -> [Step; 2] {
     let run = |arguments: &[&str]| {
         let mut command = cargo();
