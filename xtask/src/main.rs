@@ -31,7 +31,7 @@ Commands:
                    build in release mode and train on the MNIST images in data/mnist; --quick takes the
                    recipe of configs/mnist-quick.toml, a quarter of a minute of training instead of two
   test [--full]    the whole suite; --full adds Miri, AddressSanitizer, the slow tests and packaging
-  bench kernels | train | infer | data | page | --check
+  bench kernels | layers | train | infer | data | page | --check
                    time this toolkit and its peers in turn, keep what was seen, write docs/benchmarks.md from
                    it, or fail on a loss; `cargo xtask bench --help` has the arguments
   fixtures [--check] [NAME..]

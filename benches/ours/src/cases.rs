@@ -1,12 +1,16 @@
 //! The cases, as tables. What is measured is decided here and nowhere else.
 
-use crate::work::{Conv, ConvPass, Dense, DensePass, Memory, MemoryOp, Network, Optimizer, Work};
+use crate::work::{
+    Conv, ConvPass, Dense, DensePass, Layer, LayerPass, Memory, MemoryOp, Network, Optimizer, Work,
+};
 
 /// What a command measures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Suite {
     /// Single operations.
     Kernels,
+    /// Layers and operations through the tape.
+    Layers,
     /// Whole training steps.
     Train,
     /// Networks in eval mode, and the start of the program.
@@ -74,6 +78,51 @@ const DENSE: &[[usize; 3]] = &[
 /// Bytes of all tensors of an operation together, about: within the cache, and far beyond it.
 const MEMORY_SIZES: [usize; 2] = [4 << 20, 128 << 20];
 
+/// An image, and tokens of a small transformer.
+const IMAGE: &[usize] = &[16, 64, 56, 56];
+const TOKENS: &[usize] = &[16, 197, 384];
+
+/// Layers and operations beside those of the other tables, with the shapes that they get.
+const LAYERS: &[(&str, &[usize])] = &[
+    ("gelu", IMAGE),
+    ("gelu-tanh", IMAGE),
+    ("silu", IMAGE),
+    ("sigmoid", IMAGE),
+    ("tanh", IMAGE),
+    ("hard-swish", IMAGE),
+    ("elu", IMAGE),
+    ("prelu", IMAGE),
+    ("mul", IMAGE),
+    ("mul-channels", IMAGE),
+    ("mul-gate", IMAGE),
+    ("concat", IMAGE),
+    ("sum-channels", IMAGE),
+    ("sum-positions", IMAGE),
+    ("max-channels", IMAGE),
+    ("softmax", &[18_912, 197]),
+    ("log-softmax", &[18_912, 197]),
+    ("softmax-channels", IMAGE),
+    ("matmul", &[96, 197, 64]),
+    ("group-norm", IMAGE),
+    ("instance-norm", IMAGE),
+    ("local-response-norm", IMAGE),
+    ("layer-norm", TOKENS),
+    ("attention", TOKENS),
+    ("squeeze-excite", IMAGE),
+    ("conv1d", &[16, 64, 1024]),
+    ("conv-reflect", &[8, 64, 56, 56]),
+    ("conv-transpose-4", &[8, 64, 28, 28]),
+    ("conv-transpose-2", &[8, 64, 28, 28]),
+    ("upsample-nearest", &[8, 64, 28, 28]),
+    ("upsample-bilinear", &[8, 64, 28, 28]),
+    ("adaptive-avg-pool", &[16, 64, 30, 30]),
+    ("adaptive-max-pool", &[16, 64, 30, 30]),
+    ("pixel-shuffle", &[8, 256, 28, 28]),
+    ("channel-shuffle", IMAGE),
+    ("mse", IMAGE),
+    ("cross-entropy-pixels", &[8, 21, 64, 64]),
+];
+
 /// Networks and the batches that they are trained with.
 const TRAINED: &[(&str, Optimizer, &[usize])] = &[
     ("mnist-cnn", Optimizer::Adam, &[64, 128]),
@@ -106,6 +155,13 @@ pub(crate) fn cases(suite: Suite) -> Result<Vec<Work>, String> {
                 works.extend(MemoryOp::ALL.map(|op| Work::Memory(sized(op, bytes))));
             }
             works
+        }
+        Suite::Layers => {
+            let passes = |&(name, shape): &(&str, &[usize])| {
+                [LayerPass::Fwd, LayerPass::FwdBwd]
+                    .map(|pass| Work::Layer(Layer { name: name.into(), shape: shape.into(), pass }))
+            };
+            LAYERS.iter().flat_map(passes).collect()
         }
         Suite::Train => networks(TRAINED.iter().copied()).map(Work::Train).collect(),
         Suite::Infer => {
@@ -149,7 +205,7 @@ mod tests {
 
     use super::*;
 
-    const SUITES: [Suite; 4] = [Suite::Kernels, Suite::Train, Suite::Infer, Suite::Data];
+    const SUITES: [Suite; 5] = [Suite::Kernels, Suite::Layers, Suite::Train, Suite::Infer, Suite::Data];
 
     #[test]
     fn every_line_of_the_tables_can_be_read_and_has_a_name_of_its_own() {

@@ -36,6 +36,8 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Single operations: convolutions, dense products, and what memory limits
     Kernels,
+    /// Layers and operations through the tape
+    Layers,
     /// Whole training steps
     Train,
     /// Networks that predict, and the start of the `cnn` program

@@ -60,6 +60,7 @@ fn run(cli: &Cli) -> Result<()> {
     let choice = &cli.choice;
     match cli.command {
         Command::Kernels => suite(Suite::Kernels, choice),
+        Command::Layers => suite(Suite::Layers, choice),
         Command::Train => suite(Suite::Train, choice),
         Command::Infer => suite(Suite::Infer, choice),
         Command::Data => suite(Suite::Data, choice),

@@ -90,7 +90,7 @@ mod tests {
 
     #[test]
     fn every_case_survives_the_way_to_an_engine() {
-        for suite in [Suite::Kernels, Suite::Train, Suite::Infer, Suite::Data] {
+        for suite in [Suite::Kernels, Suite::Layers, Suite::Train, Suite::Infer, Suite::Data] {
             for work in cases(suite).unwrap() {
                 let request = Request::Prepare { threads: 2, work, run_seconds: 0.03 };
                 let line = serde_json::to_string(&request).unwrap();

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 
 import inputs
+import layers
 import mnist
 import networks
 from inputs import BIAS, GRADIENT, INPUT, OTHER, WEIGHT, tensor
@@ -19,6 +20,7 @@ def job(work, memory_format):
     make = {
         "conv": conv,
         "dense": dense,
+        "layer": layers.layer,
         "memory": memory,
         "train": networks.train,
         "infer": networks.infer,

@@ -40,6 +40,12 @@ const TABLES: &[Table] = &[
         peer: GFLOPS,
     },
     Table {
+        title: "Layers through the tape",
+        holds: |work| matches!(work, Work::Layer(_)),
+        columns: &[TIME],
+        peer: TIME,
+    },
+    Table {
         title: "Limited by memory",
         holds: |work| matches!(work, Work::Memory(_)),
         columns: &[TIME, GBYTES, COPY],
@@ -193,7 +199,7 @@ mod tests {
 
     #[test]
     fn memory_stands_in_the_tables_of_fresh_processes_alone() {
-        for suite in [Suite::Kernels, Suite::Train, Suite::Infer, Suite::Data] {
+        for suite in [Suite::Kernels, Suite::Layers, Suite::Train, Suite::Infer, Suite::Data] {
             for work in cases(suite).unwrap() {
                 let table = TABLES.iter().find(|table| (table.holds)(&work)).unwrap();
                 let told = table.columns.iter().any(|(head, _)| *head == MEGABYTES.0);

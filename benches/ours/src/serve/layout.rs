@@ -39,6 +39,12 @@ impl Layout {
         Self { shape: vec![batch, height, width, channels], axes, compared: Compared::Values }
     }
 
+    /// Sequences: `[batch, channels, length]` there, channels last here.
+    pub(super) fn sequence(batch: usize, channels: usize, length: usize) -> Self {
+        let axes = vec![[batch, length * channels], [channels, 1], [length, channels]];
+        Self { shape: vec![batch, length, channels], axes, compared: Compared::Values }
+    }
+
     /// Kernels: `[out_c, in_c, k_h, k_w]` there, `[k_h, k_w, in_c, out_c]` here.
     pub(super) fn kernel(out_c: usize, in_c: usize, k_h: usize, k_w: usize) -> Self {
         let axes = vec![[out_c, 1], [in_c, out_c], [k_h, k_w * in_c * out_c], [k_w, in_c * out_c]];
@@ -80,11 +86,6 @@ impl Layout {
         place
     }
 
-    /// The shape there.
-    pub(super) fn shape_there(&self) -> Vec<usize> {
-        self.axes.iter().map(|[size, _]| *size).collect()
-    }
-
     fn len(&self) -> usize {
         self.shape.iter().product()
     }
@@ -97,17 +98,11 @@ impl Layout {
     /// A tensor of the numbers that `value` gives for PyTorch's positions.
     pub(super) fn filled(&self, value: impl Fn(usize) -> f32) -> Result<Tensor> {
         let mut tensor = Tensor::stale(&self.shape, DType::F32)?;
-        self.fill(&mut tensor, value)?;
-        Ok(tensor)
-    }
-
-    /// Writes those numbers into a tensor of this layout.
-    pub(super) fn fill(&self, tensor: &mut Tensor, value: impl Fn(usize) -> f32) -> Result<()> {
         let slice = tensor.as_mut_slice::<f32>()?;
         for position in 0..self.len() {
             slice[self.place(position)] = value(position);
         }
-        Ok(())
+        Ok(tensor)
     }
 
     /// An output in brief.

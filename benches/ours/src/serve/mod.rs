@@ -2,6 +2,7 @@
 
 mod conv;
 mod dense;
+mod layer;
 mod layout;
 mod limits;
 mod load;
@@ -93,6 +94,7 @@ fn prepare(threads: usize, work: &Work, run_seconds: f64) -> Result<(Job, Prepar
     let mut job = match work {
         Work::Conv(conv) => conv::job(conv)?,
         Work::Dense(dense) => dense::job(dense)?,
+        Work::Layer(layer) => layer::job(layer)?,
         Work::Memory(memory) => memory::job(memory)?,
         Work::Train(network) => network::train(network)?,
         Work::Infer(network) => network::infer(network)?,

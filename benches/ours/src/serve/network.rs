@@ -5,7 +5,7 @@
 
 use bench_common::inputs::{self, stream};
 use cnn_autograd::{Ctx, Step, random::Key};
-use cnn_layers::{Forward, for_each_parameter_mut, named_parameters};
+use cnn_layers::{Forward, Layer, StateDict, Strictness, named_parameters};
 use cnn_models::{Arguments, build};
 use cnn_tensor::Tensor;
 use cnn_train::optim::{self, AdamOptions, SgdOptions};
@@ -116,22 +116,25 @@ fn network(work: &Network) -> Result<(Box<dyn Forward>, Tensor)> {
     let [channels, height, width] = work.image();
     let arguments = Arguments { channels, classes: CLASSES, height, width };
     let mut network = build(&work.model, &arguments, Key::new(1))?;
-    let mut filled = Ok(());
-    for_each_parameter_mut(&mut *network, |path, parameter| {
-        let layout = Layout::parameter(parameter);
-        let numbers = inputs::parameter(path, &layout.shape_there());
-        if filled.is_ok() {
-            filled = layout.fill(parameter.value_mut(), numbers);
-        }
-    });
-    filled?;
+    fill(&mut *network)?;
     Ok((network, Layout::image(work.batch, channels, height, width).tensor(stream::INPUT)?))
+}
+
+/// Gives every parameter the numbers that all engines have for it, in the order in which files keep them.
+pub(super) fn fill(network: &mut dyn Layer) -> Result<()> {
+    let mut dict = StateDict::of(network)?;
+    let names: Vec<String> = named_parameters(network).into_iter().map(|(path, _)| path).collect();
+    for name in names {
+        let Some(shape) = dict.get(&name).map(|tensor| tensor.shape().to_vec()) else { continue };
+        let numbers = Layout::plain(&shape).filled(inputs::parameter(&name, &shape))?;
+        dict.insert(name, numbers);
+    }
+    dict.load_into(network, Strictness::Strict)?;
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
-    use cnn_layers::StateDict;
-
     use super::*;
 
     fn work(model: &str) -> Network {

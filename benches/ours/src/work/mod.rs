@@ -6,11 +6,13 @@
 
 mod conv;
 mod dense;
+mod layer;
 mod memory;
 mod network;
 
 pub(crate) use conv::{Conv, ConvPass};
 pub(crate) use dense::{Dense, DensePass};
+pub(crate) use layer::{Layer, LayerPass};
 pub(crate) use memory::{CHANNELS, CLASSES, Memory, MemoryOp, SIDE};
 pub(crate) use network::{Network, Optimizer};
 
@@ -27,6 +29,8 @@ pub(crate) enum Work {
     Conv(Conv),
     /// A matrix product of a dense layer.
     Dense(Dense),
+    /// A layer or operation through the tape.
+    Layer(Layer),
     /// An operation that is limited by memory.
     Memory(Memory),
     /// Whole training steps: forward, loss, backward, update.
@@ -64,6 +68,7 @@ impl Work {
         match self {
             Work::Conv(conv) => format!("conv {conv}"),
             Work::Dense(dense) => format!("dense {dense}"),
+            Work::Layer(layer) => format!("{layer}"),
             Work::Memory(memory) => format!("{memory}"),
             Work::Train(network) | Work::Infer(network) => format!("{network}"),
             Work::Load { batch } => format!("mnist batch {batch}"),
@@ -78,6 +83,7 @@ impl Work {
         match self {
             Work::Conv(conv) => conv.pass.name(),
             Work::Dense(dense) => dense.pass.name(),
+            Work::Layer(layer) => layer.pass.name(),
             Work::Memory(memory) => memory.op.pass(),
             Work::Train(_) => "step",
             Work::Infer(_) => "fwd",
