@@ -10,10 +10,21 @@ use cnn_tensor::random::Key;
 use cnn_tensor::{DType, Tensor, npy};
 use proptest::prelude::*;
 
-/// A tensor of any type and of up to four short axes, some of length 0; sometimes without values.
+/// Up to four short axes, some of length 0; sometimes one that is longer than any memory, beside one of length 0.
+fn dims() -> impl Strategy<Value = Vec<usize>> {
+    let short = prop::collection::vec(0usize..4, 0..5);
+    let long = (prop::collection::vec(0usize..4, 0..3), any::<[u8; 2]>()).prop_map(|(mut dims, places)| {
+        for (place, dim) in places.into_iter().zip([0, 1 << 40]) {
+            dims.insert(usize::from(place) % (dims.len() + 1), dim);
+        }
+        dims
+    });
+    prop_oneof![5 => short, 1 => long]
+}
+
+/// A tensor of any type and of such axes; sometimes without values.
 fn tensor() -> impl Strategy<Value = Tensor> {
-    let dims = prop::collection::vec(0usize..4, 0..5);
-    (dims, 0usize..10, any::<u64>(), 0u8..8).prop_map(|(dims, dtype, seed, only)| {
+    (dims(), 0usize..10, any::<u64>(), 0u8..8).prop_map(|(dims, dtype, seed, only)| {
         let dtype = DType::ALL[dtype];
         if only == 0 {
             return Tensor::shape_only(&dims, dtype).unwrap();

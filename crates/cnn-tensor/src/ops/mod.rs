@@ -24,6 +24,7 @@ pub mod flip;
 pub mod gate;
 pub mod gather;
 pub mod group_norm;
+mod images;
 pub(crate) mod in_place;
 pub mod interpolate;
 mod labels;

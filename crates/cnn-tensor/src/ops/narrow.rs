@@ -8,6 +8,9 @@ use super::check;
 use super::segments::{Segment, assemble};
 use crate::{Error, Result, Shape, Spec, Tensor};
 
+/// Most parts that [`chunk_sizes`] lists: an axis of an empty tensor can be longer than any list.
+const MOST_PARTS: usize = 1 << 24;
+
 /// Shape and type of [`narrow`].
 ///
 /// # Errors
@@ -98,7 +101,8 @@ pub fn split_ranges(dims: &[usize], sizes: &[usize], axis: usize) -> Result<Vec<
 /// them where that covers the axis. (Of an empty axis there is one part, PyTorch makes `count`.)
 ///
 /// # Errors
-/// [`Error::Argument`] where `count` is 0; [`Error::Shape`] where there is no such axis.
+/// [`Error::Argument`] where `count` is 0; [`Error::Shape`] where there is no such axis, or there are more parts than
+/// memory lists.
 pub fn chunk_sizes(dims: &[usize], count: usize, axis: usize) -> Result<Vec<usize>> {
     check::axis("chunk", dims, axis)?;
     if count == 0 {
@@ -106,7 +110,12 @@ pub fn chunk_sizes(dims: &[usize], count: usize, axis: usize) -> Result<Vec<usiz
     }
     let len = dims[axis];
     let size = len.div_ceil(count).max(1);
-    Ok((0..len.div_ceil(size).max(1)).map(|index| size.min(len - index * size)).collect())
+    let parts = len.div_ceil(size).max(1);
+    if parts > MOST_PARTS {
+        let problem = format!("axis {axis} of {dims:?} in {parts} parts, expected at most {MOST_PARTS}");
+        return Err(Error::shape("chunk", problem));
+    }
+    Ok((0..parts).map(|index| size.min(len - index * size)).collect())
 }
 
 /// The tensor cut along an axis into `count` parts ([`chunk_sizes`]).
@@ -175,6 +184,9 @@ mod tests {
         assert_eq!(error, "split: sizes [1, 1] add up to 2, axis 1 of [2, 3] has 3");
         assert!(matches!(split(&x, &[usize::MAX, usize::MAX], 1), Err(Error::Shape { .. })));
         assert!(matches!(chunk(&x, 0, 0), Err(Error::Argument { .. })));
+        let long = Tensor::zeros(&[1 << 40, 0], DType::F32).unwrap();
+        let error = chunk(&long, usize::MAX, 0).unwrap_err().to_string();
+        assert!(error.contains("in 1099511627776 parts, expected at most"), "{error}");
     }
 
     #[test]

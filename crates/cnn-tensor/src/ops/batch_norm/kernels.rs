@@ -118,7 +118,7 @@ impl Kernel for Normalise<'_> {
     #[inline(always)]
     fn run<I: Isa>(mut self, isa: I) {
         let (cut, len) = (self.cut, self.output.len());
-        cut.each_vector(isa, len, &mut self);
+        cut.each_vector(isa, 0..len, &mut self);
     }
 }
 
@@ -369,7 +369,7 @@ impl Kernel for TrainInput<'_> {
     #[inline(always)]
     fn run<I: Isa>(mut self, isa: I) {
         let (cut, len) = (self.cut, self.result.len());
-        cut.each_vector(isa, len, &mut self);
+        cut.each_vector(isa, 0..len, &mut self);
     }
 }
 
@@ -414,7 +414,7 @@ impl Kernel for EvalInput<'_> {
     #[inline(always)]
     fn run<I: Isa>(mut self, isa: I) {
         let (cut, len) = (self.cut, self.result.len());
-        cut.each_vector(isa, len, &mut self);
+        cut.each_vector(isa, 0..len, &mut self);
     }
 }
 

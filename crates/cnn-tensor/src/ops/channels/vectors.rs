@@ -1,5 +1,7 @@
 //! Loops over the vectors of a piece; the last of a group may be a partial one.
 
+use std::ops::Range;
+
 use super::Cut;
 use crate::simd::{Isa, MOST_LANES};
 
@@ -90,21 +92,21 @@ pub(crate) trait Step<I: Isa> {
 }
 
 impl Cut {
-    /// Calls `step` for each vector of a piece of `len` numbers, in order, so that what is not in the cache is
-    /// fetched ahead.
+    /// Calls `step` for each vector of a range of numbers, which begins with a row, in order, so that what is not in the
+    /// cache is fetched ahead.
     #[inline(always)]
-    pub(crate) fn each_vector<I: Isa>(&self, isa: I, len: usize, step: &mut impl Step<I>) {
-        let mut start = 0;
-        if I::REGISTERS > 16 && self.group == 8 * I::LANES {
+    pub(crate) fn each_vector<I: Isa>(&self, isa: I, range: Range<usize>, step: &mut impl Step<I>) {
+        let Range { mut start, end: last } = range;
+        if I::REGISTERS > 16 && self.group == 8 * I::LANES && start + self.group <= last {
             // What the columns share stays in registers for all groups.
             let columns = step.columns::<_, 8>(isa, Whole, 0);
-            while start + self.group <= len {
+            while start + self.group <= last {
                 step.step(isa, Whole, start, &columns);
                 start += self.group;
             }
         }
-        while start < len {
-            let end = self.group.min(len - start);
+        while start < last {
+            let end = self.group.min(last - start);
             let mut column = 0;
             while column + 4 * I::LANES <= end {
                 let columns = step.columns::<_, 4>(isa, Whole, column);

@@ -11,7 +11,7 @@ mod vector;
 
 use crate::ops::check;
 use crate::ops::loss::{Reduction, Side};
-use crate::{DType, Error, Result, Shape, Spec, Tensor};
+use crate::{DType, Error, Float, Result, Shape, Spec, Tensor};
 
 const OP: &str = "dice_loss";
 
@@ -74,31 +74,32 @@ pub fn forward(prediction: &Tensor, target: &Tensor, options: &Options) -> Resul
     let spec = infer(prediction.spec(), target.spec(), options)?;
     let geometry = Geometry::new(prediction.shape());
     let Geometry { batch, classes, .. } = geometry;
-    let sums = match prediction.dtype() {
+    // Overlaps, then what they are compared with, for each example.
+    let mut ratios = Tensor::zeros(&[batch, 2, classes], DType::F64)?;
+    let mut losses = Tensor::stale(&[batch, classes], DType::F64)?;
+    let (sums, of_losses) = (ratios.as_mut_slice::<f64>()?, losses.as_mut_slice::<f64>()?);
+    let denominator = options.denominator;
+    match prediction.dtype() {
         DType::F32 => {
-            vector::sums(prediction.as_slice()?, target.as_slice()?, geometry, options.denominator)?
+            vector::sums(prediction.as_slice()?, target.as_slice()?, geometry, denominator, sums)?;
         }
         _ => {
-            reference::sums::<f64>(prediction.as_slice()?, target.as_slice()?, geometry, options.denominator)
+            reference::sums::<f64>(prediction.as_slice()?, target.as_slice()?, geometry, denominator, sums);
         }
-    };
-    // Overlaps, then what they are compared with, for each example.
-    let mut ratios = vec![0.0f64; 2 * batch * classes];
-    let mut losses = vec![0.0f64; batch * classes];
-    for (example, sums) in sums.chunks_exact((2 * classes).max(1)).enumerate() {
-        for class in 0..classes {
-            let numerator = 2.0 * sums[class] + options.smoothing;
-            let denominator = sums[classes + class] + options.smoothing;
-            ratios[2 * example * classes + class] = numerator;
-            ratios[(2 * example + 1) * classes + class] = denominator;
-            losses[example * classes + class] = 1.0 - numerator / denominator;
+    }
+    sums.chunks_mut(classes.max(1)).step_by(2).flatten().for_each(|overlap| *overlap *= 2.0);
+    sums.iter_mut().for_each(|sum| *sum += options.smoothing);
+    let rows = of_losses.chunks_mut(classes.max(1)).zip(sums.chunks(2 * classes.max(1)));
+    for (losses, ratios) in rows {
+        let (numerators, denominators) = ratios.split_at(classes);
+        for ((loss, numerator), denominator) in losses.iter_mut().zip(numerators).zip(denominators) {
+            *loss = 1.0 - numerator / denominator;
         }
     }
     let loss = match options.reduction {
-        Reduction::None => Tensor::from_slice(&[batch, classes], &losses)?,
-        reduction => Tensor::scalar(losses.iter().sum::<f64>() / reduction.divisor(&[batch, classes]))?,
+        Reduction::None => losses,
+        reduction => Tensor::scalar(of_losses.iter().sum::<f64>() / reduction.divisor(&[batch, classes]))?,
     };
-    let ratios = Tensor::from_slice(&[batch, 2, classes], &ratios)?;
     Ok(Forward { loss: loss.to_dtype(spec.dtype)?, ratios: ratios.to_dtype(spec.dtype)? })
 }
 
@@ -120,17 +121,10 @@ pub fn backward(
     check::exactly(grad_loss, OP, spec.dtype, &spec.shape)?;
     check::exactly(ratios, OP, spec.dtype, &[batch, 2, classes])?;
     let divisor = options.reduction.divisor(&[batch, classes]);
-    let (grads, ratios) = (grad_loss.to_f64_vec()?, ratios.to_f64_vec()?);
-    // The gradient is `of_other * other + own`, or `of_other * other + own * 2 self`.
-    let mut coefficients = Coefficients { of_other: Vec::new(), own: Vec::new() };
-    for index in 0..batch * classes {
-        let (example, class) = (index / classes, index % classes);
-        let numerator = ratios[2 * example * classes + class];
-        let denominator = ratios[(2 * example + 1) * classes + class];
-        let grad = grads[index % grads.len()] / divisor;
-        coefficients.of_other.push(-2.0 * grad / denominator);
-        coefficients.own.push(grad * numerator / (denominator * denominator));
+    if prediction.is_empty() {
+        return Tensor::zeros(prediction.shape(), spec.dtype);
     }
+    let (grads, ratios) = (grad_loss.to_f64_vec()?, ratios.to_f64_vec()?);
     let (own, other) = match side {
         Side::Prediction => (prediction, target),
         Side::Target => (target, prediction),
@@ -139,10 +133,12 @@ pub fn backward(
     let denominator = options.denominator;
     match spec.dtype {
         DType::F32 => {
+            let coefficients = Coefficients::new(&grads, divisor, &ratios, classes);
             let (own, other, output) = (own.as_slice()?, other.as_slice()?, output.as_mut_slice()?);
             vector::gradient(own, other, output, geometry, &coefficients, denominator)?;
         }
         _ => {
+            let coefficients = Coefficients::new(&grads, divisor, &ratios, classes);
             let (own, other, output) = (own.as_slice::<f64>()?, other.as_slice()?, output.as_mut_slice()?);
             reference::gradient(own, other, output, geometry, &coefficients, denominator);
         }
@@ -213,14 +209,31 @@ impl Geometry {
 }
 
 /// Of each example and class: what the other mask and the own one are multiplied by in the gradient.
-struct Coefficients {
-    of_other: Vec<f64>,
-    own: Vec<f64>,
+struct Coefficients<F> {
+    of_other: Vec<F>,
+    own: Vec<F>,
+}
+
+impl<F: Float> Coefficients<F> {
+    /// From the gradients of the losses, which are divided by `divisor`: one for each, or one for all.
+    ///
+    /// The gradient is `of_other * other + own`, or `of_other * other + own * 2 self`.
+    fn new(grads: &[f64], divisor: f64, ratios: &[f64], classes: usize) -> Self {
+        let mut all = Self { of_other: Vec::new(), own: Vec::new() };
+        let grads = grads.iter().cycle().map(|grad| grad / divisor);
+        let rows = ratios.chunks_exact(2 * classes).map(|row| row.split_at(classes));
+        let pairs = rows.flat_map(|(numerators, denominators)| numerators.iter().zip(denominators));
+        for ((&numerator, &denominator), grad) in pairs.zip(grads) {
+            all.of_other.push(F::from_f64(-2.0 * grad / denominator));
+            all.own.push(F::from_f64(grad * numerator / (denominator * denominator)));
+        }
+        all
+    }
 }
 
 /// What an element adds to the denominator.
 #[inline(always)]
-fn size<F: crate::Float>(a: F, b: F, denominator: Denominator) -> F {
+fn size<F: Float>(a: F, b: F, denominator: Denominator) -> F {
     match denominator {
         Denominator::Sums => a + b,
         Denominator::Squares => a * a + b * b,
@@ -229,7 +242,7 @@ fn size<F: crate::Float>(a: F, b: F, denominator: Denominator) -> F {
 
 /// The gradient of an element.
 #[inline(always)]
-fn slope<F: crate::Float>(own: F, other: F, coefficients: [F; 2], denominator: Denominator) -> F {
+fn slope<F: Float>(own: F, other: F, coefficients: [F; 2], denominator: Denominator) -> F {
     let [of_other, of_own] = coefficients;
     match denominator {
         Denominator::Sums => of_other * other + of_own,

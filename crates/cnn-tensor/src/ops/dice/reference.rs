@@ -3,21 +3,20 @@
 use super::{Coefficients, Denominator, Geometry, size, slope};
 use crate::Float;
 
-/// For each example the overlaps of its classes, then what they are compared with.
+/// Adds up, for each example, the overlaps of its classes, then what they are compared with.
 pub(super) fn sums<F: Float>(
     prediction: &[F],
     target: &[F],
     geometry: Geometry,
     denominator: Denominator,
-) -> Vec<f64> {
-    let Geometry { batch, classes, example } = geometry;
-    let mut sums = vec![0.0; 2 * batch * classes];
+    sums: &mut [f64],
+) {
+    let Geometry { classes, example, .. } = geometry;
     for (index, (&p, &t)) in prediction.iter().zip(target).enumerate() {
         let (example, class) = (index / example, index % classes);
         sums[2 * example * classes + class] += (p * t).to_f64();
         sums[(2 * example + 1) * classes + class] += size(p, t, denominator).to_f64();
     }
-    sums
 }
 
 pub(super) fn gradient<F: Float>(
@@ -25,13 +24,13 @@ pub(super) fn gradient<F: Float>(
     other: &[F],
     output: &mut [F],
     geometry: Geometry,
-    coefficients: &Coefficients,
+    coefficients: &Coefficients<F>,
     denominator: Denominator,
 ) {
     let Geometry { classes, example, .. } = geometry;
     for (index, y) in output.iter_mut().enumerate() {
         let place = index / example * classes + index % classes;
-        let pair = [coefficients.of_other[place], coefficients.own[place]].map(F::from_f64);
+        let pair = [coefficients.of_other[place], coefficients.own[place]];
         *y = slope(own[index], other[index], pair, denominator);
     }
 }

@@ -66,6 +66,14 @@ fn other_shapes_and_settings_are_errors_and_nothing_has_no_mean() {
 }
 
 #[test]
+fn examples_and_classes_without_pixels_ask_for_no_more_than_there_is() {
+    for dtype in [DType::F32, DType::F64] {
+        let x = Tensor::zeros(&[1 << 30, 0, 1 << 20], dtype).unwrap();
+        assert!(matches!(forward(&x, &x, &Options::default()), Err(Error::OutOfMemory { .. })));
+    }
+}
+
+#[test]
 fn threads_change_nothing() {
     for shape in [[2, 9000, 5], [3000, 7, 3]] {
         let (p, t) = (normal(&shape, 1, DType::F32).unwrap(), normal(&shape, 2, DType::F32).unwrap());

@@ -3,6 +3,7 @@
 use super::{Coefficients, Denominator, Geometry, size, slope};
 use crate::Result;
 use crate::ops::channels::Cut;
+use crate::ops::images::Images;
 use crate::parallel::for_each;
 use crate::simd::{self, Isa, Kernel};
 
@@ -12,34 +13,40 @@ const PIECE: usize = 1 << 14;
 /// Operations that a number costs, roughly.
 const COST: usize = 8;
 
-/// For each example the overlaps of its classes, then what they are compared with.
+/// Adds up, for each example, the overlaps of its classes, then what they are compared with.
 pub(super) fn sums(
     prediction: &[f32],
     target: &[f32],
     geometry: Geometry,
     denominator: Denominator,
-) -> Result<Vec<f64>> {
+    totals: &mut [f64],
+) -> Result<()> {
     let level = simd::active()?;
-    let Geometry { batch, classes, example } = geometry;
-    let mut totals = vec![0.0f64; 2 * batch * classes];
     if prediction.is_empty() {
-        return Ok(totals);
+        return Ok(());
     }
+    let Geometry { classes, example, .. } = geometry;
     let cut = Cut::new(example / classes, classes);
     // Some parts of examples make a piece; each part has sums of its own, which are added in order.
     let (parts, sums) = (cut.pieces, 2 * classes);
     let some = (PIECE / cut.piece.min(example)).max(1);
-    let mut partial = vec![0.0f64; batch * parts * sums];
-    let pieces = partial.chunks_mut(some * sums).enumerate();
-    for_each(pieces, COST * prediction.len(), |(piece, sums)| {
-        let first = piece * some;
-        level.run(Sums { prediction, target, geometry, cut, first, denominator, sums });
-    })?;
-    for (part, sums) in partial.chunks_exact(sums).enumerate() {
-        let total = &mut totals[part / parts * 2 * classes..][..2 * classes];
-        total.iter_mut().zip(sums).for_each(|(total, sum)| *total += sum);
+    let add = |partial: &mut [f64]| {
+        let pieces = partial.chunks_mut(some * sums).enumerate();
+        for_each(pieces, COST * prediction.len(), |(piece, sums)| {
+            let first = piece * some;
+            level.run(Sums { prediction, target, geometry, cut, first, denominator, sums });
+        })
+    };
+    if parts == 1 {
+        return add(totals);
     }
-    Ok(totals)
+    let mut partial = vec![0.0f64; totals.len() * parts];
+    add(&mut partial)?;
+    for (part, partial) in partial.chunks_exact(sums).enumerate() {
+        let total = &mut totals[part / parts * sums..][..sums];
+        total.iter_mut().zip(partial).for_each(|(total, sum)| *total += sum);
+    }
+    Ok(())
 }
 
 pub(super) fn gradient(
@@ -47,7 +54,7 @@ pub(super) fn gradient(
     other: &[f32],
     output: &mut [f32],
     geometry: Geometry,
-    coefficients: &Coefficients,
+    coefficients: &Coefficients<f32>,
     denominator: Denominator,
 ) -> Result<()> {
     let level = simd::active()?;
@@ -55,23 +62,20 @@ pub(super) fn gradient(
         return Ok(());
     }
     let Geometry { classes, example, .. } = geometry;
-    let cut = Cut::new(example / classes, classes);
-    let repeat = |values: &[f64]| -> Vec<f32> {
-        let rows = values.chunks_exact(classes);
-        rows.flat_map(|row| row.iter().cycle().take(cut.group).map(|&value| value as f32)).collect()
-    };
-    let (of_other, of_own) = (repeat(&coefficients.of_other), repeat(&coefficients.own));
-    let coefficients = [of_other.as_slice(), of_own.as_slice()];
-    // A piece is some examples, or whole groups of one.
-    let some = example * (PIECE / example).max(1);
-    let piece = if example > PIECE { cut.group * (PIECE / cut.group).max(1) } else { some };
-    let mut pieces = Vec::with_capacity(output.len().div_ceil(some) * some.div_ceil(piece));
-    for (index, output) in output.chunks_mut(some).enumerate() {
-        let parts = output.chunks_mut(piece).enumerate();
-        pieces.extend(parts.map(|(part, output)| (index * some + part * piece, output)));
-    }
-    for_each(pieces.into_iter(), COST * own.len(), |(start, output)| {
-        level.run(Gradient { own, other, coefficients, example, cut, start, denominator, output });
+    let images = Images::new(example / classes, classes);
+    let Coefficients { of_other, own: of_own } = coefficients;
+    for_each(images.split(output).into_iter(), COST * own.len(), |(first, output)| {
+        let part = first..first + output.len();
+        let (own, other) = (&own[part.clone()], &other[part]);
+        level.run(Gradient {
+            images,
+            first,
+            own,
+            other,
+            coefficients: [of_other, of_own],
+            denominator,
+            output,
+        });
     })
 }
 
@@ -119,14 +123,13 @@ impl Kernel for Sums<'_> {
 }
 
 struct Gradient<'a> {
+    images: Images,
+    /// Number of the part's first element.
+    first: usize,
     own: &'a [f32],
     other: &'a [f32],
-    /// For each example, those of its classes over a group.
+    /// Those of all examples.
     coefficients: [&'a [f32]; 2],
-    example: usize,
-    cut: Cut,
-    /// Number of the first element, the first of a group.
-    start: usize,
     denominator: Denominator,
     output: &'a mut [f32],
 }
@@ -136,20 +139,19 @@ impl Kernel for Gradient<'_> {
 
     #[inline(always)]
     fn run<I: Isa>(self, _isa: I) {
-        let Self { own, other, coefficients, example, cut, start, denominator, output } = self;
-        let mut done = 0;
-        while done < output.len() {
-            let at = start + done;
-            let number = at / example;
-            let len = cut.group.min((number + 1) * example - at).min(output.len() - done);
-            let columns = number * cut.group..number * cut.group + len;
-            let [of_other, of_own] = coefficients.map(|values| &values[columns.clone()]);
-            let elements = own[at..at + len].iter().zip(&other[at..at + len]);
-            let results = output[done..done + len].iter_mut().zip(of_other.iter().zip(of_own));
-            for ((y, (&of_other, &of_own)), (&own, &other)) in results.zip(elements) {
-                *y = slope(own, other, [of_other, of_own], denominator);
+        let Self { images, first, own, other, coefficients, denominator, output } = self;
+        let mut walk = images.walk(first, output.len(), coefficients);
+        while let Some(range) = walk.next() {
+            let [of_other, of_own] = walk.parameters();
+            let groups = output[range.clone()].chunks_mut(images.cut.group);
+            let inputs =
+                own[range.clone()].chunks(images.cut.group).zip(other[range].chunks(images.cut.group));
+            for (output, (own, other)) in groups.zip(inputs) {
+                let numbers = output.iter_mut().zip(own.iter().zip(other));
+                for ((y, (&own, &other)), (&of_other, &of_own)) in numbers.zip(of_other.iter().zip(of_own)) {
+                    *y = slope(own, other, [of_other, of_own], denominator);
+                }
             }
-            done += len;
         }
     }
 }

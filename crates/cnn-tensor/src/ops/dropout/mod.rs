@@ -9,10 +9,9 @@ mod reference;
 #[cfg(test)]
 mod tests;
 mod vector;
-mod whole;
 
-use crate::ops::check;
 use crate::ops::in_place::map;
+use crate::ops::{check, gate};
 use crate::random::{Key, unit};
 use crate::{DType, Error, Result, Spec, Tensor};
 
@@ -89,29 +88,21 @@ impl Unit {
 /// As [`dropout`]; [`Error::Shape`] where there are no such axes.
 pub fn dropout_of(unit: Unit, x: Tensor, probability: f64, key: Key) -> Result<Tensor> {
     infer(unit, x.spec(), probability)?;
-    let examples = x.shape().first().copied().unwrap_or(1);
-    let units = match unit {
-        Unit::Element => return dropout(x, probability, key),
-        Unit::Channel => examples * x.shape().last().copied().unwrap_or(1),
-        Unit::Example => examples,
-        Unit::Batch => 1,
-    };
-    let example = if unit == Unit::Batch { x.len() } else { x.len() / examples.max(1) };
-    let mask = Mask::new(probability, key);
-    match x.dtype() {
-        _ if probability == 0.0 => Ok(x),
-        DType::F32 => {
-            let factors: Vec<f32> = (0..units as u64).map(|index| mask.factor(index) as f32).collect();
-            map(x, |x, output| whole::scale(x, output, &factors, example))
-        }
-        _ => {
-            let factors: Vec<f64> = (0..units as u64).map(|index| mask.factor(index)).collect();
-            map(x, |x, output| {
-                reference::scale(x, output, &factors, example);
-                Ok(())
-            })
-        }
+    if probability == 0.0 || x.is_empty() {
+        return Ok(x);
     }
+    let (examples, channels) = (x.shape().first(), x.shape().last());
+    let (examples, channels) = match (unit, examples, channels) {
+        (Unit::Element, ..) => return dropout(x, probability, key),
+        (Unit::Channel, Some(&examples), Some(&channels)) => (examples, channels),
+        (Unit::Example, Some(&examples), _) => (examples, 1),
+        _ => (1, 1),
+    };
+    let mask = Mask::new(probability, key);
+    let units = (examples * channels) as u64;
+    let factors: Vec<f64> = (0..units).map(|index| mask.factor(index)).collect();
+    let factors = Tensor::from_slice(&[examples, channels], &factors)?.to_dtype(x.dtype())?;
+    gate::scale(gate::Geometry { pixels: x.len() / examples / channels, channels }, &factors, x)
 }
 
 /// Shape and type of the output, which are those of the input.

@@ -14,15 +14,3 @@ pub(super) fn dropout<F: Float>(x: Source<'_, F>, output: &mut [F], mask: Mask) 
         *y = x * if keep { F::from_f64(mask.factor) } else { F::ZERO };
     }
 }
-
-/// Multiplies each number by the factor of its example and column.
-pub(super) fn scale<F: Float>(x: Source<'_, F>, output: &mut [F], factors: &[F], example: usize) {
-    let columns = factors.len() * example / output.len().max(1);
-    for (index, y) in output.iter_mut().enumerate() {
-        let x = match x {
-            Source::InPlace => *y,
-            Source::Other(x) => x[index],
-        };
-        *y = x * factors[index / example * columns + index % columns];
-    }
-}

@@ -118,8 +118,20 @@ fn units_that_are_not_there_are_errors_and_no_elements_are_none() {
 }
 
 #[test]
+fn any_number_of_units_without_elements_is_nothing() {
+    for shape in [[1 << 40, 0, 3], [1 << 20, 0, 1 << 20]] {
+        for dtype in [DType::F32, DType::F64] {
+            for unit in WHOLE {
+                let x = Tensor::zeros(&shape, dtype).unwrap();
+                assert_eq!(dropout_of(unit, x, 0.5, Key::new(1)).unwrap().shape(), shape);
+            }
+        }
+    }
+}
+
+#[test]
 fn threads_change_nothing_about_whole_units() {
-    for shape in [[3, 20_003, 3], [3000, 7, 5]] {
+    for shape in [[3, 40_003, 3], [3000, 7, 5]] {
         let x = normal(&shape, 1, DType::F32).unwrap();
         assert_threads_change_nothing("whole units", || {
             WHOLE.map(|unit| dropout_of(unit, x.clone(), 0.3, Key::new(2)).unwrap()).into()

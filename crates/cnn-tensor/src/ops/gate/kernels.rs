@@ -1,15 +1,18 @@
-//! The loops inside one piece of an image.
+//! The loops inside one part of the images.
 
-use crate::ops::channels::{self, Cut, Step, Terms, Width};
+use crate::ops::channels::{self, Step, Terms, Width};
+use crate::ops::images::Images;
 use crate::ops::in_place::Source;
 use crate::simd::{Isa, Kernel};
 
-/// Multiplies a piece by the factors of its channels.
+/// Multiplies a part by the factors of its channels.
 pub(super) struct Scale<'a> {
-    pub(super) cut: Cut,
+    pub(super) images: Images,
+    /// Number of the part's first element.
+    pub(super) first: usize,
     pub(super) x: Source<'a, f32>,
     pub(super) output: &'a mut [f32],
-    /// Repeated over a group of columns.
+    /// Those of all images.
     pub(super) factors: &'a [f32],
 }
 
@@ -17,13 +20,25 @@ impl Kernel for Scale<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<I: Isa>(mut self, isa: I) {
-        let (cut, len) = (self.cut, self.output.len());
-        cut.each_vector(isa, len, &mut self);
+    fn run<I: Isa>(self, isa: I) {
+        let Self { images, first, x, output, factors } = self;
+        let mut walk = images.walk(first, output.len(), [factors]);
+        while let Some(range) = walk.next() {
+            let [factors] = walk.parameters();
+            images.cut.each_vector(isa, range, &mut Scaled { x, output, factors });
+        }
     }
 }
 
-impl<I: Isa> Step<I> for Scale<'_> {
+/// Numbers times the factors of an image.
+struct Scaled<'a> {
+    x: Source<'a, f32>,
+    output: &'a mut [f32],
+    /// Repeated over a group of columns.
+    factors: &'a [f32],
+}
+
+impl<I: Isa> Step<I> for Scaled<'_> {
     type Columns<const N: usize> = [I::F32; N];
 
     #[inline(always)]
@@ -45,25 +60,35 @@ impl<I: Isa> Step<I> for Scale<'_> {
     }
 }
 
-/// Adds the products of a piece of the input and of the gradient to the sums of their channels, and multiplies the
+/// Adds the products of a part of the input and of the gradient to the sums of their channels, and multiplies the
 /// gradient by the factors where there is a result.
 pub(super) struct Products<'a> {
-    pub(super) cut: Cut,
+    pub(super) images: Images,
+    /// Number of the part's first element.
+    pub(super) first: usize,
     pub(super) x: &'a [f32],
     pub(super) grad: Gradient<'a>,
-    /// Repeated over a group of columns.
-    pub(super) factors: Vec<f32>,
+    /// Those of each piece of the part; zeros before.
     pub(super) sums: &'a mut [f64],
 }
 
-/// The gradient of the output, and where that of the input goes.
+/// The gradient of the output, and where that of the input goes: its products with the factors of all images.
 pub(super) enum Gradient<'a> {
     /// Nowhere.
     Read(&'a [f32]),
     /// To another slice.
-    Written(&'a [f32], &'a mut [f32]),
+    Written { grad: &'a [f32], factors: &'a [f32], result: &'a mut [f32] },
     /// To its own place.
-    Replaced(&'a mut [f32]),
+    Replaced { grad: &'a mut [f32], factors: &'a [f32] },
+}
+
+impl Gradient<'_> {
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Self::Read(grad) | Self::Written { grad, .. } => grad.len(),
+            Self::Replaced { grad, .. } => grad.len(),
+        }
+    }
 }
 
 impl Kernel for Products<'_> {
@@ -71,30 +96,41 @@ impl Kernel for Products<'_> {
 
     #[inline(always)]
     fn run<I: Isa>(self, isa: I) {
-        let Self { cut, x, grad, factors, sums } = self;
+        let Self { images, first, x, grad, sums } = self;
         // A loop for each form: a choice inside would be made for each vector.
         match grad {
-            Gradient::Read(grad) => add(isa, cut, x.len(), factors, sums, &mut Read { x, grad }),
-            Gradient::Written(grad, result) => {
-                add(isa, cut, x.len(), factors, sums, &mut Written { x, grad, result });
+            Gradient::Read(grad) => add(isa, images, [first, x.len()], [], sums, &mut Read { x, grad }),
+            Gradient::Written { grad, factors, result } => {
+                add(isa, images, [first, x.len()], [factors], sums, &mut Written { x, grad, result });
             }
-            Gradient::Replaced(grad) => add(isa, cut, x.len(), factors, sums, &mut Replaced { x, grad }),
+            Gradient::Replaced { grad, factors } => {
+                add(isa, images, [first, x.len()], [factors], sums, &mut Replaced { x, grad });
+            }
         }
     }
 }
 
+/// Adds the terms of the part that begins with number `first` and has `len`.
 #[inline(always)]
-fn add<I: Isa>(
+fn add<I: Isa, const N: usize>(
     isa: I,
-    cut: Cut,
-    len: usize,
-    factors: Vec<f32>,
+    images: Images,
+    [first, len]: [usize; 2],
+    factors: [&[f32]; N],
     totals: &mut [f64],
     terms: &mut impl Terms<I>,
 ) {
-    let mut sums = channels::Sums::new(cut, factors);
-    for start in (0..len).step_by(cut.block) {
-        sums.add(isa, start..len.min(start + cut.block), terms, [totals, &mut []]);
+    let cut = images.cut;
+    let mut sums = channels::Sums::new(cut, vec![0.0; cut.group]);
+    let mut walk = images.walk(first, len, factors);
+    let mut totals = totals.chunks_exact_mut(cut.channels);
+    while let (Some(range), Some(totals)) = (walk.next(), totals.next()) {
+        for factors in walk.parameters() {
+            sums.centre[..factors.len()].copy_from_slice(factors);
+        }
+        for start in range.clone().step_by(cut.block) {
+            sums.add(isa, start..range.end.min(start + cut.block), terms, [&mut *totals, &mut []]);
+        }
     }
 }
 

@@ -10,6 +10,7 @@ mod tests;
 mod vector;
 
 use crate::ops::check;
+use crate::ops::images::Images;
 use crate::ops::in_place::map;
 use crate::{DType, Error, Result, Spec, Tensor};
 
@@ -45,10 +46,10 @@ pub fn infer(x: Spec, factors: Spec) -> Result<Spec> {
 
 /// Sizes of a checked input that is not empty.
 #[derive(Debug, Clone, Copy)]
-struct Geometry {
+pub(in crate::ops) struct Geometry {
     /// Pixels of an image.
-    pixels: usize,
-    channels: usize,
+    pub(in crate::ops) pixels: usize,
+    pub(in crate::ops) channels: usize,
 }
 
 impl Geometry {
@@ -60,6 +61,10 @@ impl Geometry {
     /// Numbers of an image.
     fn image(&self) -> usize {
         self.pixels * self.channels
+    }
+
+    fn images(&self) -> Images {
+        Images::new(self.pixels, self.channels)
     }
 }
 
@@ -100,9 +105,16 @@ pub struct Backward {
 /// As [`infer`].
 pub fn forward(x: Tensor, factors: &Tensor) -> Result<Tensor> {
     infer(x.spec(), factors.spec())?;
+    if x.is_empty() {
+        return Ok(x);
+    }
     let geometry = Geometry::new(&x, factors);
+    scale(geometry, factors, x)
+}
+
+/// [`forward`] of what has been checked and is not empty.
+pub(in crate::ops) fn scale(geometry: Geometry, factors: &Tensor, x: Tensor) -> Result<Tensor> {
     match x.dtype() {
-        _ if x.is_empty() => Ok(x),
         DType::F32 => map(x, |x, output| vector::scale(geometry, factors.as_slice()?, x, output)),
         _ => map(x, |x, output| {
             reference::scale::<f64>(geometry, factors.as_slice()?, x, output);

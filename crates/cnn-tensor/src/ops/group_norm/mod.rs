@@ -6,6 +6,7 @@
 
 mod kernels;
 mod reference;
+mod small;
 #[cfg(test)]
 mod tests;
 mod vector;
@@ -13,6 +14,7 @@ mod vector;
 pub use crate::ops::layer_norm::{Affine, Backward, Forward, Saved, Wanted};
 
 use crate::ops::check;
+use crate::ops::images::Images;
 use crate::{DType, Error, Result, Shape, Spec, Tensor};
 
 const OP: &str = "group_norm";
@@ -91,6 +93,16 @@ impl Geometry {
     fn image(&self) -> usize {
         self.pixels * self.channels
     }
+
+    /// How images are handed out that are not empty.
+    fn images(&self) -> Images {
+        Images::new(self.pixels, self.channels)
+    }
+
+    /// Whether an image has no more numbers than sums go over at a time.
+    fn is_small(&self) -> bool {
+        self.image() <= self.images().cut.group
+    }
 }
 
 /// Normalises each group of each image by its mean and biased variance.
@@ -152,6 +164,7 @@ pub fn backward(saved: Saved<'_>, wanted: Wanted, grad: Tensor) -> Result<Backwa
     }
     let geometry = Geometry::new(x, groups);
     match grad.dtype() {
+        _ if grad.is_empty() => Backward::of_nothing(wanted, &[geometry.channels], grad),
         DType::F32 => vector::backward(&geometry, saved, wanted, grad),
         _ => reference::backward::<f64>(&geometry, saved, wanted, grad),
     }
@@ -178,16 +191,18 @@ pub fn averages(mean: &Tensor, inverse_deviation: &Tensor, epsilon: f64, values:
     };
     let (means, inverses) = (mean.as_slice::<f64>()?, inverse_deviation.as_slice::<f64>()?);
     let unbiased = values as f64 / (values as f64 - 1.0);
-    let [mut mean, mut unbiased_variance] = [(); 2].map(|()| vec![0.0; groups]);
+    let mut result = Averages {
+        mean: Tensor::zeros(&[groups], DType::F64)?,
+        unbiased_variance: Tensor::zeros(&[groups], DType::F64)?,
+    };
+    let [mean, variances] =
+        [result.mean.as_mut_slice::<f64>()?, result.unbiased_variance.as_mut_slice::<f64>()?];
     for (index, (of_mean, inverse)) in means.iter().zip(inverses).enumerate() {
         mean[index % groups] += of_mean / batch as f64;
         let variance = 1.0 / (inverse * inverse) - epsilon;
         // What epsilon hides of a small variance may come out below zero; NaN stays.
         let variance = if variance < 0.0 { 0.0 } else { variance };
-        unbiased_variance[index % groups] += variance * unbiased / batch as f64;
+        variances[index % groups] += variance * unbiased / batch as f64;
     }
-    Ok(Averages {
-        mean: Tensor::from_slice(&[groups], &mean)?,
-        unbiased_variance: Tensor::from_slice(&[groups], &unbiased_variance)?,
-    })
+    Ok(result)
 }

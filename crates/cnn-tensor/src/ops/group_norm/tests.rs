@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::{Affine, Backward, Forward, Saved, Wanted, backward, forward};
+use super::{Affine, Backward, Forward, Saved, Wanted, averages, backward, forward};
 use crate::ops::{batch_norm, layer_norm};
 use crate::testing::{assert_close, assert_threads_change_nothing, normal, on_each_level, poison, same_bits};
 use crate::{DType, Error, Tensor};
@@ -238,6 +238,21 @@ fn empty_batches_and_images_work() {
 }
 
 #[test]
+fn no_images_of_any_channels_ask_for_no_more_than_is_wanted() {
+    for dtype in [DType::F32, DType::F64] {
+        let x = Tensor::zeros(&[0, 1 << 40], dtype).unwrap();
+        let affine = Affine { weight: None, bias: None, epsilon: EPSILON };
+        let Forward { mean, inverse_deviation, .. } = forward(&x, 1, affine).unwrap();
+        let saved = Saved { x: &x, weight: None, mean: &mean, inverse_deviation: &inverse_deviation };
+        let input = Wanted { input: true, affine: false };
+        assert_eq!(backward(saved, input, x.clone()).unwrap().input.unwrap().shape(), x.shape());
+        assert!(matches!(backward(saved, ALL, x.clone()), Err(Error::OutOfMemory { .. })));
+    }
+    let statistics = Tensor::zeros(&[0, 1 << 40], DType::F64).unwrap();
+    assert!(matches!(averages(&statistics, &statistics, EPSILON, 1), Err(Error::OutOfMemory { .. })));
+}
+
+#[test]
 fn groups_and_shapes_that_do_not_fit_are_errors() {
     let inputs = Inputs::new(&[2, 3, 6], 3, 1);
     let affine = inputs.affine();
@@ -265,7 +280,9 @@ fn groups_and_shapes_that_do_not_fit_are_errors() {
 
 #[test]
 fn threads_change_nothing() {
-    for (shape, groups) in [(&[5, 33, 31, 12][..], 4), (&[1, 120, 120, 6], 6), (&[40, 30, 130], 1)] {
+    for (shape, groups) in
+        [(&[5, 33, 31, 12][..], 4), (&[1, 120, 120, 6], 6), (&[40, 30, 130], 1), (&[9000, 2, 6], 2)]
+    {
         let inputs = Inputs::new(shape, groups, 1);
         assert_threads_change_nothing("group_norm", || {
             let forward = inputs.forward();

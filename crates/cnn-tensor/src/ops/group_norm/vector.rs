@@ -1,16 +1,20 @@
 //! Group normalisation of `f32`: each image in the passes of a batch normalisation over its pixels, with the sums of
 //! the channels of a group put together between the passes, in double precision.
+//!
+//! Images of fewer numbers than those passes go over at a time have loops of their own, in [`small`](super::small).
 
-use super::kernels::Input;
-use super::{Affine, Backward, Forward, Geometry, Saved, Wanted};
-use crate::ops::activation::Activation;
-use crate::ops::batch_norm::kernels::{Normalise, Statistics, Sums, Taken};
+use super::kernels::{Inputs, Means, Outputs, Totals};
+use super::{Affine, Backward, Forward, Geometry, Saved, Wanted, small};
 use crate::ops::batch_norm::moments::Moments;
-use crate::ops::channels::Cut;
+use crate::ops::images::Images;
 use crate::ops::in_place::{Source, map};
+use crate::ops::layer_norm::rounded;
 use crate::parallel::for_each;
 use crate::simd;
 use crate::{DType, Result, Tensor};
+
+/// Images that one thread finishes at a time.
+const FINISHED: usize = 16;
 
 pub(super) fn forward(
     geometry: &Geometry,
@@ -18,25 +22,32 @@ pub(super) fn forward(
     affine: Affine<'_>,
     forward: &mut Forward,
 ) -> Result<()> {
+    if geometry.is_small() {
+        return small::forward(geometry, x, affine, forward);
+    }
     let level = simd::active()?;
     let x = x.as_slice::<f32>()?;
-    let (cut, channels, groups) = (cut(geometry), geometry.channels, geometry.groups);
-    let mut pieces = vec![Moments::new(channels); geometry.batch * cut.pieces];
-    let parts = parts(geometry, cut, x);
-    for_each(pieces.iter_mut().zip(parts), size_of_val(x), |(moments, x)| {
-        level.run(Statistics { cut, x, moments });
+    let Geometry { batch, channels, groups, .. } = *geometry;
+    let images = geometry.images();
+    let cut = images.cut;
+    let mut moments = vec![Moments::new(channels); batch * cut.pieces];
+    let parts = images.parts(x.len()).into_iter();
+    let items = parts.zip(moments.chunks_mut(images.pieces_of_part()));
+    for_each(items, size_of_val(x), |(part, moments)| {
+        level.run(Means { images, first: part.start, x: &x[part], moments });
     })?;
 
     let weight = affine.weight.map(Tensor::as_slice::<f32>).transpose()?;
     let bias = affine.bias.map(Tensor::as_slice::<f32>).transpose()?;
     let means = forward.mean.as_mut_slice::<f64>()?.chunks_mut(groups);
     let inverses = forward.inverse_deviation.as_mut_slice::<f64>()?.chunks_mut(groups);
-    let mut parameters = Parameters::<3>::new(geometry, cut);
-    let images = pieces.chunks(cut.pieces).zip(means.zip(inverses)).zip(parameters.images());
-    for_each(
-        images,
-        4 * pieces.len() * channels,
-        |((pieces, (means, inverses)), [centre, scale, shift])| {
+    let mut parameters = Tensor::stale(&[3, batch, channels], DType::F32)?;
+    let [centres, scales, shifts] = rows(parameters.as_mut_slice::<f32>()?);
+    let numbers =
+        centres.chunks_mut(channels).zip(scales.chunks_mut(channels).zip(shifts.chunks_mut(channels)));
+    let mut items: Vec<_> = moments.chunks(cut.pieces).zip(means.zip(inverses)).zip(numbers).collect();
+    for_each(items.chunks_mut(FINISHED), 4 * moments.len() * channels, |items| {
+        for ((pieces, (means, inverses)), (centre, (scale, shift))) in items {
             let mut all = Moments::new(channels);
             pieces.iter().for_each(|piece| all.join(piece));
             let variances: Vec<f64> = all.biased_variance().collect();
@@ -56,26 +67,14 @@ pub(super) fn forward(
                 let rest = mean - f64::from(centre[c]);
                 shift[c] = (bias.map_or(0.0, |bias| f64::from(bias[c])) - rest * factor) as f32;
             }
-        },
-    )?;
+        }
+    })?;
 
-    parameters.repeat();
-    let numbers = forward.output.as_mut_slice::<f32>()?;
-    let parts: Vec<_> = numbers
-        .chunks_mut(geometry.image())
-        .flat_map(|image| image.chunks_mut(cut.piece))
-        .zip(self::parts(geometry, cut, x))
-        .enumerate()
-        .collect();
-    for_each(parts.into_iter(), 2 * size_of_val(x), |(piece, (output, x))| {
-        level.run(Normalise {
-            cut,
-            x: Source::Other(x),
-            output,
-            parameters: parameters.of(piece / cut.pieces),
-            residual: None,
-            act: Activation::Identity,
-        });
+    let parameters = [&*centres, scales, shifts];
+    let parts = images.split(forward.output.as_mut_slice()?).into_iter();
+    for_each(parts, 2 * size_of_val(x), |(first, output)| {
+        let x = &x[first..first + output.len()];
+        level.run(Outputs { images, first, x, output, parameters });
     })
 }
 
@@ -87,6 +86,12 @@ fn together((means, variances): (&[f64], &[f64])) -> (f64, f64) {
     (mean, (between + variances.iter().sum::<f64>()) / count)
 }
 
+/// Cuts numbers into `N` rows of equal length.
+fn rows<const N: usize>(numbers: &mut [f32]) -> [&mut [f32]; N] {
+    let mut all = numbers.chunks_exact_mut((numbers.len() / N).max(1));
+    [(); N].map(|()| all.next().unwrap_or_default())
+}
+
 pub(super) fn backward(
     geometry: &Geometry,
     saved: Saved<'_>,
@@ -94,30 +99,36 @@ pub(super) fn backward(
     grad: Tensor,
 ) -> Result<Backward> {
     let Geometry { batch, channels, groups, .. } = *geometry;
-    let mut totals = [(); 2].map(|()| vec![0.0; channels]);
+    if geometry.is_small() {
+        return small::backward(geometry, saved, wanted, grad);
+    }
     let mut back = Backward::default();
-    let mut parameters = Parameters::<4>::new(geometry, cut(geometry));
-    if !grad.is_empty() {
-        let sums = sums(geometry, saved, grad.as_slice()?)?;
-        let weight = saved.weight.map(Tensor::as_slice::<f32>).transpose()?;
-        let (means, inverses) = (saved.mean.as_slice::<f64>()?, saved.inverse_deviation.as_slice::<f64>()?);
-        let values = (geometry.pixels * geometry.width()) as f64;
-        let (width, mut images) = (geometry.width(), parameters.images());
-        for image in 0..batch {
-            let Some([centre, scale, slope, shift]) = images.next() else { break };
-            let [grads, dots] = sums.each_ref().map(|sums| &sums[image * channels..][..channels]);
-            for group in 0..groups {
-                let (mean, inverse) = (means[image * groups + group], inverses[image * groups + group]);
+    let mut sums = sums(geometry, saved, grad.as_slice()?)?;
+    let weight = saved.weight.map(Tensor::as_slice::<f32>).transpose()?;
+    let (means, inverses) = (saved.mean.as_slice::<f64>()?, saved.inverse_deviation.as_slice::<f64>()?);
+    let (values, width) = ((geometry.pixels * geometry.width()) as f64, geometry.width());
+    let mut parameters = Tensor::stale(&[4, batch, channels], DType::F32)?;
+    let [centres, scales, slopes, shifts] = rows(parameters.as_mut_slice::<f32>()?);
+    let [first, second] = [
+        centres.chunks_mut(channels).zip(scales.chunks_mut(channels)),
+        slopes.chunks_mut(channels).zip(shifts.chunks_mut(channels)),
+    ];
+    let statistics = means.chunks(groups).zip(inverses.chunks(groups));
+    let sums = sums.as_mut_slice::<f64>()?;
+    let cost = 4 * sums.len();
+    let mut items: Vec<_> = sums.chunks_mut(2 * channels).zip(statistics).zip(first.zip(second)).collect();
+    for_each(items.chunks_mut(FINISHED), cost, |items| {
+        for ((sums, (means, inverses)), ((centre, scale), (slope, shift))) in items {
+            let (grads, dots) = sums.split_at_mut(channels);
+            for (group, (&mean, &inverse)) in means.iter().zip(*inverses).enumerate() {
                 let rest = mean - f64::from(mean as f32);
                 let [mut sum, mut dot] = [0.0; 2];
                 for c in group * width..(group + 1) * width {
                     // The gradient times the normalised value.
-                    let of_weight = (dots[c] - rest * grads[c]) * inverse;
-                    totals[0][c] += of_weight;
-                    totals[1][c] += grads[c];
+                    dots[c] = (dots[c] - rest * grads[c]) * inverse;
                     let weight = weight.map_or(1.0, |weight| f64::from(weight[c]));
                     sum += weight * grads[c];
-                    dot += weight * of_weight;
+                    dot += weight * dots[c];
                     scale[c] = (inverse * weight) as f32;
                 }
                 let through_variance = dot / values * inverse * inverse;
@@ -128,19 +139,18 @@ pub(super) fn backward(
                 }
             }
         }
-    }
+    })?;
     if wanted.affine {
-        let [weight, bias] = totals.map(|totals| {
-            let mut tensor = Tensor::stale(&[channels], DType::F32)?;
-            let values = tensor.as_mut_slice::<f32>()?.iter_mut().zip(&totals);
-            values.for_each(|(value, &total)| *value = total as f32);
-            Ok(tensor)
-        });
-        (back.weight, back.bias) = (Some(weight?), Some(bias?));
+        let mut totals = vec![0.0; 2 * channels];
+        for sums in sums.chunks(2 * channels) {
+            totals.iter_mut().zip(sums).for_each(|(total, sum)| *total += sum);
+        }
+        let (bias, weight) = totals.split_at(channels);
+        (back.weight, back.bias) = (Some(rounded(&[channels], weight)?), Some(rounded(&[channels], bias)?));
     }
     if wanted.input {
-        parameters.repeat();
-        back.input = Some(map(grad, |grad, result| input(geometry, saved, &parameters, grad, result))?);
+        let parameters = [&*centres, scales, slopes, shifts];
+        back.input = Some(map(grad, |grad, result| input(geometry, saved, parameters, grad, result))?);
     }
     Ok(back)
 }
@@ -148,100 +158,45 @@ pub(super) fn backward(
 fn input(
     geometry: &Geometry,
     saved: Saved<'_>,
-    parameters: &Parameters<4>,
+    parameters: [&[f32]; 4],
     grad: Source<'_, f32>,
     result: &mut [f32],
 ) -> Result<()> {
-    if result.is_empty() {
-        return Ok(());
-    }
     let level = simd::active()?;
     let x = saved.x.as_slice::<f32>()?;
-    let cut = cut(geometry);
-    let parts: Vec<_> = result
-        .chunks_mut(geometry.image())
-        .flat_map(|image| image.chunks_mut(cut.piece))
-        .zip(parts(geometry, cut, x))
-        .enumerate()
-        .collect();
-    for_each(parts.into_iter(), 3 * size_of_val(x), |(piece, (result, x))| {
-        let image = piece / cut.pieces;
-        let first = image * geometry.image() + piece % cut.pieces * cut.piece;
-        let grad = grad.part(first..first + result.len());
-        level.run(Input { cut, x, grad, result, parameters: parameters.of(image) });
+    let images = geometry.images();
+    for_each(images.split(result).into_iter(), 3 * size_of_val(x), |(first, result)| {
+        let part = first..first + result.len();
+        let (x, grad) = (&x[part.clone()], grad.part(part));
+        level.run(Inputs { images, first, x, grad, result, parameters });
     })
 }
 
-/// For each channel of each image the sums of the gradient, and of the gradient times the difference of the input
+/// For each image the sums of the gradient of its channels, then of the gradient times the difference of the input
 /// from the mean as rounded to single precision.
-fn sums(geometry: &Geometry, saved: Saved<'_>, grad: &[f32]) -> Result<[Vec<f64>; 2]> {
+fn sums(geometry: &Geometry, saved: Saved<'_>, grad: &[f32]) -> Result<Tensor> {
     let level = simd::active()?;
-    let Geometry { channels, groups, .. } = *geometry;
+    let Geometry { batch, channels, groups, .. } = *geometry;
     let x = saved.x.as_slice::<f32>()?;
     let means = saved.mean.as_slice::<f64>()?;
-    let cut = cut(geometry);
-    let mut pieces = vec![[(); 2].map(|()| vec![0.0; channels]); geometry.batch * cut.pieces];
-    let parts = pieces.iter_mut().zip(parts(geometry, cut, x).into_iter().zip(parts(geometry, cut, grad)));
-    for_each(parts.enumerate(), 2 * size_of_val(x), |(piece, (sums, (x, grad)))| {
-        let image = piece / cut.pieces;
-        let means = &means[image * groups..][..groups];
-        let centre: Vec<f32> = (0..channels).map(|c| means[c / geometry.width()] as f32).collect();
-        let (grad, act) = (Taken::Read(grad), Activation::Identity);
-        level.run(Sums { cut, x, grad, output: &[], act, centre: &cut.repeat(&centre), sums });
+    let images: Images = geometry.images();
+    let (pieces, width) = (images.cut.pieces, 2 * channels);
+    let mut partial = Tensor::stale(&[batch, pieces, width], DType::F64)?;
+    let parts = images.parts(x.len()).into_iter();
+    let items = parts.zip(partial.as_mut_slice::<f64>()?.chunks_mut(images.pieces_of_part() * width));
+    for_each(items, 2 * size_of_val(x), |(part, sums)| {
+        let (first, x, grad) = (part.start, &x[part.clone()], &grad[part]);
+        level.run(Totals { images, first, x, grad, means, groups, sums });
     })?;
-    let mut totals = [(); 2].map(|()| vec![0.0; geometry.batch * channels]);
-    for (image, pieces) in pieces.chunks(cut.pieces).enumerate() {
-        for piece in pieces {
-            for (totals, sums) in totals.iter_mut().zip(piece) {
-                let totals = &mut totals[image * channels..][..channels];
-                totals.iter_mut().zip(sums).for_each(|(total, sum)| *total += sum);
-            }
+    if pieces == 1 {
+        return Ok(partial);
+    }
+    let mut totals = Tensor::zeros(&[batch, width], DType::F64)?;
+    let images = partial.as_slice::<f64>()?.chunks(pieces * width);
+    for (totals, pieces) in totals.as_mut_slice::<f64>()?.chunks_mut(width).zip(images) {
+        for piece in pieces.chunks(width) {
+            totals.iter_mut().zip(piece).for_each(|(total, sum)| *total += sum);
         }
     }
     Ok(totals)
-}
-
-fn cut(geometry: &Geometry) -> Cut {
-    Cut::of_image(geometry.pixels, geometry.channels)
-}
-
-/// The pieces of all images, image by image.
-fn parts<'a>(geometry: &Geometry, cut: Cut, x: &'a [f32]) -> Vec<&'a [f32]> {
-    x.chunks(geometry.image()).flat_map(|image| image.chunks(cut.piece)).collect()
-}
-
-/// `N` numbers for each channel of each image.
-struct Parameters<const N: usize> {
-    /// Image by image `N` rows as long as a group of columns, of which the first row of pixels is set at first.
-    values: Vec<f32>,
-    cut: Cut,
-}
-
-impl<const N: usize> Parameters<N> {
-    fn new(geometry: &Geometry, cut: Cut) -> Self {
-        Self { values: vec![0.0; geometry.batch * N * cut.group], cut }
-    }
-
-    /// The numbers of each image, to set: those of its channels are the first.
-    fn images(&mut self) -> impl ExactSizeIterator<Item = [&mut [f32]; N]> + Send {
-        let group = self.cut.group;
-        self.values.chunks_mut(N * group).map(move |image| {
-            let mut rows = image.chunks_mut(group);
-            [(); N].map(|()| rows.next().unwrap_or_default())
-        })
-    }
-
-    /// Repeats the numbers of the channels over the columns of a group.
-    fn repeat(&mut self) {
-        for row in self.values.chunks_mut(self.cut.group) {
-            let (first, others) = row.split_at_mut(self.cut.channels);
-            others.chunks_mut(first.len()).for_each(|other| other.copy_from_slice(first));
-        }
-    }
-
-    fn of(&self, image: usize) -> [&[f32]; N] {
-        let group = self.cut.group;
-        let mut rows = self.values[image * N * group..][..N * group].chunks(group);
-        [(); N].map(|()| rows.next().unwrap_or_default())
-    }
 }

@@ -1,6 +1,6 @@
 //! What a normalisation by statistics of its own input takes and gives: this one and that over groups of channels.
 
-use crate::Tensor;
+use crate::{DType, Result, Tensor};
 
 /// The learnt scale and shift, and the number under the root. Either may be left out: a scale of one, a shift of zero.
 #[derive(Debug, Clone, Copy)]
@@ -58,4 +58,20 @@ pub struct Backward {
     pub weight: Option<Tensor>,
     /// Of the shift.
     pub bias: Option<Tensor>,
+}
+
+impl Backward {
+    /// The gradients of an empty input, whose own is empty; scale and shift have this shape.
+    pub(in crate::ops) fn of_nothing(wanted: Wanted, shape: &[usize], grad: Tensor) -> Result<Self> {
+        let zeros = || wanted.affine.then(|| Tensor::zeros(shape, grad.dtype())).transpose();
+        Ok(Self { weight: zeros()?, bias: zeros()?, input: wanted.input.then_some(grad) })
+    }
+}
+
+/// Sums in single precision.
+pub(in crate::ops) fn rounded(shape: &[usize], sums: &[f64]) -> Result<Tensor> {
+    let mut tensor = Tensor::stale(shape, DType::F32)?;
+    let values = tensor.as_mut_slice::<f32>()?.iter_mut().zip(sums);
+    values.for_each(|(value, &sum)| *value = sum as f32);
+    Ok(tensor)
 }

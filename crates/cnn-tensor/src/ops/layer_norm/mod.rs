@@ -10,6 +10,7 @@ mod reference;
 mod tests;
 mod vector;
 
+pub(in crate::ops) use arguments::rounded;
 pub use arguments::{Affine, Backward, Forward, Saved, Wanted};
 
 use crate::ops::check;
@@ -92,6 +93,11 @@ pub fn forward(x: &Tensor, normalized_shape: &[usize], affine: Affine<'_>) -> Re
     };
     let row = normalized_shape.iter().product();
     match x.dtype() {
+        _ if x.is_empty() => {
+            // Rows without numbers have no mean.
+            forward.mean.as_mut_slice::<f64>()?.fill(f64::NAN);
+            forward.inverse_deviation.as_mut_slice::<f64>()?.fill(f64::NAN);
+        }
         DType::F32 => vector::forward(x, row, affine, &mut forward)?,
         _ => reference::forward::<f64>(x, row, affine, &mut forward)?,
     }
@@ -121,6 +127,7 @@ pub fn backward(saved: Saved<'_>, wanted: Wanted, grad: Tensor) -> Result<Backwa
         epsilon: 0.0,
     })?;
     match grad.dtype() {
+        _ if grad.is_empty() => Backward::of_nothing(wanted, normalized_shape, grad),
         DType::F32 => vector::backward(saved, normalized_shape, wanted, grad),
         _ => reference::backward::<f64>(saved, normalized_shape, wanted, grad),
     }

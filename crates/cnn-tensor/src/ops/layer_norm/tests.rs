@@ -274,6 +274,24 @@ fn empty_batches_and_empty_rows_work() {
 }
 
 #[test]
+fn no_rows_of_any_length_ask_for_no_more_than_is_wanted() {
+    for dtype in [DType::F32, DType::F64] {
+        let x = Tensor::zeros(&[0, 1 << 40], dtype).unwrap();
+        let affine = Affine { weight: None, bias: None, epsilon: EPSILON };
+        let Forward { mean, inverse_deviation, .. } = forward(&x, &[1 << 40], affine).unwrap();
+        let saved = Saved { x: &x, weight: None, mean: &mean, inverse_deviation: &inverse_deviation };
+        let input = Wanted { input: true, affine: false };
+        assert_eq!(backward(saved, input, x.clone()).unwrap().input.unwrap().shape(), x.shape());
+        assert!(matches!(backward(saved, ALL, x.clone()), Err(Error::OutOfMemory { .. })));
+        // Rows without numbers have no mean.
+        let x = Tensor::zeros(&[3, 0], dtype).unwrap();
+        poison(&[3], DType::F64).unwrap();
+        let Forward { mean, inverse_deviation, .. } = forward(&x, &[0], affine).unwrap();
+        assert!([mean, inverse_deviation].iter().all(|x| x.to_f64_vec().unwrap().iter().all(|x| x.is_nan())));
+    }
+}
+
+#[test]
 fn shapes_that_do_not_fit_are_errors() {
     let inputs = Inputs::new(&[2, 3, 4], 2, 1);
     let affine = inputs.affine();

@@ -188,9 +188,9 @@ pub fn any_over(x: &Tensor, axes: &[usize], keep: Keep) -> Result<Tensor> {
     fill::<u8, _, u8>(&Any, x, &[], axes, keep, "any", |truth| truth)
 }
 
-/// Number of values that become one.
+/// Number of values that become one; axes that are named twice are met later.
 fn count(dims: &[usize], axes: &[usize]) -> usize {
-    axes.iter().filter_map(|&axis| dims.get(axis)).product()
+    axes.iter().filter_map(|&axis| dims.get(axis)).fold(1, |count, &dim| count.saturating_mul(dim))
 }
 
 /// The shape of [`max_over`] and [`min_over`].
