@@ -15,6 +15,7 @@ use crate::ops::activation::Activation;
 use crate::ops::broadcast::{self, walk::Walk};
 use crate::ops::dense::double::{self, Matrix};
 use crate::ops::dense::product::{Product, Right, run_all};
+use crate::ops::reshape::permute;
 use crate::{DType, Error, Result, Shape, Spec, Tensor, parallel};
 
 /// Which sides of a product are transposed, in their last two axes, before they are multiplied.
@@ -95,13 +96,12 @@ pub fn matmul(a: &Tensor, b: &Tensor, transpose: Transpose) -> Result<Tensor> {
 /// # Errors
 /// As [`matmul`].
 pub fn backward_left(grad: &Tensor, b: &Tensor, transpose: Transpose, shape: &[usize]) -> Result<Tensor> {
-    let copies = match transpose {
-        Transpose::Neither => matmul(grad, b, Transpose::Right)?,
-        Transpose::Left => matmul(b, grad, Transpose::Right)?,
-        Transpose::Right => matmul(grad, b, Transpose::Neither)?,
-        Transpose::Both => matmul(b, grad, Transpose::Both)?,
-    };
-    broadcast::sum_to(copies, shape)
+    match transpose {
+        Transpose::Neither => summed(grad, b, Transpose::Right, shape),
+        Transpose::Left => summed(b, grad, Transpose::Right, shape),
+        Transpose::Right => summed(grad, b, Transpose::Neither, shape),
+        Transpose::Both => summed(b, grad, Transpose::Both, shape),
+    }
 }
 
 /// The gradient of the right side, as [`backward_left`].
@@ -112,26 +112,47 @@ pub fn backward_left(grad: &Tensor, b: &Tensor, transpose: Transpose, shape: &[u
 /// # Errors
 /// As [`matmul`].
 pub fn backward_right(a: &Tensor, grad: &Tensor, transpose: Transpose, shape: &[usize]) -> Result<Tensor> {
-    let product = |a: &Tensor, grad: &Tensor| match transpose {
-        Transpose::Neither => matmul(a, grad, Transpose::Left),
-        Transpose::Left => matmul(a, grad, Transpose::Neither),
-        Transpose::Right => matmul(grad, a, Transpose::Left),
-        Transpose::Both => matmul(grad, a, Transpose::Both),
-    };
-    let matrices = |dims: &[usize]| dims.iter().rev().skip(2).product::<usize>();
-    // One matrix for the whole batch: the sum over the batch is part of one product.
-    if matrices(shape) == 1 && !transpose.left() && matrices(a.shape()) == matrices(grad.shape()) {
-        return product(&rows(a)?, &rows(grad)?)?.reshape(shape);
+    match transpose {
+        Transpose::Neither => summed(a, grad, Transpose::Left, shape),
+        Transpose::Left => summed(a, grad, Transpose::Neither, shape),
+        Transpose::Right => summed(grad, a, Transpose::Left, shape),
+        Transpose::Both => summed(grad, a, Transpose::Both, shape),
     }
-    broadcast::sum_to(product(a, grad)?, shape)
 }
 
-/// The rows of all matrices as one matrix.
-fn rows(x: &Tensor) -> Result<Tensor> {
-    match x.shape() {
-        [leading @ .., columns] => x.clone().reshape(&[leading.iter().product(), *columns]),
-        [] => Err(Error::shape("matmul", "a scalar has no rows")),
+/// The product, summed to the shape of what was broadcast. A sum over axes that both sides have is part of the depth, so
+/// that no product is made for each of the copies.
+fn summed(a: &Tensor, b: &Tensor, transpose: Transpose, shape: &[usize]) -> Result<Tensor> {
+    let output = infer(a.spec(), b.spec(), transpose)?.shape;
+    let (batch, matrix) = output.split_at(output.rank() - 2);
+    let leading = shape.len().saturating_sub(2);
+    let is_summed = |axis: &usize| {
+        let own = (axis + leading).checked_sub(batch.len());
+        batch[*axis] != 1 && own.is_none_or(|own| shape[own] == 1)
+    };
+    let (summed, kept): (Vec<usize>, Vec<usize>) = (0..batch.len()).partition(is_summed);
+    let of_rank = |x: &Tensor| [&[1].repeat(output.rank() - x.rank()), x.shape()].concat();
+    let [a_dims, b_dims] = [of_rank(a), of_rank(b)];
+    if summed.is_empty()
+        || [&a_dims, &b_dims].iter().any(|dims| summed.iter().any(|&at| dims[at] != batch[at]))
+    {
+        return broadcast::sum_to(matmul(a, b, transpose)?, shape);
     }
+    // The depth is the rows of a side or its columns; so are the axes that are summed.
+    let joined = |x: &Tensor, dims: &[usize], as_rows: bool| {
+        let [row, column] = [batch.len(), batch.len() + 1];
+        let inner = if as_rows { [&summed[..], &[row], &[column]] } else { [&[row], &summed[..], &[column]] };
+        let moved = permute(&x.clone().reshape(dims)?, &[&kept[..], &inner.concat()].concat())?;
+        let times = |size: usize| summed.iter().fold(size, |size, &axis| size.saturating_mul(dims[axis]));
+        let sides = if as_rows { [times(dims[row]), dims[column]] } else { [dims[row], times(dims[column])] };
+        let outer: Vec<usize> = kept.iter().map(|&axis| dims[axis]).collect();
+        moved.reshape(&[&outer[..], &sides].concat())
+    };
+    let (a, b) = (joined(a, &a_dims, transpose.left())?, joined(b, &b_dims, !transpose.right())?);
+    let result = matmul(&a, &b, transpose)?;
+    let ones: Vec<usize> =
+        (0..batch.len()).map(|axis| if is_summed(&axis) { 1 } else { batch[axis] }).collect();
+    broadcast::sum_to(result.reshape(&[&ones, matrix].concat())?, shape)
 }
 
 /// Sizes of the products of a batch.

@@ -162,7 +162,8 @@ proptest! {
         columns in prop_oneof![1usize..6, Just(33), Just(70)],
         batch in prop_oneof![
             Just([vec![], vec![]]), Just([vec![3], vec![]]), Just([vec![], vec![2]]), Just([vec![2, 1], vec![3]]),
-            Just([vec![3], vec![3]]), Just([vec![2, 2], vec![1, 2]]), Just([vec![1], vec![1, 1]]),
+            Just([vec![3], vec![3]]), Just([vec![2, 2], vec![1, 2]]), Just([vec![2, 3, 2], vec![1, 3, 1]]),
+            Just([vec![3, 1], vec![2, 3, 2]]), Just([vec![1], vec![1, 1]]),
         ],
         which in 0usize..4,
     ) {
