@@ -33,7 +33,8 @@ pub enum Corners {
 /// What a pixel of the output is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Interpolation {
-    /// The pixel in which its upper left corner lies, as in PyTorch.
+    /// The pixel in which its upper left corner lies, as in PyTorch for images; where the size stays or doubles, a factor
+    /// that says otherwise does not count. PyTorch's sequences differ in that, forward: there the factor counts.
     Nearest,
     /// The pixel in which its centre lies: PyTorch's `nearest-exact`.
     NearestExact,
@@ -170,7 +171,8 @@ fn map(input: &[usize], output: &[usize], options: &InterpolateOptions) -> Separ
     Separable { rows: along(0), columns: along(1) }
 }
 
-/// The pixel for the upper corner of pixel `index`. Where sizes are equal or double, factors do not count, as in PyTorch.
+/// The pixel for the upper corner of pixel `index`. Where sizes are equal or double, factors do not count, as in PyTorch
+/// for images, and for the gradient of sequences.
 fn nearest(index: usize, [input, output]: [usize; 2], factor: Option<f64>) -> usize {
     if input == output {
         index

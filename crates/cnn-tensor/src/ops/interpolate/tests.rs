@@ -57,7 +57,8 @@ fn values_are_those_of_pytorch() {
 
 #[test]
 fn where_a_size_doubles_the_factor_does_not_move_the_nearest_pixels() {
-    // torch.nn.functional.interpolate(arange(3), scale_factor=2.3): `5 / 2.3` lies in pixel 2, `4 / 2.3` in pixel 1.
+    // torch.nn.functional.interpolate(arange(3).reshape(1, 1, 1, 3), scale_factor=(1, 2.3)): `5 / 2.3` lies in pixel 2,
+    // `4 / 2.3` in pixel 1. Of a sequence, arange(3).reshape(1, 1, 3), PyTorch makes 0, 0, 0, 1, 1, 2.
     let x = Tensor::from_slice(&[1, 1, 3, 1], &[0.0f32, 1.0, 2.0]).unwrap();
     let y = forward(&x, &factor(1.0, 2.3, Interpolation::Nearest)).unwrap();
     assert_eq!(y.to_vec::<f32>().unwrap(), [0.0, 0.0, 1.0, 1.0, 2.0, 2.0]);

@@ -164,3 +164,16 @@ proptest! {
         });
     }
 }
+
+#[test]
+fn the_gradient_of_many_copies_is_as_close_as_that_of_few() {
+    let many = (1 << 24) + 3000;
+    let ones = |dims: &[usize]| Tensor::full(dims, 1.0, DType::F32).unwrap();
+    let back = |padding: Padding2d, dims: &[usize]| {
+        backward(&ones(dims), &[1, 1, 1, 1], &padding, PaddingMode::Replicate).unwrap()
+    };
+    let right = Padding2d { right: many - 1, ..Padding2d::default() };
+    assert_eq!(back(right, &[1, 1, many, 1]).item().unwrap(), many as f64);
+    let bottom = Padding2d { bottom: many - 1, ..Padding2d::default() };
+    assert_eq!(back(bottom, &[1, many, 1, 1]).item().unwrap(), many as f64);
+}

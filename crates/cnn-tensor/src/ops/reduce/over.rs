@@ -75,20 +75,49 @@ pub fn mean_over(x: &Tensor, axes: &[usize], keep: Keep) -> Result<Tensor> {
     float("mean", &Sum, x, axes, keep, |sum| sum / count)
 }
 
-/// The variances over the given axes, in two passes: the means, then the mean squares of the distances from them.
+/// The variances over the given axes, in two passes: the means, then the mean squares of the distances from them. In `F32`,
+/// means that are large beside their deviation are then taken again, of the distances, and so are the squares.
 ///
 /// # Errors
 /// As [`sum_over`].
 pub fn var_over(x: &Tensor, axes: &[usize], variance: Variance, keep: Keep) -> Result<Tensor> {
-    let means = float("var", &Sum, x, axes, keep, |sum| sum / count(x.shape(), axes) as f64)?;
+    let count = count(x.shape(), axes) as f64;
+    let means = float("var", &Sum, x, axes, keep, |sum| sum / count)?;
     let divisor = variance.divisor(x.shape(), axes);
-    match x.dtype() {
-        DType::F32 => {
-            fill(&Squares, x, means.as_slice::<f32>()?, axes, keep, "var", |sum| (sum / divisor) as f32)
-        }
-        _ => fill(&Squares, x, means.as_slice::<f64>()?, axes, keep, "var", |sum| sum / divisor),
+    if x.dtype() == DType::F64 {
+        return fill(&Squares, x, means.as_slice::<f64>()?, axes, keep, "var", |sum| sum / divisor);
     }
+    let means = means.as_slice::<f32>()?;
+    let squares = |means: &[f32]| fill(&Squares, x, means, axes, keep, "var", |sum| (sum / divisor) as f32);
+    let mut variances = squares(means)?;
+    let values = variances.as_mut_slice::<f32>()?;
+    let is_large = |mean: f32, variance: f32| {
+        let error = LARGEST_ERROR * f64::from(mean);
+        f64::from(variance) * divisor < error * error * count / TOLERANCE
+    };
+    if means.iter().zip(&*values).any(|(&mean, &variance)| is_large(mean, variance)) {
+        let rests: Tensor = fill(&Distances, x, means, axes, keep, "var", |sum| (sum / count) as f32)?;
+        let rests = rests.as_slice::<f32>()?;
+        let exact = |index: usize| f64::from(means[index]) + f64::from(rests[index]);
+        let closer: Vec<f32> = (0..means.len()).map(|index| exact(index) as f32).collect();
+        let again = squares(&closer)?;
+        for (index, (variance, &again)) in values.iter_mut().zip(again.as_slice::<f32>()?).enumerate() {
+            if is_large(means[index], *variance) {
+                // What rounding took from the mean.
+                let rest = exact(index) - f64::from(closer[index]);
+                *variance = (f64::from(again) - rest * rest * count / divisor).max(0.0) as f32;
+            }
+        }
+    }
+    Ok(variances)
 }
+
+/// How far a mean in single precision may be from the true one, as a part of it: [`fold`] rounds as often as it adds
+/// numbers of a lane, at most 64 times in a row.
+const LARGEST_ERROR: f64 = 64.0 / (1 << 24) as f64;
+
+/// The part of a variance that the error of the mean may make up.
+const TOLERANCE: f64 = 1e-7;
 
 /// The gradient of [`var_over`]: `2 (x - mean) grad`, divided by what it divides by.
 ///
@@ -291,6 +320,10 @@ fold!(Sum, 0.0, |lane, x, _| lane + x, add);
 fold!(
     /// Squares of the distances from the centres.
     Squares, 0.0, |lane, x, centre| lane + (x - centre) * (x - centre), add, true
+);
+fold!(
+    /// Distances from the centres.
+    Distances, 0.0, |lane, x, centre| lane + (x - centre), add, true
 );
 fold!(OwnSquares, 0.0, |lane, x, _| lane + x * x, add);
 fold!(Absolutes, 0.0, |lane, x, _| lane + x.abs(), add);

@@ -288,6 +288,26 @@ fn gathered(x: &Tensor, axes: &[usize]) -> Vec<Vec<f64>> {
     values
 }
 
+#[test]
+fn a_mean_far_from_zero_costs_the_variance_nothing() {
+    // Numbers around 1e6, which single precision tells apart by 1 / 16, and around zero, which need no care.
+    let far: Vec<f32> = (0..100).map(|at| 1e6 + 0.0625 * (at % 2) as f32).collect();
+    let near: Vec<f32> = (0..100).map(|at| (at % 2) as f32).collect();
+    let even = tensor(&[2, 100], &[far.clone(), near].concat());
+    let odd = tensor(&[2, 100], &[far.clone(), far.iter().map(|x| 1e6 - x).collect()].concat());
+    let values = |x: crate::Result<Tensor>| x.unwrap().to_f64_vec().unwrap();
+    let biased = |x: &Tensor| values(var_over(x, &[1], Variance::Biased, Keep::Dropped));
+    on_each_level(|_| {
+        assert_eq!(biased(&even), [0.0009765625, 0.25]);
+        assert_eq!(biased(&odd), [0.0009765625, 0.0009765625]);
+        assert_eq!(biased(&tensor(&[1, 3], &[1e7; 3])), [0.0]);
+        // One mean that asks for care changes no bits of the others.
+        assert_eq!(biased(&even.narrow(1..2).unwrap())[0].to_bits(), biased(&even)[1].to_bits());
+        let down = values(var_over(&even.transpose().unwrap(), &[0], Variance::Unbiased, Keep::Dropped));
+        assert!((down[0] - 0.0009765625 * 100.0 / 99.0).abs() < 1e-9, "{down:?}");
+    });
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(80))]
 

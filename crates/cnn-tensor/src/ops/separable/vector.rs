@@ -9,6 +9,12 @@ use crate::simd::{self, Isa, Kernel};
 /// Numbers of the input that a piece reads, about.
 const PIECE: usize = 1 << 14;
 
+/// Most taps that are summed one after the other.
+const BLOCK: usize = 64;
+
+/// Times that a number of blocks can be halved: there are fewer than `2^32`, whose taps would fill any memory.
+const LEVELS: usize = 32;
+
 /// First number of a row or pixel of the input, and its weight.
 type Source = (usize, f32);
 
@@ -131,21 +137,104 @@ impl<I: Isa> Pixel<I> for WeightedPixel<'_> {
     /// Rows are summed first, so that the error grows with the sides of a window and not with its area.
     #[inline(always)]
     fn vectors<W: Width<I>, const N: usize>(&mut self, isa: I, width: W, channel: usize) {
-        let mut total = [isa.splat(self.empty); N];
-        for &(row, of_row) in self.rows {
-            let mut sum = [isa.splat(0.0); N];
-            for &(column, of_column) in self.columns {
-                let values = width.load::<N>(isa, &self.x[row + column + channel..]);
-                let weight = isa.splat(of_column);
-                for v in 0..N {
-                    sum[v] = isa.fma(values[v], weight, sum[v]);
-                }
+        let total = if self.rows.len() <= BLOCK {
+            self.down(isa, width, channel, self.rows, [isa.splat(self.empty); N])
+        } else {
+            let mut sums = Cascade::<I, N>::new(isa);
+            for rows in self.rows.chunks(BLOCK) {
+                sums.add(isa, self.down(isa, width, channel, rows, [isa.splat(0.0); N]));
             }
+            sums.total(isa)
+        };
+        width.store(isa, total, &mut self.output[self.at + channel..]);
+    }
+}
+
+impl WeightedPixel<'_> {
+    /// Adds some rows.
+    #[inline(always)]
+    fn down<I: Isa, W: Width<I>, const N: usize>(
+        &self,
+        isa: I,
+        width: W,
+        channel: usize,
+        rows: &[Source],
+        mut total: [I::F32; N],
+    ) -> [I::F32; N] {
+        for &(row, of_row) in rows {
+            let sum: [I::F32; N] = if self.columns.len() <= BLOCK {
+                self.across(isa, width, row + channel, self.columns)
+            } else {
+                let mut sums = Cascade::<I, N>::new(isa);
+                for columns in self.columns.chunks(BLOCK) {
+                    sums.add(isa, self.across(isa, width, row + channel, columns));
+                }
+                sums.total(isa)
+            };
             let weight = isa.splat(of_row);
             for v in 0..N {
                 total[v] = isa.fma(sum[v], weight, total[v]);
             }
         }
-        width.store(isa, total, &mut self.output[self.at + channel..]);
+        total
+    }
+
+    /// The sum of some columns of the row whose numbers begin at `start`.
+    #[inline(always)]
+    fn across<I: Isa, W: Width<I>, const N: usize>(
+        &self,
+        isa: I,
+        width: W,
+        start: usize,
+        columns: &[Source],
+    ) -> [I::F32; N] {
+        let mut sum = [isa.splat(0.0); N];
+        for &(column, of_column) in columns {
+            let values = width.load::<N>(isa, &self.x[start + column..]);
+            let weight = isa.splat(of_column);
+            for v in 0..N {
+                sum[v] = isa.fma(values[v], weight, sum[v]);
+            }
+        }
+        sum
+    }
+}
+
+/// Sums of blocks, added in pairs, and pairs of these, so that the error grows with the logarithm of their number.
+struct Cascade<I: Isa, const N: usize> {
+    /// Sum number `level` is of `2^level` blocks; it counts where `blocks` has that bit.
+    sums: [[I::F32; N]; LEVELS],
+    blocks: usize,
+}
+
+impl<I: Isa, const N: usize> Cascade<I, N> {
+    #[inline(always)]
+    fn new(isa: I) -> Self {
+        Self { sums: [[isa.splat(0.0); N]; LEVELS], blocks: 0 }
+    }
+
+    #[inline(always)]
+    fn add(&mut self, isa: I, mut sum: [I::F32; N]) {
+        let level = self.blocks.trailing_ones() as usize;
+        for waiting in &self.sums[..level] {
+            for v in 0..N {
+                sum[v] = isa.add(waiting[v], sum[v]);
+            }
+        }
+        self.sums[level] = sum;
+        self.blocks += 1;
+    }
+
+    #[inline(always)]
+    fn total(&self, isa: I) -> [I::F32; N] {
+        let mut total = [isa.splat(0.0); N];
+        for (level, sum) in self.sums.iter().enumerate() {
+            if self.blocks & (1 << level) != 0 {
+                for v in 0..N {
+                    total[v] = isa.add(sum[v], total[v]);
+                }
+            }
+        }
+        total
     }
 }
