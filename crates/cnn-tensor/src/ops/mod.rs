@@ -51,3 +51,4 @@ pub mod sort;
 pub mod unary;
 pub mod update;
 pub mod window;
+mod windows;

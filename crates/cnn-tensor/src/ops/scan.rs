@@ -3,6 +3,7 @@
 //! The gradient of a running sum is the running sum of the gradient from the other end.
 
 use super::check;
+use super::windows::{self, Window};
 use crate::parallel::for_each;
 use crate::simd::{self, Isa, Kernel};
 use crate::{DType, Float, Result, Tensor};
@@ -50,11 +51,41 @@ pub fn cumsum(x: &Tensor, axis: usize, from: From) -> Result<Tensor> {
 
 fn run<F: Float>(x: &[F], output: &mut [F], len: usize, inner: usize, from: From) -> Result<()> {
     let level = simd::active()?;
-    let block = len * inner;
+    let (block, bytes) = (len * inner, 2 * size_of_val(x));
+    // Few blocks: the columns behind the axis are shared out.
+    if let Some(width) = windows::width(x.len() / block, [len, inner]) {
+        let blocks = output.chunks_mut(block).zip(x.chunks(block));
+        let pieces: Vec<_> = blocks
+            .flat_map(|(output, x)| {
+                windows::of(output, inner, width).into_iter().map(move |window| (window, x))
+            })
+            .collect();
+        return for_each(pieces.into_iter(), bytes, |(Window { first, rows }, x)| {
+            level.run(ScanWindow { x: &x[first..], inner, rows, from });
+        });
+    }
     // Some whole blocks; those of the last axis are short.
     let blocks = (COLUMNS * 64 / block).max(1);
     let pieces = output.chunks_mut(blocks * block).zip(x.chunks(blocks * block));
-    for_each(pieces, 2 * size_of_val(x), |(output, x)| level.run(Scan { x, output, block, inner, from }))
+    for_each(pieces, bytes, |(output, x)| level.run(Scan { x, output, block, inner, from }))
+}
+
+/// Adds a row to the sums, and writes them.
+#[inline(always)]
+fn step<F: Float>(sums: &mut [f64], x: &[F], y: &mut [F]) {
+    for ((sum, &x), y) in sums.iter_mut().zip(x).zip(y) {
+        *sum += x.to_f64();
+        *y = F::from_f64(*sum);
+    }
+}
+
+/// The number of the row that comes after `done` others.
+#[inline(always)]
+fn nth(from: From, rows: usize, done: usize) -> usize {
+    match from {
+        From::Start => done,
+        From::End => rows - 1 - done,
+    }
 }
 
 struct Scan<'a, F> {
@@ -78,19 +109,34 @@ impl<F: Float> Kernel for Scan<'_, F> {
                 let width = COLUMNS.min(inner - first);
                 let sums = &mut sums[..width];
                 sums.fill(0.0);
-                for row in 0..rows {
-                    let row = match from {
-                        From::Start => row,
-                        From::End => rows - 1 - row,
-                    };
-                    let at = row * inner + first;
-                    let (x, y) = (&x[at..at + width], &mut output[at..at + width]);
-                    for ((sum, &x), y) in sums.iter_mut().zip(x).zip(y) {
-                        *sum += x.to_f64();
-                        *y = F::from_f64(*sum);
-                    }
+                for done in 0..rows {
+                    let at = nth(from, rows, done) * inner + first;
+                    step(sums, &x[at..at + width], &mut output[at..at + width]);
                 }
             }
+        }
+    }
+}
+
+/// Some columns of one block.
+struct ScanWindow<'a, F> {
+    /// The block from the first column on.
+    x: &'a [F],
+    inner: usize,
+    rows: Vec<&'a mut [F]>,
+    from: From,
+}
+
+impl<F: Float> Kernel for ScanWindow<'_, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Isa>(self, _isa: I) {
+        let Self { x, inner, mut rows, from } = self;
+        let mut sums = vec![0.0; rows.first().map_or(0, |row| row.len())];
+        for done in 0..rows.len() {
+            let row = nth(from, rows.len(), done);
+            step(&mut sums, &x[row * inner..], rows[row]);
         }
     }
 }
@@ -132,10 +178,13 @@ mod tests {
 
     #[test]
     fn threads_change_nothing() {
+        // Along the first axis the columns are shared out, along the others the blocks.
         let x = normal(&[30, 100, 40], 1, DType::F32).unwrap();
-        assert_threads_change_nothing("cumsum", || {
-            (0..3).map(|axis| cumsum(&x, axis, From::Start).unwrap()).collect()
-        });
+        for axis in 0..3 {
+            for from in [From::Start, From::End] {
+                assert_threads_change_nothing("cumsum", || vec![cumsum(&x, axis, from).unwrap()]);
+            }
+        }
     }
 
     proptest! {
@@ -143,7 +192,8 @@ mod tests {
 
         #[test]
         fn each_is_the_sum_up_to_there(
-            before in 1usize..4, len in 1usize..50, inner in prop_oneof![1usize..9, Just(300)], end in any::<bool>(),
+            before in 1usize..4, len in 1usize..50, inner in prop_oneof![1usize..9, Just(300), Just(1500)],
+            end in any::<bool>(),
             seed in any::<u64>(),
         ) {
             let x = normal(&[before, len, inner], seed, DType::F32).unwrap();

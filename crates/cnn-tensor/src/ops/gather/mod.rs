@@ -8,8 +8,11 @@
 #[cfg(test)]
 mod tests;
 
+use std::ops::Range;
+
 use crate::dtype::by_size;
 use crate::ops::check;
+use crate::ops::windows::{self, Window};
 use crate::parallel::for_each;
 use crate::simd::{self, Isa, Kernel};
 use crate::{DType, Error, Float, Result, Shape, Spec, Tensor};
@@ -19,6 +22,9 @@ const PIECE: usize = 1 << 14;
 
 /// Parts of a target to which threads add, each of which goes through all indices.
 const PARTS: usize = 16;
+
+/// Most rows of a target for each row of indices whose columns threads share: to list them is work too.
+const MOST_ROWS: usize = 8;
 
 /// Shape and type of [`gather`]; what is known of the indices is checked.
 ///
@@ -115,11 +121,14 @@ pub fn gather(x: &Tensor, indices: &Tensor, axis: usize) -> Result<Tensor> {
         let x = x.words::<W>()?;
         let pieces = result.words_mut::<W>()?.chunks_mut(rows * inner).zip(places.chunks(rows * inner));
         for_each(pieces.enumerate(), bytes, |(piece, (target, places))| {
-            let lines = target.chunks_exact_mut(inner).zip(places.chunks_exact(inner));
-            for (line, (target, places)) in lines.enumerate() {
-                let start = (piece * rows + line) / count * len * inner;
-                for (column, (y, &place)) in target.iter_mut().zip(places).enumerate() {
-                    *y = x[start + place as usize * inner + column];
+            for Run { block, lines, .. } in runs(piece * rows, target.len() / inner, count) {
+                let x = &x[block * len * inner..][..len * inner];
+                let numbers = lines.start * inner..lines.end * inner;
+                let (target, places) = (&mut target[numbers.clone()], &places[numbers]);
+                for (target, places) in target.chunks_exact_mut(inner).zip(places.chunks_exact(inner)) {
+                    for (column, (y, &place)) in target.iter_mut().zip(places).enumerate() {
+                        *y = x[place as usize * inner + column];
+                    }
                 }
             }
         })?;
@@ -195,10 +204,17 @@ pub fn index_select(x: &Tensor, indices: &Tensor, axis: usize) -> Result<Tensor>
         let x = x.words::<W>()?;
         let pieces = result.words_mut::<W>()?.chunks_mut(rows * inner).enumerate();
         for_each(pieces, bytes, |(piece, target)| {
-            for (line, target) in target.chunks_exact_mut(inner).enumerate() {
-                let line = piece * rows + line;
-                let row = line / places.len() * len + places[line % places.len()] as usize;
-                target.copy_from_slice(&x[row * inner..][..inner]);
+            for Run { block, first, lines } in runs(piece * rows, target.len() / inner, places.len()) {
+                let x = &x[block * len * inner..][..len * inner];
+                let target = &mut target[lines.start * inner..lines.end * inner];
+                let places = &places[first..];
+                if inner == 1 {
+                    target.iter_mut().zip(places).for_each(|(y, &place)| *y = x[place as usize]);
+                    continue;
+                }
+                for (target, &place) in target.chunks_exact_mut(inner).zip(places) {
+                    target.copy_from_slice(&x[place as usize * inner..][..inner]);
+                }
             }
         })?;
     });
@@ -227,6 +243,25 @@ pub fn index_add(mut x: Tensor, indices: &Tensor, source: &Tensor, axis: usize) 
 /// Size along the axis, and elements behind each place of it.
 fn along(dims: &[usize], axis: usize) -> [usize; 2] {
     [dims[axis], dims[axis + 1..].iter().product()]
+}
+
+/// Lines of a piece that lie in one block before the axis.
+struct Run {
+    block: usize,
+    /// Which of the block's lines the first is.
+    first: usize,
+    /// Which of the piece's lines they are.
+    lines: Range<usize>,
+}
+
+/// The runs of so many lines from number `first` on, where a block has `count` lines.
+fn runs(first: usize, lines: usize, count: usize) -> impl Iterator<Item = Run> {
+    let end = first + lines;
+    (first / count..end.div_ceil(count)).map(move |block| {
+        let start = first.max(block * count);
+        let lines = start - first..end.min((block + 1) * count) - first;
+        Run { block, first: start - block * count, lines }
+    })
 }
 
 /// Indices must be `I64` and have the sizes of `dims` but along the axis.
@@ -292,6 +327,25 @@ impl Scatter {
             return Ok(());
         }
         let block = count * inner;
+        // Few blocks, and few rows beside the indices: the columns behind the axis are shared out.
+        let width = windows::width(target.len() / (len * inner), [count, inner]);
+        if let Some(width) = width.filter(|_| len <= MOST_ROWS * count) {
+            let blocks = target.chunks_mut(len * inner).zip(places.chunks(block).zip(source.chunks(block)));
+            let pieces: Vec<_> = blocks
+                .flat_map(|(target, block)| {
+                    windows::of(target, inner, width).into_iter().map(move |window| (window, block))
+                })
+                .collect();
+            return for_each(pieces.into_iter(), bytes, |(Window { first, mut rows }, (places, source))| {
+                for (places, source) in places.chunks_exact(inner).zip(source.chunks_exact(inner)) {
+                    for (column, (&place, &value)) in
+                        places[first..].iter().zip(&source[first..]).take(width).enumerate()
+                    {
+                        put(&mut rows[place as usize][column], value);
+                    }
+                }
+            });
+        }
         let outer = (PIECE / block).max(1);
         let pieces = target.chunks_mut(outer * len * inner);
         let pieces = pieces.zip(places.chunks(outer * block).zip(source.chunks(outer * block)));
@@ -320,17 +374,21 @@ fn add_slices<F: Float>(
     if source.is_empty() {
         return Ok(());
     }
-    // As many rows as make parts worth the walk through the indices.
+    // As many rows as make parts worth the walk through the indices; or some whole blocks.
     let rows = len.div_ceil(PARTS).max(PIECE.div_ceil(inner)).min(len);
-    let blocks = target.chunks_mut(len * inner).zip(source.chunks(places.len() * inner));
+    let some = if rows == len { (PIECE / (len.max(places.len()) * inner)).max(1) } else { 1 };
+    let blocks = target.chunks_mut(some * len * inner).zip(source.chunks(some * places.len() * inner));
     let parts: Vec<_> = blocks
         .flat_map(|(target, source)| {
-            let parts = target.chunks_mut(rows * inner).enumerate();
+            let parts = target.chunks_mut(some * rows * inner).enumerate();
             parts.map(move |(part, target)| (part * rows, target, source))
         })
         .collect();
     for_each(parts.into_iter(), 2 * size_of_val(source), |(first, target, source)| {
-        level.run(AddSlices { first, target, places, source, inner });
+        let blocks = target.chunks_mut(rows * inner).zip(source.chunks(places.len() * inner));
+        for (target, source) in blocks {
+            level.run(AddSlices { first, target, places, source, inner });
+        }
     })
 }
 
@@ -350,6 +408,14 @@ impl<F: Float> Kernel for AddSlices<'_, F> {
     fn run<I: Isa>(self, _isa: I) {
         let Self { first, target, places, source, inner } = self;
         let rows = target.len() / inner;
+        if inner == 1 {
+            for (&place, &x) in places.iter().zip(source) {
+                if let Some(y) = target.get_mut((place as usize).wrapping_sub(first)) {
+                    *y += x;
+                }
+            }
+            return;
+        }
         for (&place, source) in places.iter().zip(source.chunks_exact(inner)) {
             let row = (place as usize).wrapping_sub(first);
             if row < rows {

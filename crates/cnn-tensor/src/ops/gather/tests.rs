@@ -104,16 +104,24 @@ fn threads_change_nothing() {
         let row = own[at] as usize;
         assert!(same_bits(&selected.narrow(at..at + 1).unwrap(), &x.narrow(row..row + 1).unwrap()));
     }
-    assert_threads_change_nothing("gather", || {
-        let (picked, selected) = (gather(&x, &each, 1).unwrap(), index_select(&x, &rows, 0).unwrap());
-        vec![
-            scatter(x.clone(), &each, &picked, 1).unwrap(),
-            scatter_add(x.clone(), &each, &picked, 1).unwrap(),
-            index_add(x.clone(), &rows, &selected, 0).unwrap(),
-            picked,
-            selected,
-        ]
-    });
+    let threads = |what: &str, work: &dyn Fn() -> Tensor| {
+        assert_threads_change_nothing(what, || vec![work()]);
+    };
+    threads("gather", &|| gather(&x, &each, 1).unwrap());
+    threads("scatter", &|| scatter(x.clone(), &each, &picked, 1).unwrap());
+    threads("scatter_add", &|| scatter_add(x.clone(), &each, &picked, 1).unwrap());
+    threads("index_select", &|| index_select(&x, &rows, 0).unwrap());
+    threads("index_add", &|| index_add(x.clone(), &rows, &selected, 0).unwrap());
+    // One block, whose columns are shared out.
+    let (x, each) = (normal(&[300, 1000], 1, DType::F32).unwrap(), some_indices(&[400, 1000], 300, 2));
+    let picked = gather(&x, &each, 0).unwrap();
+    threads("scatter along the first axis", &|| scatter(x.clone(), &each, &picked, 0).unwrap());
+    threads("scatter_add along the first axis", &|| scatter_add(x.clone(), &each, &picked, 0).unwrap());
+    // Blocks of few numbers.
+    let (x, few) = (normal(&[20_000, 3], 1, DType::F32).unwrap(), some_indices(&[5], 3, 3));
+    let selected = index_select(&x, &few, 1).unwrap();
+    threads("index_select of columns", &|| index_select(&x, &few, 1).unwrap());
+    threads("index_add of columns", &|| index_add(x.clone(), &few, &selected, 1).unwrap());
 }
 
 proptest! {
@@ -121,7 +129,13 @@ proptest! {
 
     #[test]
     fn each_element_goes_to_its_place(
-        before in 0usize..5, len in 1usize..9, behind in prop_oneof![Just(1usize), 0usize..9], count in 0usize..12,
+        (before, behind, count) in prop_oneof![
+            8 => (0usize..5, prop_oneof![Just(1usize), 0usize..9], 0usize..12),
+            // Enough blocks for several pieces; enough columns to share them out.
+            1 => (Just(3000usize), 1usize..3, 3usize..12),
+            1 => (1usize..3, Just(2100usize), 16usize..20),
+        ],
+        len in 1usize..9,
         which in 0usize..10, seed in any::<u64>(),
     ) {
         let dtype = DType::ALL[which];

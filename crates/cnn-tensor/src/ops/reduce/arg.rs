@@ -108,6 +108,9 @@ pub(super) fn places_of<F: Float>(
     if places.is_empty() {
         return Ok(());
     }
+    if columns == 1 && len > 2 * PIECE {
+        return of_long_rows(order, x, len, places);
+    }
     if columns == 1 {
         let rows = (PIECE / len).max(1);
         let pieces = places.chunks_mut(rows).zip(x.chunks(rows * len));
@@ -117,14 +120,38 @@ pub(super) fn places_of<F: Float>(
             }
         });
     }
-    let blocks = places.chunks_mut(columns).zip(x.chunks_exact(len * columns)).flat_map(|(places, x)| {
-        let blocks = places.chunks_mut(COLUMNS).enumerate();
-        blocks.map(move |(block, places)| (&x[block * COLUMNS..], places))
-    });
-    let blocks: Vec<_> = blocks.collect();
-    for_each(blocks.into_iter(), size_of_val(x), |(x, places)| {
-        level.run(Columns { order, x, pitch: columns, places });
+    // Some whole blocks, or some columns of one.
+    let some = if columns > COLUMNS { 1 } else { (PIECE / (len * columns)).max(1) };
+    let blocks = places.chunks_mut(some * columns).zip(x.chunks(some * len * columns));
+    let pieces: Vec<_> = blocks
+        .flat_map(|(places, x)| {
+            let parts = places.chunks_mut(some * columns.min(COLUMNS)).enumerate();
+            parts.map(move |(part, places)| (&x[part * COLUMNS..], places))
+        })
+        .collect();
+    for_each(pieces.into_iter(), size_of_val(x), |(x, places)| {
+        level.run(Columns { order, x, len, pitch: columns, places });
     })
+}
+
+/// The places of the extremes of rows in parts, put together in order.
+fn of_long_rows<F: Float>(order: &impl Order, x: &[F], len: usize, places: &mut [i64]) -> Result<()> {
+    let level = simd::active()?;
+    let parts = len.div_ceil(PIECE);
+    let mut firsts = vec![0; places.len() * parts];
+    let pieces = x.chunks(len).flat_map(|row| row.chunks(PIECE)).zip(&mut firsts).collect::<Vec<_>>();
+    for_each(pieces.into_iter(), size_of_val(x), |(row, first)| *first = level.run(Row { order, row }))?;
+    for ((place, row), firsts) in places.iter_mut().zip(x.chunks(len)).zip(firsts.chunks(parts)) {
+        let mut best = firsts[0];
+        for (part, first) in firsts.iter().enumerate().skip(1) {
+            let (at, most) = (part * PIECE + first, row[best]);
+            if order.comes_before(row[at], most) || (row[at].is_nan() && !most.is_nan()) {
+                best = at;
+            }
+        }
+        *place = best as i64;
+    }
+    Ok(())
 }
 
 struct Row<'a, F, O> {
@@ -157,8 +184,11 @@ struct Columns<'a, F, O> {
     order: &'a O,
     /// The rows from the first of these columns on.
     x: &'a [F],
+    /// Rows of a block.
+    len: usize,
     /// Distance between rows.
     pitch: usize,
+    /// Some columns of a block, or all columns of some blocks.
     places: &'a mut [i64],
 }
 
@@ -167,16 +197,18 @@ impl<F: Float, O: Order> Kernel for Columns<'_, F, O> {
 
     #[inline(always)]
     fn run<I: Isa>(self, _isa: I) {
-        let Self { order, x, pitch, places } = self;
+        let Self { order, x, len, pitch, places } = self;
         let mut most = [F::ZERO; COLUMNS];
-        let most = &mut most[..places.len()];
-        most.copy_from_slice(&x[..places.len()]);
-        places.fill(0);
-        for (row, numbers) in x.chunks(pitch).enumerate().skip(1) {
-            for ((most, place), &x) in most.iter_mut().zip(&mut *places).zip(numbers) {
-                let better = order.comes_before(x, *most) | (x.is_nan() & !most.is_nan());
-                *place = if better { row as i64 } else { *place };
-                *most = if better { x } else { *most };
+        for (places, x) in places.chunks_mut(pitch).zip(x.chunks(len * pitch)) {
+            let most = &mut most[..places.len()];
+            most.copy_from_slice(&x[..places.len()]);
+            places.fill(0);
+            for (row, numbers) in x.chunks(pitch).enumerate().skip(1) {
+                for ((most, place), &x) in most.iter_mut().zip(&mut *places).zip(numbers) {
+                    let better = order.comes_before(x, *most) | (x.is_nan() & !most.is_nan());
+                    *place = if better { row as i64 } else { *place };
+                    *most = if better { x } else { *most };
+                }
             }
         }
     }
