@@ -15,7 +15,7 @@ pub struct BatchStatistics {
     pub mean: Tensor,
     /// Variance of each channel, divided by count - 1.
     pub unbiased_variance: Tensor,
-    /// Values per channel.
+    /// Values that each mean is made of; none for an empty batch, whose mean and variance mean nothing.
     pub count: usize,
 }
 

@@ -4,7 +4,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use cnn_autograd::graph::Source;
 use cnn_autograd::ops::batch_norm::{Epilogue, Scaling};
-use cnn_autograd::{Ctx, Error, Mode, ParameterId, Result, Trainable, Value, Var, random::Key};
+use cnn_autograd::ops::loss::LossOptions;
+use cnn_autograd::{Attribute, Ctx, Error, Mode, ParameterId, Result, Trainable, Value, Var, random::Key};
 use cnn_tensor::ops::activation::Activation;
 use cnn_tensor::ops::conv2d::Conv2dOptions;
 use cnn_tensor::ops::window::Padding2d;
@@ -98,6 +99,50 @@ fn tensors_met_on_the_way_are_constants_of_the_graph() {
         graph.nodes().iter().filter(|node| matches!(node.source, Source::Constant)).collect();
     assert_eq!(constants.len(), 1);
     assert_eq!(constants[0].output.dtype, DType::I64);
+}
+
+#[test]
+fn indices_and_conditions_are_constants_of_the_graph_that_backward_keeps() {
+    let each = Tensor::zeros(&[2, 3], DType::I64).unwrap();
+    let some = Tensor::zeros(&[3], DType::I64).unwrap();
+    let holds = Tensor::zeros(&[2, 3], DType::Bool).unwrap();
+    let same = |cx: &mut Ctx| cx.variable(Tensor::zeros(&[2, 3], DType::F32).unwrap());
+    type Rule<'a> = (&'a str, &'a Tensor, usize, &'a dyn Fn(Var, Var) -> Result<Var>);
+    let rules: [Rule<'_>; 5] = [
+        ("gather", &each, 1, &|x, _| x.gather(&each, 1)),
+        ("index_select", &some, 1, &|x, _| x.index_select(&some, 1)),
+        ("scatter_add", &each, 1, &|x, y| x.scatter_add(&each, y, 1)),
+        ("index_add", &some, 1, &|x, y| x.index_add(&some, y, 1)),
+        ("select", &holds, 0, &|x, y| x.select(&holds, y)),
+    ];
+    for (name, constant, place, run) in rules {
+        let mut cx = Ctx::trace(Mode::Eval);
+        let (x, y) = (same(&mut cx), same(&mut cx));
+        let output = run(x, y).unwrap();
+        let graph = cx.graph(&[&output]).unwrap();
+        let (_, operation) = graph.operations().next().unwrap();
+        assert_eq!(operation.name, name);
+        let input = operation.inputs[place];
+        assert!(matches!(graph.nodes()[input].source, Source::Constant), "{name}");
+        assert_eq!(graph.nodes()[input].output, constant.spec(), "{name}");
+        assert_eq!(operation.kept, [input], "{name}");
+    }
+}
+
+#[test]
+fn settings_of_a_loss_are_shown_with_a_weight_of_the_positive_class_too() {
+    let mut cx = Ctx::trace(Mode::Train);
+    let logits = cx.variable(Tensor::zeros(&[2, 3], DType::F32).unwrap());
+    let target = Var::constant(Tensor::zeros(&[2, 3], DType::F32).unwrap());
+    let positive = Tensor::full(&[3], 2.0, DType::F32).unwrap();
+    let options =
+        LossOptions { attributes: vec![Attribute::new("source", "labels")], ..LossOptions::default() };
+    let loss = logits.binary_cross_entropy_with_logits(target, Some(&positive), options).unwrap();
+    let graph = cx.graph(&[&loss]).unwrap();
+    let (_, operation) = graph.operations().next().unwrap();
+    assert_eq!(operation.name, "weighted_binary_cross_entropy_with_logits");
+    let names: Vec<&str> = operation.attributes.iter().map(|attribute| attribute.name).collect();
+    assert_eq!(names, ["source", "reduction"]);
 }
 
 #[test]

@@ -106,6 +106,16 @@ impl Error {
     }
 }
 
+/// What an operation refuses of its settings, as an argument of the layer that is built with them.
+pub(crate) fn named(layer: &'static str, error: cnn_tensor::Error) -> Error {
+    match error {
+        cnn_tensor::Error::Argument { name, met, expected, .. } => {
+            Error::argument(layer, name, met, expected)
+        }
+        other => other.into(),
+    }
+}
+
 impl From<cnn_tensor::Error> for Error {
     fn from(error: cnn_tensor::Error) -> Self {
         Self::Autograd(error.into())

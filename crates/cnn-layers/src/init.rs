@@ -73,53 +73,73 @@ impl Initializer for TorchDefault {
     }
 }
 
-/// Uniform within `gain * sqrt(3 / fan)`; a gain of `sqrt(2)` suits ReLU.
+/// Uniform within `gain * sqrt(3 / fan)`. [`Gain::Relu`] is PyTorch's default.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct KaimingUniform {
     /// Which fan.
     pub fan: Fan,
     /// What the activation that follows asks for.
-    pub gain: f64,
+    pub gain: Gain,
+}
+
+impl Default for KaimingUniform {
+    /// Fan in, before a ReLU.
+    fn default() -> Self {
+        Self { fan: Fan::In, gain: Gain::Relu }
+    }
 }
 
 impl Initializer for KaimingUniform {
     fn tensor(&self, shape: &[usize], fans: Fans, key: Key) -> Result<Tensor> {
-        uniform(shape, self.gain * (3.0 / self.fan.of(fans)).sqrt(), key)
+        uniform(shape, self.gain.value() * (3.0 / self.fan.of(fans)).sqrt(), key)
     }
 }
 
-/// Normal with standard deviation `gain / sqrt(fan)`; a gain of `sqrt(2)` suits ReLU.
+/// Normal with standard deviation `gain / sqrt(fan)`. [`Gain::Relu`] is PyTorch's default.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct KaimingNormal {
     /// Which fan.
     pub fan: Fan,
     /// What the activation that follows asks for.
-    pub gain: f64,
+    pub gain: Gain,
+}
+
+impl Default for KaimingNormal {
+    /// Fan in, before a ReLU.
+    fn default() -> Self {
+        Self { fan: Fan::In, gain: Gain::Relu }
+    }
 }
 
 impl Initializer for KaimingNormal {
     fn tensor(&self, shape: &[usize], fans: Fans, key: Key) -> Result<Tensor> {
-        normal(shape, self.gain / self.fan.of(fans).sqrt(), key)
+        normal(shape, self.gain.value() / self.fan.of(fans).sqrt(), key)
     }
 }
 
-/// Uniform within `sqrt(6 / (fan_in + fan_out))`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct XavierUniform;
+/// Uniform within `gain * sqrt(6 / (fan_in + fan_out))`.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct XavierUniform {
+    /// What the activation that follows asks for.
+    pub gain: Gain,
+}
 
 impl Initializer for XavierUniform {
     fn tensor(&self, shape: &[usize], fans: Fans, key: Key) -> Result<Tensor> {
-        uniform(shape, (6.0 / (Fan::In.of(fans) + Fan::Out.of(fans))).sqrt(), key)
+        uniform(shape, self.gain.value() * (6.0 / (Fan::In.of(fans) + Fan::Out.of(fans))).sqrt(), key)
     }
 }
 
-/// Normal with standard deviation `sqrt(2 / (fan_in + fan_out))`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct XavierNormal;
+/// Normal with standard deviation `gain * sqrt(2 / (fan_in + fan_out))`.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct XavierNormal {
+    /// What the activation that follows asks for.
+    pub gain: Gain,
+}
 
 impl Initializer for XavierNormal {
     fn tensor(&self, shape: &[usize], fans: Fans, key: Key) -> Result<Tensor> {
-        normal(shape, (2.0 / (Fan::In.of(fans) + Fan::Out.of(fans))).sqrt(), key)
+        normal(shape, self.gain.value() * (2.0 / (Fan::In.of(fans) + Fan::Out.of(fans))).sqrt(), key)
     }
 }
 
@@ -171,13 +191,14 @@ mod tests {
     #[test]
     fn spreads_are_those_of_the_formulas() {
         let (shape, fans) = ([3, 3, 50, 40], Fans { fan_in: 450, fan_out: 360 });
-        let gain = 2f64.sqrt();
-        let cases: [(&dyn Initializer, f64, Option<f64>); 5] = [
+        let gain = Gain::Relu;
+        let cases: [(&dyn Initializer, f64, Option<f64>); 6] = [
             (&TorchDefault, 1.0 / (3.0 * 450.0), Some(1.0 / 450f64.sqrt())),
             (&KaimingUniform { fan: Fan::In, gain }, 2.0 / 450.0, Some((6.0 / 450f64).sqrt())),
             (&KaimingNormal { fan: Fan::Out, gain }, 2.0 / 360.0, None),
-            (&XavierUniform, 2.0 / 810.0, Some((6.0 / 810f64).sqrt())),
-            (&XavierNormal, 2.0 / 810.0, None),
+            (&XavierUniform::default(), 2.0 / 810.0, Some((6.0 / 810f64).sqrt())),
+            (&XavierUniform { gain: Gain::Of(3.0) }, 18.0 / 810.0, Some((54.0 / 810f64).sqrt())),
+            (&XavierNormal { gain: Gain::Tanh }, 2.0 / 810.0 * 25.0 / 9.0, None),
         ];
         for (index, (initializer, variance, bound)) in cases.into_iter().enumerate() {
             let tensor = initializer.tensor(&shape, fans, Key::new(5)).unwrap();
@@ -201,9 +222,9 @@ mod tests {
             assert_eq!(fans, Fans { fan_in: 9, fan_out: 576 });
             Ok(Tensor::zeros(shape, DType::F32)?)
         });
-        let gain = 2f64.sqrt();
         let bound = (6.0 / 576f64).sqrt();
-        let (_, _, most) = moments(build(&KaimingUniform { fan: Fan::Out, gain }).weight().value());
+        let (_, _, most) =
+            moments(build(&KaimingUniform { fan: Fan::Out, gain: Gain::Relu }).weight().value());
         assert!(most <= bound * 1.000_001 && most > 0.98 * bound, "{most}, expected up to {bound}");
     }
 

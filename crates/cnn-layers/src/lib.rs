@@ -82,9 +82,7 @@ pub use freeze::{freeze, unfreeze};
 pub use hessian::hessian_vector_product;
 pub use layer::{Forward, Layer, within};
 pub use layers::attention::{MultiHeadAttention, MultiHeadAttentionBuilder};
-pub use layers::batch_norm::{
-    BatchNorm, BatchNorm1d, BatchNorm2d, BatchNorm2dBuilder, BatchNormBuilder, Momentum,
-};
+pub use layers::batch_norm::{BatchNorm, BatchNorm1d, BatchNorm2d, BatchNorm2dBuilder, BatchNormBuilder};
 pub use layers::conv_transpose2d::{
     ConvTranspose1d, ConvTranspose1dBuilder, ConvTranspose2d, ConvTranspose2dBuilder,
 };
@@ -97,7 +95,8 @@ pub use layers::group_norm::{
 };
 pub use layers::interpolate::Upsample;
 pub use layers::layer_norm::{LayerNorm, LayerNormBuilder};
-pub use layers::local_response_norm::LocalResponseNorm;
+pub use layers::local_response_norm::{LocalResponseNorm, LocalResponseNormBuilder};
+pub use layers::normalisation::Momentum;
 pub use layers::pad::{Crop, Pad1d, Pad2d};
 pub use layers::parallel::{Join, Parallel};
 pub use layers::pool1d::{AdaptiveAvgPool1d, AdaptiveMaxPool1d, AvgPool1d, MaxPool1d, Pool1dBuilder};
@@ -126,7 +125,7 @@ pub use losses::loss::{
 pub use losses::nll::{Nll, nll};
 pub use parameter::{Buffer, Parameter};
 pub use sizes::{Affine, Bias, Ends, Factors, LastAxes, Pad, PadEnds, Pair, Sides, Tracking};
-pub use spatial::{Axes, OneAxis, TwoAxes};
+pub use spatial::{OneAxis, SpatialAxes, TwoAxes};
 pub use state_dict::{LoadReport, StateDict, Strictness, load, save};
 pub use statistics::fold_statistics;
 pub use summary::Summary;

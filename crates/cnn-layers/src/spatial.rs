@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 
 /// How many spatial axes an input has: [`OneAxis`] or [`TwoAxes`].
-pub trait Axes: Debug + Clone + Send + Sync + 'static {
+pub trait SpatialAxes: Debug + Clone + Send + Sync + 'static {
     /// Name of the batch norm.
     const BATCH_NORM: &'static str;
     /// Name of the instance norm.
@@ -22,14 +22,14 @@ pub struct OneAxis;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TwoAxes;
 
-impl Axes for OneAxis {
+impl SpatialAxes for OneAxis {
     const BATCH_NORM: &'static str = "BatchNorm1d";
     const INSTANCE_NORM: &'static str = "InstanceNorm1d";
     const RANK: usize = 3;
     const EXPECTED: &'static str = "[batch, length, channels]";
 }
 
-impl Axes for TwoAxes {
+impl SpatialAxes for TwoAxes {
     const BATCH_NORM: &'static str = "BatchNorm2d";
     const INSTANCE_NORM: &'static str = "InstanceNorm2d";
     const RANK: usize = 4;

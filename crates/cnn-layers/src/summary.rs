@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use cnn_autograd::Buffer;
 use cnn_autograd::graph::{Graph, Source};
 use cnn_tensor::{DType, Shape, Tensor};
 
@@ -50,7 +51,7 @@ pub struct Row {
     pub operation: &'static str,
     /// Shape of its output.
     pub output: Shape,
-    /// Elements of the parameters that it is the first to read.
+    /// Elements of the parameters that it is the first to compute with.
     pub parameters: usize,
     /// Multiplications with an addition, of the whole batch.
     pub multiply_adds: u64,
@@ -74,15 +75,23 @@ impl Summary {
             let nodes = graph.nodes().iter().enumerate();
             nodes.filter(|(_, node)| matches!(node.source, Source::Parameter(_)))
         };
-        // A parameter that two operations share is counted at the first.
+        // A parameter that two operations share is counted at the first, and one under another shape at the operation
+        // that computes with it.
         let mut fresh: BTreeMap<usize, usize> =
             parameters().map(|(index, node)| (index, node.output.shape.len())).collect();
-        let rows = graph.operations().map(|(node, operation)| Row {
-            layer: node.path.clone(),
-            operation: operation.name,
-            output: node.output.shape,
-            parameters: operation.inputs.iter().filter_map(|input| fresh.remove(input)).sum(),
-            multiply_adds: operation.multiply_adds,
+        let rows = graph.nodes().iter().enumerate().filter_map(|(index, node)| {
+            let Source::Operation(operation) = &node.source else { return None };
+            let mut parameters = operation.inputs.iter().filter_map(|input| fresh.remove(input)).sum();
+            if matches!(operation.buffers.output, Buffer::Shares(_)) && parameters > 0 {
+                fresh.insert(index, std::mem::take(&mut parameters));
+            }
+            Some(Row {
+                layer: node.path.clone(),
+                operation: operation.name,
+                output: node.output.shape,
+                parameters,
+                multiply_adds: operation.multiply_adds,
+            })
         });
         let trainable =
             parameters().filter(|(_, node)| node.tracked).map(|(_, node)| node.output.shape.len());
@@ -172,7 +181,7 @@ pub fn bytes(bytes: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{BatchNorm2d, Conv2d, Dense, Flatten, Key, Sequential, freeze};
+    use crate::{BatchNorm2d, Conv1d, Conv2d, ConvTranspose1d, Dense, Flatten, Key, Sequential, freeze};
 
     #[test]
     fn the_table_has_a_line_for_each_operation_and_the_totals_add_up() {
@@ -194,6 +203,19 @@ mod tests {
         assert!(text.starts_with("layer  operation"), "{text}");
         assert!(text.contains("\n3      dense       [2, 10]"), "{text}");
         assert!(text.contains("\nparameters      1,850, 1,626 of them trainable\n"), "{text}");
+    }
+
+    #[test]
+    fn a_parameter_under_another_shape_is_counted_where_it_is_computed_with() {
+        let key = Key::new(1);
+        let net = Sequential::new()
+            .then(Conv1d::new(3, 8, 5, key).unwrap())
+            .then(ConvTranspose1d::new(8, 2, 3, key).unwrap());
+        let summary = Summary::of(&net, &[2, 11, 3]).unwrap();
+        let rows = summary.rows.iter().filter(|row| row.parameters > 0);
+        let rows: Vec<(&str, usize)> = rows.map(|row| (row.operation, row.parameters)).collect();
+        assert_eq!(rows, [("conv2d", 3 * 5 * 8 + 8), ("conv_transpose2d", 8 * 3 * 2 + 2)]);
+        assert_eq!(summary.parameters, 128 + 50);
     }
 
     #[test]

@@ -126,11 +126,11 @@ proptest! {
         if let Ok(layer) = batch.affine(affine).tracking(tracking).build() {
             exercise(&layer, &shape);
         }
-        let instance = InstanceNorm2d::builder(channels).epsilon(epsilon).momentum(momentum);
+        let instance = InstanceNorm2d::builder(channels).epsilon(epsilon).momentum(Momentum::Exponential(momentum));
         if let Ok(layer) = instance.affine(affine).tracking(tracking).build() {
             exercise(&layer, &shape);
         }
-        let instance = InstanceNorm1d::builder(channels).epsilon(epsilon).momentum(momentum);
+        let instance = InstanceNorm1d::builder(channels).epsilon(epsilon).momentum(Momentum::Cumulative);
         if let Ok(layer) = instance.affine(affine).tracking(tracking).build() {
             exercise(&layer, &shape);
         }
@@ -138,7 +138,7 @@ proptest! {
             exercise(&layer, &shape);
         }
         let bias = if parts < 2 { Bias::With } else { Bias::Without };
-        let response = LocalResponseNorm::new(channels).and_then(|layer| layer.alpha(epsilon)?.beta(momentum));
+        let response = LocalResponseNorm::builder(channels).alpha(epsilon).beta(momentum).build();
         if let Ok(layer) = response {
             exercise(&layer, &shape);
         }
@@ -313,7 +313,7 @@ fn arguments_that_make_no_sense_are_refused_at_construction() {
     );
     assert!(MultiHeadAttention::builder(4, 2).dropout(-0.1).build(key).is_err());
     assert!(SqueezeExcite::new(0, 1, key).is_err() && SqueezeExcite::new(1, 0, key).is_err());
-    assert!(LocalResponseNorm::new(0).is_err() && LocalResponseNorm::new(3).unwrap().k(-1.0).is_err());
+    assert!(LocalResponseNorm::new(0).is_err() && LocalResponseNorm::builder(3).k(-1.0).build().is_err());
     assert!(LayerNorm::new([]).is_err() && LayerNorm::builder(3).epsilon(-1.0).build().is_err());
     assert!(Dropout::new(f64::NAN).is_err());
     assert!(CrossEntropy::smoothed(-0.1).is_err());

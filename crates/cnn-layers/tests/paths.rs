@@ -4,8 +4,9 @@ use std::sync::{Arc, Mutex};
 
 use cnn_autograd::graph::Source;
 use cnn_layers::{
-    Buffer, Conv2d, Ctx, Dense, FileLayout, Flatten, Forward, Key, Layer, Mode, Parameter, Relu, Result,
-    Sequential, Var, named_buffers, named_layers, named_parameters, within,
+    AvgPool1d, Buffer, Conv1d, Conv2d, ConvTranspose1d, Ctx, Dense, FileLayout, Flatten, Forward, Key, Layer,
+    LocalResponseNorm, MaxPool1d, Mode, Pad1d, PaddingMode, Parameter, Relu, Result, Sequential,
+    SqueezeExcite, Var, named_buffers, named_layers, named_parameters, within,
 };
 use cnn_tensor::{DType, Tensor};
 
@@ -197,6 +198,57 @@ fn a_wrong_shape_names_the_path_the_operation_and_both_shapes() {
     let message = classifier().call(x, &mut cx).unwrap_err().to_string();
     assert!(message.starts_with("head: dense: "), "{message}");
     assert!(message.contains("168") && message.contains("144"), "{message}");
+}
+
+#[test]
+fn layers_of_sequences_name_themselves_and_the_shapes_that_they_were_given() {
+    let key = Key::new(1);
+    let conv = Conv1d::new(3, 4, 5, key).unwrap();
+    let transposed = ConvTranspose1d::builder(3, 4, 2).padding(1).build(key).unwrap();
+    let (most, mean) = (MaxPool1d::new(5).unwrap(), AvgPool1d::new(5).unwrap());
+    let pad = Pad1d::new(2, PaddingMode::Reflect);
+    let rows: [(&dyn Forward, &[usize], &str); 8] = [
+        (&conv, &[2, 9, 4], "net: conv1d: input [2, 9, 4] has 4 channels, the kernel [5, 3, 4] takes 3"),
+        (
+            &conv,
+            &[2, 3, 3],
+            "net: conv1d: a window of 5 (kernel 5, dilation 1) does not fit an input of 3 padded to 3",
+        ),
+        (&conv, &[2, 3], "net: conv1d: input [2, 3] should be [batch, length, channels]"),
+        (
+            &transposed,
+            &[2, 9, 4],
+            "net: conv_transpose1d: input [2, 9, 4] has 4 channels, the kernel [2, 4, 3] takes 3",
+        ),
+        (
+            &transposed,
+            &[2, 1, 3],
+            "net: conv_transpose1d: nothing is left of an output of 2 without its padding of 2",
+        ),
+        (
+            &most,
+            &[2, 3, 3],
+            "net: max_pool1d: a window of 5 (kernel 5, dilation 1) does not fit an input of 3 padded to 3",
+        ),
+        (
+            &mean,
+            &[2, 3, 3],
+            "net: average_pool1d: a window of 5 (kernel 5, dilation 1) does not fit an input of 3 padded to 3",
+        ),
+        (&pad, &[4], "net: pad: input [4] should be [batch, length, channels]"),
+    ];
+    for (layer, shape, expected) in rows {
+        let mut cx = Ctx::inference();
+        let x = cx.input(Tensor::zeros(shape, DType::F32).unwrap());
+        let error = cx.scope("net", |cx| layer.call(x, cx)).unwrap_err();
+        assert_eq!(error.to_string(), expected);
+    }
+    let error = SqueezeExcite::new(0, 1, key).err().unwrap();
+    assert_eq!(error.to_string(), "SqueezeExcite: channels is 0, expected 1 or more");
+    let error = SqueezeExcite::new(8, 0, key).err().unwrap();
+    assert_eq!(error.to_string(), "SqueezeExcite: squeezed is 0, expected 1 or more");
+    let error = LocalResponseNorm::builder(3).k(-1.0).build().unwrap_err();
+    assert_eq!(error.to_string(), "LocalResponseNorm: k is -1, expected a finite number of 0 or more");
 }
 
 #[test]

@@ -133,6 +133,29 @@ fn cumulative_momentum_is_the_mean_of_all_batches() {
 }
 
 #[test]
+fn an_empty_batch_is_counted_and_moves_no_statistics() {
+    let _turn = turn();
+    // As torch.nn.BatchNorm2d(3)(torch.zeros(0, 3, 2, 2)) does.
+    for momentum in [Momentum::Exponential(0.1), Momentum::Cumulative] {
+        let mut norm = BatchNorm2d::builder(3).momentum(momentum).build().unwrap();
+        let mut cx = Ctx::training(Key::new(1));
+        let x = cx.variable(Tensor::zeros(&[0, 2, 2, 3], DType::F32).unwrap());
+        let y = norm.call_act(x.clone(), Relu, &mut cx).unwrap();
+        assert_eq!(y.shape(), [0, 2, 2, 3]);
+        let step = cx.backward(y.sum().unwrap()).unwrap();
+        assert_eq!(step.gradients.of(&x).unwrap().shape(), [0, 2, 2, 3]);
+        for (name, parameter) in named_parameters(&norm) {
+            let gradient = step.gradients.get(parameter.id()).unwrap();
+            assert_eq!(gradient.to_vec::<f32>().unwrap(), [0.0; 3], "{name}");
+        }
+        fold_statistics(&mut norm, &step.statistics).unwrap();
+        assert_eq!(norm.running_mean().unwrap().to_vec::<f32>().unwrap(), [0.0; 3]);
+        assert_eq!(norm.running_var().unwrap().to_vec::<f32>().unwrap(), [1.0; 3]);
+        assert_eq!(norm.num_batches_tracked().unwrap(), 1);
+    }
+}
+
+#[test]
 fn statistics_that_cannot_be_are_refused_with_the_path_of_the_layer() {
     let _turn = turn();
     let one = |shape: &[usize]| Var::constant(Tensor::full(shape, 1.0, DType::F32).unwrap());
@@ -144,10 +167,10 @@ fn statistics_that_cannot_be_are_refused_with_the_path_of_the_layer() {
     let message = refused(&BatchNorm1d::new(3).unwrap(), &[1, 3], Mode::Train);
     assert_eq!(
         message,
-        "head.norm: batch_norm_train: input [1, 3] has 1 values per channel, training needs 2 or more"
+        "head.norm: batch_norm_train: input [1, 3] has one value per channel, training needs 2 or more"
     );
     let untracked = BatchNorm1d::builder(3).tracking(Tracking::Without).build().unwrap();
-    assert!(refused(&untracked, &[1, 1, 3], Mode::Eval).contains("1 values per channel"));
+    assert!(refused(&untracked, &[1, 1, 3], Mode::Eval).contains("one value per channel"));
     let message = refused(&InstanceNorm2d::new(3).unwrap(), &[5, 1, 1, 3], Mode::Eval);
     assert!(message.starts_with("head.norm: instance_norm: input [5, 1, 1, 3] has 1 values"), "{message}");
     let message = refused(&BatchNorm2d::new(3).unwrap(), &[4, 3], Mode::Train);
@@ -160,7 +183,11 @@ fn statistics_that_cannot_be_are_refused_with_the_path_of_the_layer() {
 #[test]
 fn running_statistics_of_instances_are_means_over_the_batch() {
     let _turn = turn();
-    let mut norm = InstanceNorm1d::builder(1).tracking(Tracking::With).momentum(0.5).build().unwrap();
+    let mut norm = InstanceNorm1d::builder(1)
+        .tracking(Tracking::With)
+        .momentum(Momentum::Exponential(0.5))
+        .build()
+        .unwrap();
     let batch = Tensor::from_slice(&[2, 2, 1], &[1.0f32, 3.0, 10.0, 16.0]).unwrap();
     let mut cx = Ctx::training(Key::new(1));
     norm.call(Var::constant(batch.clone()), &mut cx).unwrap();
@@ -175,6 +202,20 @@ fn running_statistics_of_instances_are_means_over_the_batch() {
     let output = norm.call(Var::constant(batch), &mut cx).unwrap();
     let expected = (1.0 - 3.75) / (5.5f64 + 1e-5).sqrt();
     assert!((output.value().to_f64_vec().unwrap()[0] - expected).abs() < 1e-4);
+}
+
+#[test]
+fn cumulative_statistics_of_instances_are_the_mean_of_all_batches() {
+    let _turn = turn();
+    let builder = InstanceNorm1d::builder(1).tracking(Tracking::With).momentum(Momentum::Cumulative);
+    let mut norm = builder.build().unwrap();
+    for batch in [[1.0f32, 3.0], [5.0, 7.0], [9.0, 17.0]] {
+        let mut cx = Ctx::training(Key::new(1));
+        norm.call(Var::constant(Tensor::from_slice(&[1, 2, 1], &batch).unwrap()), &mut cx).unwrap();
+        fold_statistics(&mut norm, &cx.finish().statistics).unwrap();
+    }
+    assert!((norm.running_mean().unwrap().item().unwrap() - 7.0).abs() < 1e-5);
+    assert!((norm.running_var().unwrap().item().unwrap() - 12.0).abs() < 1e-4);
 }
 
 #[test]

@@ -16,16 +16,15 @@ const LOG_OF_ZERO: f64 = -4.0;
 /// Where the shapes do not fit or a label is outside of the classes.
 pub fn symmetric_cross_entropy(logits: Var, labels: &Tensor, alpha: f64, beta: f64) -> Result<Var> {
     let forward = cross_entropy(logits.clone(), labels)?.scale(alpha)?;
-    // The target's logarithm is 0 at the label and LOG_OF_ZERO elsewhere.
-    let (shape, dtype) = (logits.shape().to_vec(), logits.dtype());
-    let mut log_target = vec![LOG_OF_ZERO; shape.iter().product()];
-    if let (&[_, classes], false) = (&shape[..], labels.is_shape_only()) {
-        for (row, &label) in labels.as_slice::<i64>()?.iter().enumerate() {
-            log_target[row * classes + label as usize] = 0.0;
-        }
-    }
-    let log_target = Var::constant(Tensor::from_slice(&shape, &log_target)?.to_dtype(dtype)?);
-    let batch = shape[0].max(1) as f64;
-    let reverse = logits.softmax(1)?.mul(log_target)?.sum()?.scale(-beta / batch)?;
+    // The target's logarithm is 0 at the label and LOG_OF_ZERO elsewhere. A label outside of the classes is an error of
+    // `one_hot`, of logits without values too; labels without values, as a summary may have them, say nothing.
+    let (classes, dtype) = (logits.shape().last().copied().unwrap_or(0), logits.dtype());
+    let is_label = match labels.is_shape_only() {
+        true => Tensor::shape_only(logits.shape(), dtype)?,
+        false => labels.one_hot(classes, dtype)?,
+    };
+    let probabilities = logits.softmax(1)?;
+    let others = probabilities.clone().sub(probabilities.mul(Var::constant(is_label))?)?;
+    let reverse = others.sum()?.scale(-LOG_OF_ZERO * beta / labels.len().max(1) as f64)?;
     Ok(forward.add(reverse)?)
 }

@@ -47,10 +47,8 @@ impl Function for BatchNormTrain {
     fn infer(&self, inputs: &[Spec]) -> Result<Spec> {
         let ([x, weight, bias], residual) = with_optional(self.name(), inputs.to_vec())?;
         let channels = infer(self.name(), x, [("weight", weight), ("bias", bias)], residual)?;
-        let values = x.shape.len() / channels.max(1);
-        if values < 2 {
-            let problem =
-                format!("input {} has {values} values per channel, training needs 2 or more", x.shape);
+        if x.shape.len() == channels && channels > 0 {
+            let problem = format!("input {} has one value per channel, training needs 2 or more", x.shape);
             return Err(cnn_tensor::Error::shape(self.name(), problem).into());
         }
         Ok(x)
@@ -79,6 +77,10 @@ impl Function for BatchNormTrain {
 
     fn forward(&self, inputs: Vec<Tensor>, _purpose: Purpose) -> Result<Output> {
         let ([x, weight, bias], residual) = with_optional(self.name(), inputs)?;
+        if x.is_empty() {
+            let zeros = Tensor::zeros(weight.shape(), weight.dtype())?;
+            return Ok(Output { value: x, extras: vec![zeros; 3] });
+        }
         let affine = self.0.affine(&weight, &bias);
         let result = batch_norm::forward_train(&x, affine, residual.as_ref(), self.0.activation)?;
         Ok(Output {
@@ -88,6 +90,9 @@ impl Function for BatchNormTrain {
     }
 
     fn backward(&self, saved: Saved, grad: Tensor) -> Result<Vec<Option<Tensor>>> {
+        if grad.is_empty() {
+            return nothing(&saved, &grad);
+        }
         if !saved.wants(0) && !saved.wants(1) {
             let grad = through(self.0.activation, &saved, grad)?;
             let bias = saved.if_wanted(2, || Ok(reduce::sum_leading(&grad)?))?;
@@ -182,6 +187,17 @@ impl BatchNormEval {
     }
 }
 
+/// The gradients of a batch without values: none arrives, and so none goes on.
+fn nothing(saved: &Saved, grad: &Tensor) -> Result<Vec<Option<Tensor>>> {
+    let zeros = |index| {
+        let Spec { shape, dtype } = saved.input_spec(index)?;
+        saved.if_wanted(index, || {
+            if shape == *grad.shape() { Ok(grad.clone()) } else { Ok(Tensor::zeros(&shape, dtype)?) }
+        })
+    };
+    (0..saved.input_count()).map(zeros).collect()
+}
+
 /// The kernels compute the gradients of weight and bias together; one that nobody wants ends here.
 fn affine_wanted(saved: &Saved, [weight, bias]: [Option<Tensor>; 2]) -> [Option<Tensor>; 2] {
     [weight.filter(|_| saved.wants(1)), bias.filter(|_| saved.wants(2))]
@@ -263,13 +279,14 @@ pub struct Normalised {
 }
 
 impl Var {
-    /// Normalises each channel by the mean and biased variance of this batch.
+    /// Normalises each channel by the mean and biased variance of this batch. An empty batch stays empty; what is given
+    /// as its statistics means nothing.
     ///
     /// # Shapes
     /// `[batch, .., channels]`, unchanged.
     ///
     /// # Errors
-    /// As [`Var::apply`]; with fewer than two values per channel.
+    /// As [`Var::apply`]; with one value per channel.
     pub fn batch_norm_train(self, scaling: Scaling, epilogue: Epilogue) -> Result<Normalised> {
         let Scaling { weight, bias, epsilon } = scaling;
         let rule = BatchNormTrain(Settings { epsilon, activation: epilogue.activation });

@@ -1,37 +1,35 @@
 //! Elements picked by index, and added by index: each is the gradient of the other.
+//!
+//! Indices are the second input, a constant. A rule is asked for shapes without their values, so the methods check these.
 
 use cnn_tensor::ops::gather;
 use cnn_tensor::{Spec, Tensor};
 
 use super::expect_compute;
-use crate::function::{Buffers, Function, Output, Purpose, Saved, expect_inputs, take_inputs};
+use crate::function::{Buffers, Function, Keeps, Output, Purpose, Saved, Wanted, expect_inputs, take_inputs};
 use crate::{Attribute, Result, Var};
 
 /// One element for each index along an axis.
 #[derive(Debug)]
 struct Gather {
-    indices: Tensor,
     axis: usize,
 }
 
 /// One slice across an axis for each index.
 #[derive(Debug)]
 struct IndexSelect {
-    indices: Tensor,
     axis: usize,
 }
 
 /// The second input added to the first, each element at its index along an axis.
 #[derive(Debug)]
 struct ScatterAdd {
-    indices: Tensor,
     axis: usize,
 }
 
 /// The second input added to the first, each slice across an axis at its index.
 #[derive(Debug)]
 struct IndexAdd {
-    indices: Tensor,
     axis: usize,
 }
 
@@ -45,20 +43,24 @@ impl Function for Gather {
     }
 
     fn infer(&self, inputs: &[Spec]) -> Result<Spec> {
-        let [x] = expect_inputs(self.name(), inputs)?;
+        let [x, indices] = expect_inputs(self.name(), inputs)?;
         expect_compute(self.name(), x)?;
-        Ok(gather::infer_gather(x, &self.indices, self.axis)?)
+        Ok(gather::infer_gather(x, &indices.into(), self.axis)?)
+    }
+
+    fn keeps(&self, _wanted: &Wanted) -> Keeps {
+        Keeps::nothing().input(1)
     }
 
     fn forward(&self, inputs: Vec<Tensor>, _purpose: Purpose) -> Result<Output> {
-        let [x] = take_inputs(self.name(), inputs)?;
-        Ok(gather::gather(&x, &self.indices, self.axis)?.into())
+        let [x, indices] = take_inputs(self.name(), inputs)?;
+        Ok(gather::gather(&x, &indices, self.axis)?.into())
     }
 
     fn backward(&self, saved: Saved, grad: Tensor) -> Result<Vec<Option<Tensor>>> {
         let input = saved.input_spec(0)?;
         let zeros = Tensor::zeros(&input.shape, input.dtype)?;
-        Ok(vec![Some(gather::scatter_add(zeros, &self.indices, &grad, self.axis)?)])
+        Ok(vec![Some(gather::scatter_add(zeros, saved.input(1)?, &grad, self.axis)?), None])
     }
 }
 
@@ -72,20 +74,24 @@ impl Function for IndexSelect {
     }
 
     fn infer(&self, inputs: &[Spec]) -> Result<Spec> {
-        let [x] = expect_inputs(self.name(), inputs)?;
+        let [x, indices] = expect_inputs(self.name(), inputs)?;
         expect_compute(self.name(), x)?;
-        Ok(gather::infer_index_select(x, &self.indices, self.axis)?)
+        Ok(gather::infer_index_select(x, &indices.into(), self.axis)?)
+    }
+
+    fn keeps(&self, _wanted: &Wanted) -> Keeps {
+        Keeps::nothing().input(1)
     }
 
     fn forward(&self, inputs: Vec<Tensor>, _purpose: Purpose) -> Result<Output> {
-        let [x] = take_inputs(self.name(), inputs)?;
-        Ok(gather::index_select(&x, &self.indices, self.axis)?.into())
+        let [x, indices] = take_inputs(self.name(), inputs)?;
+        Ok(gather::index_select(&x, &indices, self.axis)?.into())
     }
 
     fn backward(&self, saved: Saved, grad: Tensor) -> Result<Vec<Option<Tensor>>> {
         let input = saved.input_spec(0)?;
         let zeros = Tensor::zeros(&input.shape, input.dtype)?;
-        Ok(vec![Some(gather::index_add(zeros, &self.indices, &grad, self.axis)?)])
+        Ok(vec![Some(gather::index_add(zeros, saved.input(1)?, &grad, self.axis)?), None])
     }
 }
 
@@ -99,8 +105,12 @@ impl Function for ScatterAdd {
     }
 
     fn infer(&self, inputs: &[Spec]) -> Result<Spec> {
-        let [x, source] = expect_inputs(self.name(), inputs)?;
-        Ok(gather::infer_scatter_add(x, &self.indices, source, self.axis)?)
+        let [x, indices, source] = expect_inputs(self.name(), inputs)?;
+        Ok(gather::infer_scatter_add(x, &indices.into(), source, self.axis)?)
+    }
+
+    fn keeps(&self, wanted: &Wanted) -> Keeps {
+        Keeps::nothing().input_if(1, wanted.input(2))
     }
 
     fn buffers(&self, _inputs: &[Spec]) -> Buffers {
@@ -108,13 +118,13 @@ impl Function for ScatterAdd {
     }
 
     fn forward(&self, inputs: Vec<Tensor>, _purpose: Purpose) -> Result<Output> {
-        let [x, source] = take_inputs(self.name(), inputs)?;
-        Ok(gather::scatter_add(x, &self.indices, &source, self.axis)?.into())
+        let [x, indices, source] = take_inputs(self.name(), inputs)?;
+        Ok(gather::scatter_add(x, &indices, &source, self.axis)?.into())
     }
 
     fn backward(&self, saved: Saved, grad: Tensor) -> Result<Vec<Option<Tensor>>> {
-        let source = saved.if_wanted(1, || Ok(gather::gather(&grad, &self.indices, self.axis)?))?;
-        Ok(vec![Some(grad), source])
+        let source = saved.if_wanted(2, || Ok(gather::gather(&grad, saved.input(1)?, self.axis)?))?;
+        Ok(vec![Some(grad), None, source])
     }
 }
 
@@ -128,8 +138,12 @@ impl Function for IndexAdd {
     }
 
     fn infer(&self, inputs: &[Spec]) -> Result<Spec> {
-        let [x, source] = expect_inputs(self.name(), inputs)?;
-        Ok(gather::infer_index_add(x, &self.indices, source, self.axis)?)
+        let [x, indices, source] = expect_inputs(self.name(), inputs)?;
+        Ok(gather::infer_index_add(x, &indices.into(), source, self.axis)?)
+    }
+
+    fn keeps(&self, wanted: &Wanted) -> Keeps {
+        Keeps::nothing().input_if(1, wanted.input(2))
     }
 
     fn buffers(&self, _inputs: &[Spec]) -> Buffers {
@@ -137,13 +151,13 @@ impl Function for IndexAdd {
     }
 
     fn forward(&self, inputs: Vec<Tensor>, _purpose: Purpose) -> Result<Output> {
-        let [x, source] = take_inputs(self.name(), inputs)?;
-        Ok(gather::index_add(x, &self.indices, &source, self.axis)?.into())
+        let [x, indices, source] = take_inputs(self.name(), inputs)?;
+        Ok(gather::index_add(x, &indices, &source, self.axis)?.into())
     }
 
     fn backward(&self, saved: Saved, grad: Tensor) -> Result<Vec<Option<Tensor>>> {
-        let source = saved.if_wanted(1, || Ok(gather::index_select(&grad, &self.indices, self.axis)?))?;
-        Ok(vec![Some(grad), source])
+        let source = saved.if_wanted(2, || Ok(gather::index_select(&grad, saved.input(1)?, self.axis)?))?;
+        Ok(vec![Some(grad), None, source])
     }
 }
 
@@ -156,7 +170,8 @@ impl Var {
     /// # Errors
     /// As [`Var::apply`]; an index out of range is named.
     pub fn gather(self, indices: &Tensor, axis: usize) -> Result<Var> {
-        Var::apply(Gather { indices: indices.clone(), axis }, vec![self])
+        gather::infer_gather(self.spec(), indices, axis)?;
+        Var::apply(Gather { axis }, vec![self, Var::constant(indices.clone())])
     }
 
     /// The slices across an axis that the indices, `I64` `[n]`, name.
@@ -164,7 +179,8 @@ impl Var {
     /// # Errors
     /// As [`Var::apply`]; an index out of range is named.
     pub fn index_select(self, indices: &Tensor, axis: usize) -> Result<Var> {
-        Var::apply(IndexSelect { indices: indices.clone(), axis }, vec![self])
+        gather::infer_index_select(self.spec(), indices, axis)?;
+        Var::apply(IndexSelect { axis }, vec![self, Var::constant(indices.clone())])
     }
 
     /// `self` with the elements of `source` added at the indices along an axis.
@@ -175,7 +191,8 @@ impl Var {
     /// # Errors
     /// As [`Var::apply`]; an index out of range is named.
     pub fn scatter_add(self, indices: &Tensor, source: Var, axis: usize) -> Result<Var> {
-        Var::apply(ScatterAdd { indices: indices.clone(), axis }, vec![self, source])
+        gather::infer_scatter_add(self.spec(), indices, source.spec(), axis)?;
+        Var::apply(ScatterAdd { axis }, vec![self, Var::constant(indices.clone()), source])
     }
 
     /// `self` with the slices of `source` added to those across an axis that the indices, `I64` `[n]`, name.
@@ -183,6 +200,7 @@ impl Var {
     /// # Errors
     /// As [`Var::apply`]; an index out of range is named.
     pub fn index_add(self, indices: &Tensor, source: Var, axis: usize) -> Result<Var> {
-        Var::apply(IndexAdd { indices: indices.clone(), axis }, vec![self, source])
+        gather::infer_index_add(self.spec(), indices, source.spec(), axis)?;
+        Var::apply(IndexAdd { axis }, vec![self, Var::constant(indices.clone()), source])
     }
 }

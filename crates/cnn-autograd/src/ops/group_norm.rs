@@ -5,7 +5,7 @@ use cnn_tensor::ops::group_norm::{self, Affine, Backward, Question, Saved as Kep
 use cnn_tensor::ops::reduce;
 use cnn_tensor::{Spec, Tensor};
 
-use super::layer_norm::{Learnt, Scaling};
+use super::layer_norm::{Learnt, Rescale};
 use crate::function::{Buffer, Buffers, Function, Keeps, Output, Purpose, Saved, Wanted};
 use crate::{Attribute, Error, Result, Var};
 
@@ -93,18 +93,18 @@ impl Var {
     ///
     /// # Errors
     /// As [`Var::apply`].
-    pub fn group_norm(self, groups: usize, scaling: Scaling) -> Result<Var> {
-        Ok(self.group_norm_with_statistics(groups, scaling)?.output)
+    pub fn group_norm(self, groups: usize, rescale: Rescale) -> Result<Var> {
+        Ok(self.group_norm_with_statistics(groups, rescale)?.output)
     }
 
     /// [`Var::group_norm`], with the statistics by which it normalised.
     ///
     /// # Errors
     /// As [`Var::apply`].
-    pub fn group_norm_with_statistics(self, groups: usize, scaling: Scaling) -> Result<Grouped> {
-        let rule = GroupNorm { groups, learnt: Learnt::of(&scaling), epsilon: scaling.epsilon };
+    pub fn group_norm_with_statistics(self, groups: usize, rescale: Rescale) -> Result<Grouped> {
+        let rule = GroupNorm { groups, learnt: Learnt::of(&rescale), epsilon: rescale.epsilon };
         let name = rule.name();
-        let mut applied = Var::apply_with_extras(rule, scaling.inputs(self))?;
+        let mut applied = Var::apply_with_extras(rule, rescale.inputs(self))?;
         match (applied.extras.pop(), applied.extras.pop()) {
             (Some(inverse_deviation), Some(mean)) => {
                 Ok(Grouped { output: applied.output, mean, inverse_deviation })

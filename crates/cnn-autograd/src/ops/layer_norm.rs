@@ -23,8 +23,8 @@ pub(super) struct Learnt {
 }
 
 impl Learnt {
-    pub(super) fn of(scaling: &Scaling) -> Self {
-        Self { weight: scaling.weight.is_some(), bias: scaling.bias.is_some() }
+    pub(super) fn of(rescale: &Rescale) -> Self {
+        Self { weight: rescale.weight.is_some(), bias: rescale.bias.is_some() }
     }
 
     /// Which input is the scale; where there is none, no input.
@@ -137,7 +137,7 @@ impl Function for LayerNorm {
 
 /// Learnt scale and shift, of which either may be left out, and the number under the root.
 #[derive(Debug, Clone)]
-pub struct Scaling {
+pub struct Rescale {
     /// Scale of the normalised value.
     pub weight: Option<Var>,
     /// Shift of the normalised value.
@@ -146,7 +146,7 @@ pub struct Scaling {
     pub epsilon: f64,
 }
 
-impl Scaling {
+impl Rescale {
     pub(super) fn inputs(self, x: Var) -> Vec<Var> {
         [x].into_iter().chain(self.weight).chain(self.bias).collect()
     }
@@ -160,9 +160,9 @@ impl Var {
     ///
     /// # Errors
     /// As [`Var::apply`].
-    pub fn layer_norm(self, normalized_shape: &[usize], scaling: Scaling) -> Result<Var> {
-        let (learnt, epsilon) = (Learnt::of(&scaling), scaling.epsilon);
+    pub fn layer_norm(self, normalized_shape: &[usize], rescale: Rescale) -> Result<Var> {
+        let (learnt, epsilon) = (Learnt::of(&rescale), rescale.epsilon);
         let rule = LayerNorm { normalized_shape: Shape::new(normalized_shape)?, learnt, epsilon };
-        Var::apply(rule, scaling.inputs(self))
+        Var::apply(rule, rescale.inputs(self))
     }
 }

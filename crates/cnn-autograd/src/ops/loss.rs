@@ -26,6 +26,7 @@ struct Pointwise<L> {
 #[derive(Debug)]
 struct PositiveBinaryCrossEntropy {
     reduction: Reduction,
+    attributes: Vec<Attribute>,
 }
 
 impl<L: Loss + Debug + 'static> Function for Pointwise<L> {
@@ -34,9 +35,7 @@ impl<L: Loss + Debug + 'static> Function for Pointwise<L> {
     }
 
     fn attributes(&self) -> Vec<Attribute> {
-        let mut attributes = self.attributes.clone();
-        attributes.push(Attribute::new("reduction", self.reduction.name()));
-        attributes
+        with_reduction(&self.attributes, self.reduction)
     }
 
     fn infer(&self, inputs: &[Spec]) -> Result<Spec> {
@@ -66,11 +65,11 @@ impl<L: Loss + Debug + 'static> Function for Pointwise<L> {
 
 impl Function for PositiveBinaryCrossEntropy {
     fn name(&self) -> &'static str {
-        "positive_binary_cross_entropy_with_logits"
+        "weighted_binary_cross_entropy_with_logits"
     }
 
     fn attributes(&self) -> Vec<Attribute> {
-        vec![Attribute::new("reduction", self.reduction.name())]
+        with_reduction(&self.attributes, self.reduction)
     }
 
     fn infer(&self, inputs: &[Spec]) -> Result<Spec> {
@@ -103,6 +102,12 @@ impl Function for PositiveBinaryCrossEntropy {
         let target = saved.if_wanted(1, || of(Side::Target))?;
         Ok([logits, target, None, None].into_iter().take(saved.input_count()).collect())
     }
+}
+
+/// The settings of a loss, and how its elements become the result.
+fn with_reduction(attributes: &[Attribute], reduction: Reduction) -> Vec<Attribute> {
+    let reduction = Attribute::new("reduction", reduction.name());
+    attributes.iter().cloned().chain([reduction]).collect()
 }
 
 /// What a loss is given beside prediction and target. A [`Reduction`] alone is one too.
@@ -227,10 +232,10 @@ impl Var {
         let Some(positive) = positive else {
             return self.loss(BinaryCrossEntropy, target, options);
         };
-        let LossOptions { reduction, weight, .. } = options.into();
+        let LossOptions { reduction, weight, attributes } = options.into();
         let constants = [positive.clone()].into_iter().chain(weight).map(Var::constant);
         let inputs = [self, target].into_iter().chain(constants).collect();
-        Var::apply(PositiveBinaryCrossEntropy { reduction }, inputs)
+        Var::apply(PositiveBinaryCrossEntropy { reduction, attributes }, inputs)
     }
 
     /// Binary cross-entropy that counts what is right already the less: [`SigmoidFocal`].

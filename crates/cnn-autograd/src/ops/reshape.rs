@@ -3,8 +3,9 @@
 use cnn_tensor::ops::reshape;
 use cnn_tensor::{Shape, Spec, Tensor};
 
+use super::expect_compute;
 use crate::function::{Buffers, Function, Output, Purpose, Saved, expect_inputs, take_inputs};
-use crate::{Attribute, Result, Var};
+use crate::{Attribute, Error, Result, Var};
 
 /// Images to rows, channels first.
 #[derive(Debug)]
@@ -122,6 +123,18 @@ impl Function for Reshape {
     }
 }
 
+/// An error of sizes as that of the operation on sequences.
+fn named(op: &'static str, error: Error) -> Error {
+    use cnn_tensor::Error::{Argument, Shape};
+    match error {
+        Error::Tensor(Shape { problem, .. }) => Error::Tensor(Shape { op, problem }),
+        Error::Tensor(Argument { name, met, expected, .. }) => {
+            Error::Tensor(Argument { op, name, met, expected })
+        }
+        other => other,
+    }
+}
+
 impl Var {
     /// Images as rows of features in channels-first order, as PyTorch's `flatten(1)` of NCHW gives them.
     ///
@@ -151,7 +164,7 @@ impl Var {
     }
 
     /// Runs operations on images over sequences, as over images of one row: a convolution or a pooling along the
-    /// length. Copies nothing.
+    /// length. Copies nothing. Errors of sizes are those of the operation of this name.
     ///
     /// # Shapes
     /// `[batch, length, channels]` to `[batch, length, channels]`, where `run` takes `[batch, 1, length, channels]` to
@@ -159,18 +172,19 @@ impl Var {
     ///
     /// # Errors
     /// As [`Var::apply`]; where `run` gives images of several rows; those of `run`.
-    pub fn as_images(self, run: impl FnOnce(Var) -> Result<Var>) -> Result<Var> {
-        const OP: &str = "as_images";
+    pub fn as_images(self, op: &'static str, run: impl FnOnce(Var) -> Result<Var>) -> Result<Var> {
         let &[batch, length, channels] = self.shape() else {
-            let problem = format!("input {:?}, expected [batch, length, channels]", self.shape());
-            return Err(cnn_tensor::Error::shape(OP, problem).into());
+            let problem = format!("input {:?} should be [batch, length, channels]", self.shape());
+            return Err(cnn_tensor::Error::shape(op, problem).into());
         };
-        let images = run(self.reshape(&[batch, 1, length, channels])?)?;
+        expect_compute(op, self.spec())?;
+        let images = run(self.reshape(&[batch, 1, length, channels])?).map_err(|error| named(op, error))?;
         match *images.shape() {
             [batch, 1, length, channels] => images.reshape(&[batch, length, channels]),
             ref met => {
-                let problem = format!("output {met:?}, expected [batch, 1, length, channels]");
-                Err(cnn_tensor::Error::shape(OP, problem).into())
+                let problem =
+                    format!("output {met:?} of images of one row, expected [batch, 1, length, channels]");
+                Err(cnn_tensor::Error::shape(op, problem).into())
             }
         }
     }

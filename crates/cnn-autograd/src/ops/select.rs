@@ -4,14 +4,12 @@ use cnn_tensor::ops::select::{self, Side};
 use cnn_tensor::{Spec, Tensor};
 
 use super::expect_compute;
-use crate::function::{Function, Output, Purpose, Saved, expect_inputs, take_inputs};
+use crate::function::{Function, Keeps, Output, Purpose, Saved, Wanted, expect_inputs, take_inputs};
 use crate::{Result, Var};
 
-/// The first input where the condition holds, else the second.
+/// Inputs are the condition, a constant, what is taken where it holds, and what is taken elsewhere.
 #[derive(Debug)]
-struct Select {
-    condition: Tensor,
-}
+struct Select;
 
 impl Function for Select {
     fn name(&self) -> &'static str {
@@ -19,22 +17,26 @@ impl Function for Select {
     }
 
     fn infer(&self, inputs: &[Spec]) -> Result<Spec> {
-        let [yes, no] = expect_inputs(self.name(), inputs)?;
+        let [condition, yes, no] = expect_inputs(self.name(), inputs)?;
         expect_compute(self.name(), yes)?;
-        Ok(select::infer(self.condition.spec(), yes, no)?)
+        Ok(select::infer(condition, yes, no)?)
+    }
+
+    fn keeps(&self, _wanted: &Wanted) -> Keeps {
+        Keeps::nothing().input(0)
     }
 
     fn forward(&self, inputs: Vec<Tensor>, _purpose: Purpose) -> Result<Output> {
-        let [yes, no] = take_inputs(self.name(), inputs)?;
-        Ok(select::select(&self.condition, &yes, &no)?.into())
+        let [condition, yes, no] = take_inputs(self.name(), inputs)?;
+        Ok(select::select(&condition, &yes, &no)?.into())
     }
 
     fn backward(&self, saved: Saved, grad: Tensor) -> Result<Vec<Option<Tensor>>> {
         let side = |index, side| {
             let shape = saved.input_spec(index)?.shape;
-            saved.if_wanted(index, || Ok(select::select_backward(&self.condition, &grad, side, &shape)?))
+            saved.if_wanted(index, || Ok(select::select_backward(saved.input(0)?, &grad, side, &shape)?))
         };
-        Ok(vec![side(0, Side::Yes)?, side(1, Side::No)?])
+        Ok(vec![None, side(1, Side::Yes)?, side(2, Side::No)?])
     }
 }
 
@@ -44,6 +46,6 @@ impl Var {
     /// # Errors
     /// As [`Var::apply`].
     pub fn select(self, condition: &Tensor, other: Var) -> Result<Var> {
-        Var::apply(Select { condition: condition.clone() }, vec![self, other])
+        Var::apply(Select, vec![Var::constant(condition.clone()), self, other])
     }
 }

@@ -72,5 +72,5 @@ fn one_value_per_channel_has_no_statistics() {
     };
     let x = Var::constant(random(&[1, 1, 1, 3], 3));
     let error = x.batch_norm_train(scaling(3), Epilogue::default()).unwrap_err();
-    assert!(error.to_string().contains("1 values per channel"), "{error}");
+    assert!(error.to_string().contains("one value per channel"), "{error}");
 }

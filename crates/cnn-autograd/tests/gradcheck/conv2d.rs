@@ -71,7 +71,7 @@ fn generated() {
         let bias = random(&[groups * group_out], seed + 200);
         check(&format!("a sequence, {options:?}"), &[x, weight, bias], |mut v| {
             let (bias, weight) = (v.pop(), v.remove(1));
-            v.remove(0).as_images(|x| x.conv2d(weight, bias, &options))
+            v.remove(0).as_images("conv1d", |x| x.conv2d(weight, bias, &options))
         });
     }
 }

@@ -1,7 +1,7 @@
 //! Layer norm over one axis and several, with and without scale and shift, whichever gradients are wanted.
 
 use cnn_autograd::Var;
-use cnn_autograd::ops::layer_norm::Scaling;
+use cnn_autograd::ops::layer_norm::Rescale;
 use cnn_tensor::Tensor;
 use cnn_tensor::random::Key;
 
@@ -62,7 +62,7 @@ fn over(shape: &[usize], normalized_shape: &[usize], epsilon: f64, seed: u64) {
     let inputs = [random(shape, seed), weight, random(normalized_shape, seed + 2)];
     let case = format!("{shape:?} over {normalized_shape:?}, epsilon {epsilon}");
     each_choice(&case, &inputs, |x, weight, bias| {
-        x.layer_norm(normalized_shape, Scaling { weight, bias, epsilon })
+        x.layer_norm(normalized_shape, Rescale { weight, bias, epsilon })
     });
 }
 
@@ -74,9 +74,9 @@ fn gradients_of_layer_norm_agree_with_differences() {
 #[test]
 fn what_does_not_fit_is_refused_before_anything_is_computed() {
     let x = || Var::constant(random(&[2, 3], 1));
-    let scaling = || Scaling { weight: None, bias: Some(Var::constant(random(&[2], 2))), epsilon: 1e-5 };
-    let error = x().layer_norm(&[3], scaling()).unwrap_err();
+    let rescale = || Rescale { weight: None, bias: Some(Var::constant(random(&[2], 2))), epsilon: 1e-5 };
+    let error = x().layer_norm(&[3], rescale()).unwrap_err();
     assert!(error.to_string().contains("bias is [2], expected [3]"), "{error}");
-    let error = x().layer_norm(&[2], Scaling { bias: None, ..scaling() }).unwrap_err();
+    let error = x().layer_norm(&[2], Rescale { bias: None, ..rescale() }).unwrap_err();
     assert!(error.to_string().contains("should end in the normalized shape [2]"), "{error}");
 }

@@ -16,6 +16,8 @@ pub enum Gain {
     LeakyRelu(f64),
     /// The scaled exponential unit: 3/4.
     Selu,
+    /// This factor.
+    Of(f64),
 }
 
 impl Gain {
@@ -23,8 +25,8 @@ impl Gain {
     ///
     /// ```
     /// use cnn_layers::init::{Fan, Gain, KaimingNormal};
-    /// let initializer = KaimingNormal { fan: Fan::Out, gain: Gain::Relu.value() };
-    /// assert!((initializer.gain - 2f64.sqrt()).abs() < 1e-15);
+    /// let initializer = KaimingNormal { fan: Fan::Out, gain: Gain::Relu };
+    /// assert!((initializer.gain.value() - 2f64.sqrt()).abs() < 1e-15);
     /// ```
     pub fn value(self) -> f64 {
         match self {
@@ -33,6 +35,7 @@ impl Gain {
             Self::Relu => std::f64::consts::SQRT_2,
             Self::LeakyRelu(slope) => (2.0 / (1.0 + slope * slope)).sqrt(),
             Self::Selu => 0.75,
+            Self::Of(factor) => factor,
         }
     }
 }

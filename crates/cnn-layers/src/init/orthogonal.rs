@@ -3,27 +3,20 @@
 use cnn_tensor::random::Key;
 use cnn_tensor::{DType, Tensor};
 
-use super::{Fans, Initializer};
+use super::{Fans, Gain, Initializer};
 use crate::{Error, Result};
 
-/// A matrix whose rows or columns, whichever are fewer, are orthogonal to each other and of length `gain`. Saxe et al.,
+/// A matrix whose rows or columns, whichever are fewer, are orthogonal to each other and of the length that the gain is. Saxe et al.,
 /// arXiv:1312.6120; `orthogonal_` of `torch.nn.init`.
 ///
 /// PyTorch flattens a weight `[out, ..]` to a matrix of `out` rows. Here the last axis is what its first is there (the
 /// outputs of a convolution or a dense layer, the inputs of a transposed one), so the filters of a weight `[.., out]`
 /// are orthogonal if there are no more of them than numbers in one. As there, the matrix is the orthogonal factor of a
 /// normal one whose triangular factor has a positive diagonal, so that each is equally likely.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Orthogonal {
-    /// Length of the rows or columns; see [`Gain`](super::Gain).
-    pub gain: f64,
-}
-
-impl Default for Orthogonal {
-    /// Gain 1.
-    fn default() -> Self {
-        Self { gain: 1.0 }
-    }
+    /// Length of the rows or columns.
+    pub gain: Gain,
 }
 
 impl Initializer for Orthogonal {
@@ -41,12 +34,13 @@ impl Initializer for Orthogonal {
         let filter = weight.len() / out;
         let (count, len) = (out.min(filter), out.max(filter));
         let vectors = orthonormal(count, len, key);
+        let gain = self.gain.value();
         let values = weight.as_mut_slice::<f32>()?;
         for (index, vector) in vectors.chunks_exact(len).enumerate() {
             for (place, &value) in vector.iter().enumerate() {
                 // Vector `index` is a column, the filter of an output, or a row.
                 let at = if out <= filter { place * out + index } else { index * out + place };
-                values[at] = (self.gain * value) as f32;
+                values[at] = (gain * value) as f32;
             }
         }
         Ok(weight)
@@ -161,7 +155,7 @@ mod tests {
             [vec![7, 7], vec![3, 2, 5, 11], vec![3, 3, 2, 40], vec![5, 1], vec![1, 5], vec![3, 33, 20]]
         {
             let gain = 1.5;
-            let weight = Orthogonal { gain }.tensor(&shape, FANS, Key::new(4)).unwrap();
+            let weight = Orthogonal { gain: Gain::Of(gain) }.tensor(&shape, FANS, Key::new(4)).unwrap();
             let (count, gram) = gram(&weight);
             for (index, product) in gram.into_iter().enumerate() {
                 let expected = if index / count == index % count { gain * gain } else { 0.0 };

@@ -175,7 +175,8 @@ impl MultiHeadAttentionBuilder {
             return Err(Error::argument(LAYER, "dropout", dropout, "0 to 1"));
         }
         let fans = Fans { fan_in: embed_dim, fan_out: features };
-        let weight = XavierUniform.tensor(&[embed_dim, features], fans, key.fold_str("in_proj_weight"))?;
+        let weight =
+            XavierUniform::default().tensor(&[embed_dim, features], fans, key.fold_str("in_proj_weight"))?;
         let in_proj_bias = match bias {
             Bias::With => Some(Parameter::new(Tensor::zeros(&[features], DType::F32)?, FileLayout::AsIs)),
             Bias::Without => None,

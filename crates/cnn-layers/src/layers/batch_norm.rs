@@ -2,26 +2,17 @@
 
 use std::marker::PhantomData;
 
-use cnn_autograd::ops::batch_norm::{Epilogue, Normalised, Scaling, Statistics};
+use cnn_autograd::ops::batch_norm::{Epilogue, Normalised};
 use cnn_autograd::{BatchStatistics, Ctx, Mode, Var};
+use cnn_tensor::Tensor;
 use cnn_tensor::ops::activation::Activation;
-use cnn_tensor::{DType, Tensor};
 
-use super::running::Running;
+use super::normalisation::{Counted, Momentum, Running, Settings, Tracked};
 use crate::layer::{fused, observed, within};
 use crate::sizes::{Affine, Tracking};
-use crate::spatial::{Axes, OneAxis, TwoAxes};
+use crate::spatial::{OneAxis, SpatialAxes, TwoAxes};
 use crate::visit::{Visitor, VisitorMut};
-use crate::{Error, FileLayout, Forward, Layer, Parameter, Result};
-
-/// How a batch enters the running statistics.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Momentum {
-    /// `running = (1 - m) * running + m * batch`.
-    Exponential(f64),
-    /// The mean over all batches so far, each with the same weight (PyTorch's `momentum=None`).
-    Cumulative,
-}
+use crate::{Forward, Layer, Parameter, Result};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Source {
@@ -61,22 +52,17 @@ pub type BatchNorm2dBuilder = BatchNormBuilder<TwoAxes>;
 ///
 /// In train mode by the batch's mean and biased variance, which are recorded for the running statistics and
 /// enter them when the step is applied; in eval mode, or frozen, by the running statistics. Without running
-/// statistics, always by the batch's.
+/// statistics, always by the batch's. An empty batch in train mode counts as a batch and moves no statistics.
 ///
 /// Starts as PyTorch does: weight 1, bias 0, running mean 0, running variance 1, epsilon 1e-5, momentum 0.1.
 #[derive(Debug, Clone)]
 pub struct BatchNorm<A> {
-    weight: Option<Parameter>,
-    bias: Option<Parameter>,
-    running: Option<Running>,
-    channels: usize,
-    epsilon: f64,
-    momentum: Momentum,
+    parts: Tracked,
     source: Source,
     axes: PhantomData<A>,
 }
 
-impl<A: Axes> BatchNorm<A> {
+impl<A: SpatialAxes> BatchNorm<A> {
     /// With PyTorch's settings.
     ///
     /// # Errors
@@ -87,34 +73,44 @@ impl<A: Axes> BatchNorm<A> {
 
     /// With further settings.
     pub fn builder(channels: usize) -> BatchNormBuilder<A> {
-        BatchNormBuilder {
-            channels,
-            epsilon: 1e-5,
-            momentum: Momentum::Exponential(0.1),
-            affine: Affine::With,
-            tracking: Tracking::With,
-            axes: PhantomData,
-        }
+        let (affine, tracking) = (Affine::With, Tracking::With);
+        let settings = Settings { channels, epsilon: 1e-5, momentum: Momentum::default(), affine, tracking };
+        BatchNormBuilder { settings, axes: PhantomData }
     }
 
     /// The scale, if one is learnt.
     pub fn weight(&self) -> Option<&Parameter> {
-        self.weight.as_ref()
+        self.parts.learnt.weight.as_ref()
     }
 
     /// The shift, if one is learnt.
     pub fn bias(&self) -> Option<&Parameter> {
-        self.bias.as_ref()
+        self.parts.learnt.bias.as_ref()
     }
 
     /// Running mean of each channel, if it is tracked.
     pub fn running_mean(&self) -> Option<&Tensor> {
-        self.running.as_ref().map(|running| running.mean().value())
+        self.parts.running.as_ref().map(|running| running.mean().value())
     }
 
     /// Running variance of each channel, if it is tracked.
     pub fn running_var(&self) -> Option<&Tensor> {
-        self.running.as_ref().map(|running| running.variance().value())
+        self.parts.running.as_ref().map(|running| running.variance().value())
+    }
+
+    /// Channels of the input.
+    pub fn channels(&self) -> usize {
+        self.parts.channels
+    }
+
+    /// What is added to the variance before its root is taken.
+    pub fn epsilon(&self) -> f64 {
+        self.parts.learnt.epsilon
+    }
+
+    /// How a batch enters the running statistics.
+    pub fn momentum(&self) -> Momentum {
+        self.parts.momentum
     }
 
     /// Batches that have entered the running statistics.
@@ -122,7 +118,7 @@ impl<A: Axes> BatchNorm<A> {
     /// # Errors
     /// Where the buffer holds no number.
     pub fn num_batches_tracked(&self) -> Result<i64> {
-        self.running.as_ref().map_or(Ok(0), Running::batches)
+        self.parts.running.as_ref().map_or(Ok(0), Running::batches)
     }
 
     /// Uses the running statistics whatever the mode, and leaves them alone. Scale and shift still train. Where there
@@ -171,22 +167,15 @@ impl<A: Axes> BatchNorm<A> {
             let problem = format!("input {:?} should be {rows}{}", x.shape(), A::EXPECTED);
             return Err(cnn_tensor::Error::shape("batch_norm", problem).into());
         }
-        let [weight, bias] =
-            [(&self.weight, 1.0), (&self.bias, 0.0)].map(|(learnt, otherwise)| match learnt {
-                Some(learnt) => learnt.var(cx),
-                None => constant(self.channels, otherwise, x.dtype()),
-            });
-        let scaling = Scaling { weight: weight?, bias: bias?, epsilon: self.epsilon };
-        if let Some(running) = &self.running
+        if let Some(running) = &self.parts.running
             && (cx.mode() == Mode::Eval || self.source == Source::Frozen)
         {
-            let [mean, variance] =
-                [running.mean(), running.variance()].map(|buffer| Var::constant(buffer.value().clone()));
-            return Ok(x.batch_norm(Statistics { mean, variance }, scaling, epilogue)?);
+            return self.parts.run_by(running, x, epilogue, cx);
         }
-        let count = x.value().len() / self.channels.max(1);
+        let scaling = self.parts.learnt.scaling(self.parts.channels, x.dtype(), cx)?;
+        let count = x.value().len() / self.parts.channels.max(1);
         let Normalised { output, mean, unbiased_variance } = x.batch_norm_train(scaling, epilogue)?;
-        if let Some(running) = &self.running {
+        if let Some(running) = &self.parts.running {
             let (layer, path) = (running.mean().id(), cx.path().to_owned());
             cx.record(BatchStatistics { layer, path, mean, unbiased_variance, count });
         }
@@ -194,28 +183,13 @@ impl<A: Axes> BatchNorm<A> {
     }
 }
 
-/// One value for each channel that is not learnt.
-pub(super) fn constant(channels: usize, value: f64, dtype: DType) -> Result<Var> {
-    // A type that does not compute is for the operation to refuse.
-    let dtype = if dtype.is_compute() { dtype } else { DType::F32 };
-    Ok(Var::constant(Tensor::full(&[channels], value, dtype)?))
-}
-
-impl<A: Axes> Layer for BatchNorm<A> {
+impl<A: SpatialAxes> Layer for BatchNorm<A> {
     fn visit<'a>(&'a self, visitor: &mut Visitor<'_, 'a>) {
-        visitor.child("weight", &self.weight);
-        visitor.child("bias", &self.bias);
-        if let Some(running) = &self.running {
-            running.visit(visitor);
-        }
+        self.parts.visit(visitor);
     }
 
     fn visit_mut<'a>(&'a mut self, visitor: &mut VisitorMut<'_, 'a>) {
-        visitor.child("weight", &mut self.weight);
-        visitor.child("bias", &mut self.bias);
-        if let Some(running) = &mut self.running {
-            running.visit_mut(visitor);
-        }
+        self.parts.visit_mut(visitor);
     }
 
     fn type_name(&self) -> &'static str {
@@ -223,24 +197,11 @@ impl<A: Axes> Layer for BatchNorm<A> {
     }
 
     fn fold_statistics(&mut self, statistics: &[BatchStatistics]) -> Result<usize> {
-        let Some(running) = &mut self.running else { return Ok(0) };
-        let id = running.mean().id();
-        let mut folded = 0;
-        for batch in statistics.iter().filter(|batch| batch.layer == id) {
-            let batches = running.batches()?.saturating_add(1);
-            let share = match self.momentum {
-                Momentum::Exponential(momentum) => momentum,
-                Momentum::Cumulative => 1.0 / batches as f64,
-            };
-            running.blend(&batch.mean, &batch.unbiased_variance, share)?;
-            running.set_batches(batches)?;
-            folded += 1;
-        }
-        Ok(folded)
+        self.parts.fold(statistics, Counted::Always)
     }
 }
 
-impl<A: Axes> Forward for BatchNorm<A> {
+impl<A: SpatialAxes> Forward for BatchNorm<A> {
     fn forward(&self, x: Var, cx: &mut Ctx) -> Result<Var> {
         self.run(x, Epilogue::default(), cx)
     }
@@ -249,94 +210,46 @@ impl<A: Axes> Forward for BatchNorm<A> {
 /// Settings of a [`BatchNorm`].
 #[derive(Debug, Clone, Copy)]
 pub struct BatchNormBuilder<A> {
-    channels: usize,
-    epsilon: f64,
-    momentum: Momentum,
-    affine: Affine,
-    tracking: Tracking,
+    settings: Settings,
     axes: PhantomData<A>,
 }
 
-impl<A: Axes> BatchNormBuilder<A> {
+impl<A: SpatialAxes> BatchNormBuilder<A> {
     /// Added to the variance before its root is taken.
     #[must_use]
     pub fn epsilon(mut self, epsilon: f64) -> Self {
-        self.epsilon = epsilon;
+        self.settings.epsilon = epsilon;
         self
     }
 
     /// How a batch enters the running statistics.
     #[must_use]
     pub fn momentum(mut self, momentum: Momentum) -> Self {
-        self.momentum = momentum;
+        self.settings.momentum = momentum;
         self
     }
 
     /// Whether scale and shift are learnt.
     #[must_use]
     pub fn affine(mut self, affine: Affine) -> Self {
-        self.affine = affine;
+        self.settings.affine = affine;
         self
     }
 
     /// Whether there are running statistics: without them, eval mode normalises by the batch too.
     #[must_use]
     pub fn tracking(mut self, tracking: Tracking) -> Self {
-        self.tracking = tracking;
+        self.settings.tracking = tracking;
         self
     }
 
     /// The layer.
     ///
     /// # Errors
-    /// [`Error::Argument`] for no channels, an epsilon that is negative or not finite, a momentum outside 0 to 1;
+    /// [`Error::Argument`](crate::Error::Argument) for no channels, an epsilon that is negative or not finite, a momentum outside 0 to 1;
     /// out of memory.
     pub fn build(self) -> Result<BatchNorm<A>> {
-        let Self { channels, epsilon, momentum, affine, tracking, axes } = self;
-        check(A::BATCH_NORM, channels, epsilon)?;
-        if let Momentum::Exponential(momentum) = momentum {
-            check_momentum(A::BATCH_NORM, momentum)?;
-        }
-        let [weight, bias] = learnt(affine, &[channels])?;
-        let running = match tracking {
-            Tracking::With => Some(Running::new(channels)?),
-            Tracking::Without => None,
-        };
-        Ok(BatchNorm { weight, bias, running, channels, epsilon, momentum, source: Source::Mode, axes })
-    }
-}
-
-/// Refuses no channels, and an epsilon that is negative or not finite.
-pub(super) fn check(layer: &'static str, channels: usize, epsilon: f64) -> Result<()> {
-    if channels == 0 {
-        return Err(Error::argument(layer, "channels", channels, "1 or more"));
-    }
-    check_epsilon(layer, epsilon)
-}
-
-/// Refuses an epsilon that is negative or not finite.
-pub(super) fn check_epsilon(layer: &'static str, epsilon: f64) -> Result<()> {
-    if epsilon.is_finite() && epsilon >= 0.0 {
-        return Ok(());
-    }
-    Err(Error::argument(layer, "epsilon", epsilon, "a finite number of 0 or more"))
-}
-
-/// Refuses a momentum outside 0 to 1.
-pub(super) fn check_momentum(layer: &'static str, momentum: f64) -> Result<()> {
-    if (0.0..=1.0).contains(&momentum) {
-        return Ok(());
-    }
-    Err(Error::argument(layer, "momentum", momentum, "0 to 1"))
-}
-
-/// Scale and shift as they start, where they are learnt.
-pub(super) fn learnt(affine: Affine, shape: &[usize]) -> Result<[Option<Parameter>; 2]> {
-    let layout = if shape.len() > 1 { FileLayout::ChannelsFirst } else { FileLayout::AsIs };
-    let parameter =
-        |value| -> Result<_> { Ok(Parameter::new(Tensor::full(shape, value, DType::F32)?, layout)) };
-    match affine {
-        Affine::With => Ok([Some(parameter(1.0)?), Some(parameter(0.0)?)]),
-        Affine::Without => Ok([None, None]),
+        let Self { settings, axes } = self;
+        Ok(BatchNorm { parts: settings.build(A::BATCH_NORM)?, source: Source::Mode, axes })
     }
 }

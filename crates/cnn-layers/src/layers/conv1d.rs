@@ -70,9 +70,11 @@ impl Conv1d {
     }
 
     fn run(&self, x: Var, activation: Activation, cx: &mut Ctx) -> Result<Var> {
-        let weight = of_one_row(self.weight.var(cx)?)?;
-        let bias = self.bias.as_ref().map(|bias| bias.var(cx)).transpose()?;
-        Ok(x.as_images(|x| self.convolution.run(x, weight, bias, activation))?)
+        let takes = |[_, group_in, _]: [usize; 3]| group_in.saturating_mul(self.convolution.groups());
+        let parameters = (&self.weight, &self.bias);
+        over_rows("conv1d", x, takes, parameters, cx, |x, weight, bias| {
+            self.convolution.run(x, weight, bias, activation)
+        })
     }
 }
 
@@ -82,10 +84,29 @@ impl Forward for Conv1d {
     }
 }
 
-/// A kernel along the length as one over images.
-pub(super) fn of_one_row(weight: Var) -> Result<Var> {
-    let shape = [&[1], weight.shape()].concat();
-    Ok(weight.reshape(&shape)?)
+/// An operation of sequences by that of images of one row, which `run` is given the input, the kernel and the bias for.
+/// `takes` is how many channels a kernel of its shape takes.
+pub(super) fn over_rows(
+    op: &'static str,
+    x: Var,
+    takes: impl FnOnce([usize; 3]) -> usize,
+    (weight, bias): (&Parameter, &Option<Parameter>),
+    cx: &mut Ctx,
+    run: impl FnOnce(Var, Var, Option<Var>) -> cnn_autograd::Result<Var>,
+) -> Result<Var> {
+    let weight = weight.var(cx)?;
+    if let (&[_, _, channels], Ok(kernel)) = (x.shape(), weight.shape().try_into())
+        && let takes = takes(kernel)
+        && channels != takes
+    {
+        let met = x.shape();
+        let problem = format!("input {met:?} has {channels} channels, the kernel {kernel:?} takes {takes}");
+        return Err(cnn_tensor::Error::shape(op, problem).into());
+    }
+    let kernel = [&[1], weight.shape()].concat();
+    let weight = weight.reshape(&kernel)?;
+    let bias = bias.as_ref().map(|bias| bias.var(cx)).transpose()?;
+    Ok(x.as_images(op, |x| run(x, weight, bias))?)
 }
 
 /// Settings of a [`Conv1d`].

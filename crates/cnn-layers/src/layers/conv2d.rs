@@ -126,6 +126,10 @@ pub(super) struct Convolution {
 }
 
 impl Convolution {
+    pub(super) fn groups(&self) -> usize {
+        self.options.groups
+    }
+
     /// Zeros are part of the convolution; other padding is put around the image before it.
     pub(super) fn run(
         &self,

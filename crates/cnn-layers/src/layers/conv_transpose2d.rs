@@ -6,7 +6,7 @@ use cnn_tensor::ops::conv_transpose2d::{self, ConvTranspose2dOptions};
 use cnn_tensor::random::Key;
 use cnn_tensor::{DType, Shape, Spec};
 
-use super::conv1d::of_one_row;
+use super::conv1d::over_rows;
 use super::conv2d::{check_groups, starting_bias, starting_weight};
 use crate::init::{Fans, Initializer, TorchDefault};
 use crate::layer::fused;
@@ -252,9 +252,11 @@ impl ConvTranspose1d {
     }
 
     fn run(&self, x: Var, activation: Activation, cx: &mut Ctx) -> Result<Var> {
-        let weight = of_one_row(self.weight.var(cx)?)?;
-        let bias = self.bias.as_ref().map(|bias| bias.var(cx)).transpose()?;
-        Ok(x.as_images(|x| x.conv_transpose2d_act(weight, bias, activation, &self.options))?)
+        let takes = |[_, _, in_channels]: [usize; 3]| in_channels;
+        let parameters = (&self.weight, &self.bias);
+        over_rows("conv_transpose1d", x, takes, parameters, cx, |x, weight, bias| {
+            x.conv_transpose2d_act(weight, bias, activation, &self.options)
+        })
     }
 }
 

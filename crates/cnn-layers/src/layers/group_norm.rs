@@ -3,17 +3,15 @@
 
 use std::marker::PhantomData;
 
-use cnn_autograd::ops::batch_norm::{self, Epilogue, Statistics};
+use cnn_autograd::ops::batch_norm::Epilogue;
 use cnn_autograd::ops::group_norm::Grouped;
-use cnn_autograd::ops::layer_norm::Scaling;
 use cnn_autograd::{BatchStatistics, Ctx, Mode, Var};
 use cnn_tensor::ops::group_norm;
 use cnn_tensor::{Shape, Spec, Tensor};
 
-use super::batch_norm::{check, check_momentum, constant, learnt};
-use super::running::Running;
+use super::normalisation::{Counted, Learnt, Momentum, Running, Settings, Tracked, expect_some};
 use crate::sizes::{Affine, Tracking};
-use crate::spatial::{Axes, OneAxis, TwoAxes};
+use crate::spatial::{OneAxis, SpatialAxes, TwoAxes};
 use crate::visit::{Visitor, VisitorMut};
 use crate::{Error, Forward, Layer, Parameter, Result};
 
@@ -39,14 +37,12 @@ use crate::{Error, Forward, Layer, Parameter, Result};
 /// ```
 #[derive(Debug, Clone, Layer)]
 pub struct GroupNorm {
-    weight: Option<Parameter>,
-    bias: Option<Parameter>,
+    #[layer(flatten)]
+    learnt: Learnt,
     #[layer(skip)]
     groups: usize,
     #[layer(skip)]
     channels: usize,
-    #[layer(skip)]
-    epsilon: f64,
 }
 
 impl GroupNorm {
@@ -65,19 +61,34 @@ impl GroupNorm {
 
     /// The scale, if one is learnt.
     pub fn weight(&self) -> Option<&Parameter> {
-        self.weight.as_ref()
+        self.learnt.weight.as_ref()
     }
 
     /// The shift, if one is learnt.
     pub fn bias(&self) -> Option<&Parameter> {
-        self.bias.as_ref()
+        self.learnt.bias.as_ref()
+    }
+
+    /// Groups that channels fall into.
+    pub fn groups(&self) -> usize {
+        self.groups
+    }
+
+    /// Channels of the input.
+    pub fn channels(&self) -> usize {
+        self.channels
+    }
+
+    /// What is added to the variance before its root is taken.
+    pub fn epsilon(&self) -> f64 {
+        self.learnt.epsilon
     }
 }
 
 impl Forward for GroupNorm {
     fn forward(&self, x: Var, cx: &mut Ctx) -> Result<Var> {
         expect_channels("group_norm", &x, self.channels)?;
-        Ok(x.group_norm(self.groups, scaling(&self.weight, &self.bias, self.epsilon, cx)?)?)
+        Ok(x.group_norm(self.groups, self.learnt.rescale(cx)?)?)
     }
 }
 
@@ -88,17 +99,6 @@ fn expect_channels(op: &'static str, x: &Var, channels: usize) -> Result<()> {
     }
     let problem = format!("input {:?} should be [batch, .., {channels}]", x.shape());
     Err(cnn_tensor::Error::shape(op, problem).into())
-}
-
-fn scaling(
-    weight: &Option<Parameter>,
-    bias: &Option<Parameter>,
-    epsilon: f64,
-    cx: &mut Ctx,
-) -> Result<Scaling> {
-    let [weight, bias] =
-        [weight, bias].map(|learnt| learnt.as_ref().map(|learnt| learnt.var(cx)).transpose());
-    Ok(Scaling { weight: weight?, bias: bias?, epsilon })
 }
 
 /// Settings of a [`GroupNorm`].
@@ -132,12 +132,11 @@ impl GroupNormBuilder {
     /// out of memory.
     pub fn build(self) -> Result<GroupNorm> {
         let Self { groups, channels, epsilon, affine } = self;
-        check("GroupNorm", channels, epsilon)?;
+        expect_some("GroupNorm", channels)?;
         if groups == 0 || !channels.is_multiple_of(groups) {
             return Err(Error::argument("GroupNorm", "groups", groups, format!("a divisor of {channels}")));
         }
-        let [weight, bias] = learnt(affine, &[channels])?;
-        Ok(GroupNorm { weight, bias, groups, channels, epsilon })
+        Ok(GroupNorm { learnt: Learnt::new("GroupNorm", affine, &[channels], epsilon)?, groups, channels })
     }
 }
 
@@ -169,19 +168,16 @@ pub type InstanceNorm1d = InstanceNorm<OneAxis>;
 ///
 /// As in PyTorch, scale and shift are not learnt, and there are no running statistics, unless they are asked for. With
 /// running statistics, the means over the batch of mean and unbiased variance enter them when the step is applied,
-/// eval mode normalises by them, and `num_batches_tracked` stays 0.
+/// eval mode normalises by them, and `num_batches_tracked` stays 0. An empty batch leaves them as they are, where
+/// PyTorch's become NaN; [`Momentum::Cumulative`] is the mean over all batches, which it counts, where PyTorch's
+/// `momentum=None` leaves them as they start.
 #[derive(Debug, Clone)]
 pub struct InstanceNorm<A> {
-    weight: Option<Parameter>,
-    bias: Option<Parameter>,
-    running: Option<Running>,
-    channels: usize,
-    epsilon: f64,
-    momentum: f64,
+    parts: Tracked,
     axes: PhantomData<A>,
 }
 
-impl<A: Axes> InstanceNorm<A> {
+impl<A: SpatialAxes> InstanceNorm<A> {
     /// With PyTorch's settings.
     ///
     /// # Errors
@@ -192,47 +188,44 @@ impl<A: Axes> InstanceNorm<A> {
 
     /// With further settings.
     pub fn builder(channels: usize) -> InstanceNormBuilder<A> {
-        InstanceNormBuilder {
-            channels,
-            epsilon: 1e-5,
-            momentum: 0.1,
-            affine: Affine::Without,
-            tracking: Tracking::Without,
-            axes: PhantomData,
-        }
+        let (affine, tracking) = (Affine::Without, Tracking::Without);
+        let settings = Settings { channels, epsilon: 1e-5, momentum: Momentum::default(), affine, tracking };
+        InstanceNormBuilder { settings, axes: PhantomData }
     }
 
     /// The scale, if one is learnt.
     pub fn weight(&self) -> Option<&Parameter> {
-        self.weight.as_ref()
+        self.parts.learnt.weight.as_ref()
     }
 
     /// The shift, if one is learnt.
     pub fn bias(&self) -> Option<&Parameter> {
-        self.bias.as_ref()
+        self.parts.learnt.bias.as_ref()
     }
 
     /// Running mean of each channel, if it is tracked.
     pub fn running_mean(&self) -> Option<&Tensor> {
-        self.running.as_ref().map(|running| running.mean().value())
+        self.parts.running.as_ref().map(|running| running.mean().value())
     }
 
     /// Running variance of each channel, if it is tracked.
     pub fn running_var(&self) -> Option<&Tensor> {
-        self.running.as_ref().map(|running| running.variance().value())
+        self.parts.running.as_ref().map(|running| running.variance().value())
     }
 
-    /// Normalises by running statistics.
-    fn run_by(&self, running: &Running, x: Var, cx: &mut Ctx) -> Result<Var> {
-        let [weight, bias] =
-            [(&self.weight, 1.0), (&self.bias, 0.0)].map(|(learnt, otherwise)| match learnt {
-                Some(learnt) => learnt.var(cx),
-                None => constant(self.channels, otherwise, x.dtype()),
-            });
-        let scaling = batch_norm::Scaling { weight: weight?, bias: bias?, epsilon: self.epsilon };
-        let [mean, variance] =
-            [running.mean(), running.variance()].map(|buffer| Var::constant(buffer.value().clone()));
-        Ok(x.batch_norm(Statistics { mean, variance }, scaling, Epilogue::default())?)
+    /// Channels of the input.
+    pub fn channels(&self) -> usize {
+        self.parts.channels
+    }
+
+    /// What is added to the variance before its root is taken.
+    pub fn epsilon(&self) -> f64 {
+        self.parts.learnt.epsilon
+    }
+
+    /// How a batch enters the running statistics.
+    pub fn momentum(&self) -> Momentum {
+        self.parts.momentum
     }
 
     /// Notes the statistics of a batch, `values` numbers for each channel of each image.
@@ -248,7 +241,7 @@ impl<A: Axes> InstanceNorm<A> {
         let [mean, unbiased_variance] = match mean.is_shape_only() {
             true => [(); 2].map(|()| Tensor::from(Spec::new(like.shape_value(), like.dtype()))),
             false => {
-                let averages = group_norm::averages(mean, inverse, self.epsilon, values)?;
+                let averages = group_norm::averages(mean, inverse, self.parts.learnt.epsilon, values)?;
                 let [mean, variance] = [averages.mean, averages.unbiased_variance];
                 [mean.to_dtype(like.dtype())?, variance.to_dtype(like.dtype())?]
             }
@@ -259,21 +252,13 @@ impl<A: Axes> InstanceNorm<A> {
     }
 }
 
-impl<A: Axes> Layer for InstanceNorm<A> {
+impl<A: SpatialAxes> Layer for InstanceNorm<A> {
     fn visit<'a>(&'a self, visitor: &mut Visitor<'_, 'a>) {
-        visitor.child("weight", &self.weight);
-        visitor.child("bias", &self.bias);
-        if let Some(running) = &self.running {
-            running.visit(visitor);
-        }
+        self.parts.visit(visitor);
     }
 
     fn visit_mut<'a>(&'a mut self, visitor: &mut VisitorMut<'_, 'a>) {
-        visitor.child("weight", &mut self.weight);
-        visitor.child("bias", &mut self.bias);
-        if let Some(running) = &mut self.running {
-            running.visit_mut(visitor);
-        }
+        self.parts.visit_mut(visitor);
     }
 
     fn type_name(&self) -> &'static str {
@@ -281,29 +266,22 @@ impl<A: Axes> Layer for InstanceNorm<A> {
     }
 
     fn fold_statistics(&mut self, statistics: &[BatchStatistics]) -> Result<usize> {
-        let Some(running) = &mut self.running else { return Ok(0) };
-        let id = running.mean().id();
-        let mut folded = 0;
-        for batch in statistics.iter().filter(|batch| batch.layer == id) {
-            running.blend(&batch.mean, &batch.unbiased_variance, self.momentum)?;
-            folded += 1;
-        }
-        Ok(folded)
+        self.parts.fold(statistics, Counted::ForTheMean)
     }
 }
 
-impl<A: Axes> Forward for InstanceNorm<A> {
+impl<A: SpatialAxes> Forward for InstanceNorm<A> {
     fn forward(&self, x: Var, cx: &mut Ctx) -> Result<Var> {
         let shape = Shape::new(x.shape())?;
         let [batch, spatial @ .., _] = shape.dims() else { return self.wrong(&x) };
         if shape.rank() != A::RANK {
             return self.wrong(&x);
         }
-        expect_channels("instance_norm", &x, self.channels)?;
-        if let Some(running) = &self.running
+        expect_channels("instance_norm", &x, self.parts.channels)?;
+        if let Some(running) = &self.parts.running
             && cx.mode() == Mode::Eval
         {
-            return self.run_by(running, x, cx);
+            return self.parts.run_by(running, x, Epilogue::default(), cx);
         }
         let values: usize = spatial.iter().product();
         if values < 2 {
@@ -312,10 +290,10 @@ impl<A: Axes> Forward for InstanceNorm<A> {
             );
             return Err(cnn_tensor::Error::shape("instance_norm", problem).into());
         }
-        let scaling = scaling(&self.weight, &self.bias, self.epsilon, cx)?;
+        let scaling = self.parts.learnt.rescale(cx)?;
         let Grouped { output, mean, inverse_deviation } =
-            x.group_norm_with_statistics(self.channels, scaling)?;
-        if let Some(running) = &self.running
+            x.group_norm_with_statistics(self.parts.channels, scaling)?;
+        if let Some(running) = &self.parts.running
             && *batch > 0
         {
             self.record(running, &mean, &inverse_deviation, values, cx)?;
@@ -324,7 +302,7 @@ impl<A: Axes> Forward for InstanceNorm<A> {
     }
 }
 
-impl<A: Axes> InstanceNorm<A> {
+impl<A: SpatialAxes> InstanceNorm<A> {
     fn wrong(&self, x: &Var) -> Result<Var> {
         let problem = format!("input {:?} should be {}", x.shape(), A::EXPECTED);
         Err(cnn_tensor::Error::shape("instance_norm", problem).into())
@@ -334,40 +312,36 @@ impl<A: Axes> InstanceNorm<A> {
 /// Settings of an [`InstanceNorm`].
 #[derive(Debug, Clone, Copy)]
 pub struct InstanceNormBuilder<A> {
-    channels: usize,
-    epsilon: f64,
-    momentum: f64,
-    affine: Affine,
-    tracking: Tracking,
+    settings: Settings,
     axes: PhantomData<A>,
 }
 
-impl<A: Axes> InstanceNormBuilder<A> {
+impl<A: SpatialAxes> InstanceNormBuilder<A> {
     /// Added to the variance before its root is taken.
     #[must_use]
     pub fn epsilon(mut self, epsilon: f64) -> Self {
-        self.epsilon = epsilon;
+        self.settings.epsilon = epsilon;
         self
     }
 
-    /// The share of a batch in the running statistics.
+    /// How a batch enters the running statistics.
     #[must_use]
-    pub fn momentum(mut self, momentum: f64) -> Self {
-        self.momentum = momentum;
+    pub fn momentum(mut self, momentum: Momentum) -> Self {
+        self.settings.momentum = momentum;
         self
     }
 
     /// Whether scale and shift are learnt.
     #[must_use]
     pub fn affine(mut self, affine: Affine) -> Self {
-        self.affine = affine;
+        self.settings.affine = affine;
         self
     }
 
     /// Whether there are running statistics, by which eval mode then normalises.
     #[must_use]
     pub fn tracking(mut self, tracking: Tracking) -> Self {
-        self.tracking = tracking;
+        self.settings.tracking = tracking;
         self
     }
 
@@ -377,14 +351,7 @@ impl<A: Axes> InstanceNormBuilder<A> {
     /// [`Error::Argument`] for no channels, an epsilon that is negative or not finite, a momentum outside 0 to 1;
     /// out of memory.
     pub fn build(self) -> Result<InstanceNorm<A>> {
-        let Self { channels, epsilon, momentum, affine, tracking, axes } = self;
-        check(A::INSTANCE_NORM, channels, epsilon)?;
-        check_momentum(A::INSTANCE_NORM, momentum)?;
-        let [weight, bias] = learnt(affine, &[channels])?;
-        let running = match tracking {
-            Tracking::With => Some(Running::new(channels)?),
-            Tracking::Without => None,
-        };
-        Ok(InstanceNorm { weight, bias, running, channels, epsilon, momentum, axes })
+        let Self { settings, axes } = self;
+        Ok(InstanceNorm { parts: settings.build(A::INSTANCE_NORM)?, axes })
     }
 }

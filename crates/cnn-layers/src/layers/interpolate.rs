@@ -67,6 +67,6 @@ impl Forward for Upsample {
             Target::Factor([_, factor]) => Target::Factor([1.0, factor]),
         };
         let options = InterpolateOptions { target, ..self.options };
-        Ok(x.as_images(|x| x.interpolate(&options))?)
+        Ok(x.as_images("interpolate", |x| x.interpolate(&options))?)
     }
 }

@@ -1,9 +1,8 @@
 //! Layer normalisation (Ba, Kiros and Hinton, arXiv:1607.06450).
 
-use cnn_autograd::ops::layer_norm::Scaling;
 use cnn_autograd::{Ctx, Var};
 
-use super::batch_norm::{check_epsilon, learnt};
+use super::normalisation::Learnt;
 use crate::sizes::{Affine, Bias, LastAxes};
 use crate::{Error, Forward, Layer, Parameter, Result};
 
@@ -31,12 +30,10 @@ use crate::{Error, Forward, Layer, Parameter, Result};
 /// ```
 #[derive(Debug, Clone, Layer)]
 pub struct LayerNorm {
-    weight: Option<Parameter>,
-    bias: Option<Parameter>,
+    #[layer(flatten)]
+    learnt: Learnt,
     #[layer(skip)]
     normalized_shape: Vec<usize>,
-    #[layer(skip)]
-    epsilon: f64,
 }
 
 impl LayerNorm {
@@ -56,21 +53,28 @@ impl LayerNorm {
 
     /// The scale, if one is learnt.
     pub fn weight(&self) -> Option<&Parameter> {
-        self.weight.as_ref()
+        self.learnt.weight.as_ref()
     }
 
     /// The shift, if one is learnt.
     pub fn bias(&self) -> Option<&Parameter> {
-        self.bias.as_ref()
+        self.learnt.bias.as_ref()
+    }
+
+    /// Sizes of the axes that are normalised over.
+    pub fn normalized_shape(&self) -> &[usize] {
+        &self.normalized_shape
+    }
+
+    /// What is added to the variance before its root is taken.
+    pub fn epsilon(&self) -> f64 {
+        self.learnt.epsilon
     }
 }
 
 impl Forward for LayerNorm {
     fn forward(&self, x: Var, cx: &mut Ctx) -> Result<Var> {
-        let [weight, bias] =
-            [&self.weight, &self.bias].map(|learnt| learnt.as_ref().map(|learnt| learnt.var(cx)).transpose());
-        let scaling = Scaling { weight: weight?, bias: bias?, epsilon: self.epsilon };
-        Ok(x.layer_norm(&self.normalized_shape, scaling)?)
+        Ok(x.layer_norm(&self.normalized_shape, self.learnt.rescale(cx)?)?)
     }
 }
 
@@ -120,8 +124,8 @@ impl LayerNormBuilder {
                 "one or more sizes of 1 or more",
             ));
         }
-        check_epsilon("LayerNorm", epsilon)?;
-        let [weight, shift] = learnt(affine, &normalized_shape)?;
-        Ok(LayerNorm { weight, bias: shift.filter(|_| bias == Bias::With), normalized_shape, epsilon })
+        let mut learnt = Learnt::new("LayerNorm", affine, &normalized_shape, epsilon)?;
+        learnt.bias = learnt.bias.filter(|_| bias == Bias::With);
+        Ok(LayerNorm { learnt, normalized_shape })
     }
 }

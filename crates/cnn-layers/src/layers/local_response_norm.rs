@@ -3,6 +3,7 @@
 use cnn_autograd::{Ctx, Var};
 use cnn_tensor::ops::local_response_norm::Options;
 
+use crate::error::named;
 use crate::{Forward, Layer, Result};
 
 /// Divides each number by a power of the mean square of its neighbours in the other channels, as
@@ -17,7 +18,7 @@ use crate::{Forward, Layer, Result};
 /// use cnn_layers::{Ctx, Forward, LocalResponseNorm, Result};
 /// use cnn_tensor::{DType, Tensor};
 /// # fn main() -> Result<()> {
-/// let norm = LocalResponseNorm::new(5)?.k(2.0)?;
+/// let norm = LocalResponseNorm::builder(5).k(2.0).build()?;
 /// let mut cx = Ctx::inference();
 /// let x = cx.input(Tensor::full(&[1, 2, 2, 8], 0.5, DType::F32)?);
 /// assert_eq!(norm.call(x, &mut cx)?.shape(), [1, 2, 2, 8]);
@@ -30,41 +31,17 @@ pub struct LocalResponseNorm {
 }
 
 impl LocalResponseNorm {
-    /// Over windows of `size` channels.
+    /// Over windows of `size` channels, with PyTorch's settings.
     ///
     /// # Errors
-    /// For a size of zero.
+    /// As [`LocalResponseNormBuilder::build`].
     pub fn new(size: usize) -> Result<Self> {
-        Self::of(Options { size, ..Options::default() })
+        Self::builder(size).build()
     }
 
-    /// With another factor of the mean square.
-    ///
-    /// # Errors
-    /// Where it is negative or not finite.
-    pub fn alpha(self, alpha: f64) -> Result<Self> {
-        Self::of(Options { alpha, ..self.options })
-    }
-
-    /// With another power.
-    ///
-    /// # Errors
-    /// Where it is not finite.
-    pub fn beta(self, beta: f64) -> Result<Self> {
-        Self::of(Options { beta, ..self.options })
-    }
-
-    /// With another number added to the mean square.
-    ///
-    /// # Errors
-    /// Where it is negative or not finite.
-    pub fn k(self, k: f64) -> Result<Self> {
-        Self::of(Options { k, ..self.options })
-    }
-
-    fn of(options: Options) -> Result<Self> {
-        options.check()?;
-        Ok(Self { options })
+    /// With further settings.
+    pub fn builder(size: usize) -> LocalResponseNormBuilder {
+        LocalResponseNormBuilder { options: Options { size, ..Options::default() } }
     }
 
     /// All settings.
@@ -76,5 +53,44 @@ impl LocalResponseNorm {
 impl Forward for LocalResponseNorm {
     fn forward(&self, x: Var, _cx: &mut Ctx) -> Result<Var> {
         Ok(x.local_response_norm(self.options)?)
+    }
+}
+
+/// Settings of a [`LocalResponseNorm`].
+#[derive(Debug, Clone, Copy)]
+pub struct LocalResponseNormBuilder {
+    options: Options,
+}
+
+impl LocalResponseNormBuilder {
+    /// Factor of the mean square.
+    #[must_use]
+    pub fn alpha(mut self, alpha: f64) -> Self {
+        self.options.alpha = alpha;
+        self
+    }
+
+    /// The power.
+    #[must_use]
+    pub fn beta(mut self, beta: f64) -> Self {
+        self.options.beta = beta;
+        self
+    }
+
+    /// What is added to the mean square.
+    #[must_use]
+    pub fn k(mut self, k: f64) -> Self {
+        self.options.k = k;
+        self
+    }
+
+    /// The layer.
+    ///
+    /// # Errors
+    /// [`Error::Argument`](crate::Error::Argument) for a size of zero, an alpha or k that is negative or not finite, a beta that is not finite.
+    pub fn build(self) -> Result<LocalResponseNorm> {
+        let options = self.options;
+        options.check().map_err(|error| named("LocalResponseNorm", error))?;
+        Ok(LocalResponseNorm { options })
     }
 }

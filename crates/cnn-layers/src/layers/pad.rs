@@ -70,7 +70,7 @@ impl Pad1d {
 
 impl Forward for Pad1d {
     fn forward(&self, x: Var, _cx: &mut Ctx) -> Result<Var> {
-        Ok(x.as_images(|x| x.pad(self.ends.into(), self.mode))?)
+        Ok(x.as_images("pad", |x| x.pad(self.ends.into(), self.mode))?)
     }
 }
 
@@ -142,6 +142,6 @@ impl Forward for Crop {
             let sides = self.sides(x.shape())?;
             x.crop(sides)
         };
-        Ok(if x.shape().len() == 3 { x.as_images(crop)? } else { crop(x)? })
+        Ok(if x.shape().len() == 3 { x.as_images("crop", crop)? } else { crop(x)? })
     }
 }

@@ -113,8 +113,8 @@ impl AdaptiveMaxPool1d {
 
 impl Forward for MaxPool1d {
     fn forward(&self, x: Var, _cx: &mut Ctx) -> Result<Var> {
-        Ok(x.as_images(|x| {
-            let options = self.sliding.over("max_pool2d", x.shape())?;
+        Ok(x.as_images("max_pool1d", |x| {
+            let options = self.sliding.over("max_pool1d", x.shape())?;
             x.max_pool2d(options)
         })?)
     }
@@ -122,8 +122,8 @@ impl Forward for MaxPool1d {
 
 impl Forward for AvgPool1d {
     fn forward(&self, x: Var, _cx: &mut Ctx) -> Result<Var> {
-        Ok(x.as_images(|x| {
-            let options = self.sliding.over("average_pool2d", x.shape())?;
+        Ok(x.as_images("average_pool1d", |x| {
+            let options = self.sliding.over("average_pool1d", x.shape())?;
             x.average_pool2d(options)
         })?)
     }
@@ -131,13 +131,13 @@ impl Forward for AvgPool1d {
 
 impl Forward for AdaptiveAvgPool1d {
     fn forward(&self, x: Var, _cx: &mut Ctx) -> Result<Var> {
-        Ok(x.as_images(|x| x.adaptive_average_pool2d([1, self.output]))?)
+        Ok(x.as_images("adaptive_average_pool1d", |x| x.adaptive_average_pool2d([1, self.output]))?)
     }
 }
 
 impl Forward for AdaptiveMaxPool1d {
     fn forward(&self, x: Var, _cx: &mut Ctx) -> Result<Var> {
-        Ok(x.as_images(|x| x.adaptive_max_pool2d([1, self.output]))?)
+        Ok(x.as_images("adaptive_max_pool1d", |x| x.adaptive_max_pool2d([1, self.output]))?)
     }
 }
 

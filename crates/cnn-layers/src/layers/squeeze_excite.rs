@@ -3,7 +3,7 @@
 use cnn_autograd::{Ctx, Var};
 use cnn_tensor::random::Key;
 
-use crate::{Conv2d, Forward, Layer, Relu, Result, Sigmoid};
+use crate::{Conv2d, Error, Forward, Layer, Relu, Result, Sigmoid};
 
 /// Multiplies each channel by a number from 0 to 1 that two small dense layers make of the means of all channels, as
 /// `torchvision.ops.SqueezeExcitation`, with its keys.
@@ -81,9 +81,14 @@ impl SqueezeExciteBuilder {
     /// The layer, with PyTorch's starting values.
     ///
     /// # Errors
-    /// Where there are no channels on one side; out of memory.
+    /// [`Error::Argument`] where there are no channels on one side; out of memory.
     pub fn build(self, key: Key) -> Result<SqueezeExcite> {
         let Self { channels, squeezed, activation, gate } = self;
+        for (name, size) in [("channels", channels), ("squeezed", squeezed)] {
+            if size == 0 {
+                return Err(Error::argument("SqueezeExcite", name, size, "1 or more"));
+            }
+        }
         Ok(SqueezeExcite {
             fc1: Conv2d::new(channels, squeezed, 1, key.fold_str("fc1"))?,
             activation,

@@ -1,8 +1,8 @@
 //! Normalisation.
 
 use cnn_layers::{
-    Affine, Axes, BatchNorm, BatchNorm1d, BatchNorm2d, Bias, GroupNorm, InstanceNorm, InstanceNorm1d,
-    InstanceNorm2d, LayerNorm, LocalResponseNorm, Momentum, Relu, Result, Tracking,
+    Affine, BatchNorm, BatchNorm1d, BatchNorm2d, Bias, GroupNorm, InstanceNorm, InstanceNorm1d,
+    InstanceNorm2d, LayerNorm, LocalResponseNorm, Momentum, Relu, Result, SpatialAxes, Tracking,
 };
 
 use crate::member::{called, subject};
@@ -31,7 +31,7 @@ fn sequence_or_rows(d: &mut Draw) -> Vec<usize> {
     d.pick(&[vec![batch, 4 * length, channels], vec![batch * 8 * length, channels]])
 }
 
-fn batch_norm<A: Axes>(d: &mut Draw, shape: &[usize]) -> Result<BatchNorm<A>> {
+fn batch_norm<A: SpatialAxes>(d: &mut Draw, shape: &[usize]) -> Result<BatchNorm<A>> {
     let epsilon = d.pick(&[1e-5, 1e-3]);
     let momentum = d.pick(&[Momentum::Exponential(0.1), Momentum::Cumulative]);
     let builder = BatchNorm::builder(shape[shape.len() - 1]).epsilon(epsilon).momentum(momentum);
@@ -42,7 +42,7 @@ fn batch_norm<A: Axes>(d: &mut Draw, shape: &[usize]) -> Result<BatchNorm<A>> {
     Ok(layer)
 }
 
-fn instance_norm<A: Axes>(d: &mut Draw, shape: &[usize]) -> Result<InstanceNorm<A>> {
+fn instance_norm<A: SpatialAxes>(d: &mut Draw, shape: &[usize]) -> Result<InstanceNorm<A>> {
     let builder = InstanceNorm::builder(shape[shape.len() - 1]).epsilon(d.pick(&[1e-5, 1e-3]));
     builder.affine(affine(d)).tracking(tracking(d)).build()
 }
@@ -101,7 +101,7 @@ pub(crate) fn members() -> Vec<Member> {
         .case("affine", || Ok(called(InstanceNorm1d::builder(2).affine(Affine::With).build()?)))
         .case("tracked", || {
             let builder = InstanceNorm1d::builder(2).affine(Affine::With).tracking(Tracking::With);
-            Ok(called(builder.momentum(0.3).build()?))
+            Ok(called(builder.momentum(Momentum::Exponential(0.3)).build()?))
         }),
         Member::new("InstanceNorm2d", |d| {
             let shape = image(d);
@@ -134,13 +134,12 @@ pub(crate) fn members() -> Vec<Member> {
         Member::new("LocalResponseNorm", |d| {
             let shape = image(d);
             let (alpha, beta) = (d.pick(&[1e-4, 2.0]), d.pick(&[0.75, 0.5, 1.0]));
-            let layer =
-                LocalResponseNorm::new(d.within(1..=7))?.alpha(alpha)?.beta(beta)?.k(d.pick(&[1.0, 2.0]))?;
-            Setting::new(called(layer), [d.tensor(&shape)])
+            let builder = LocalResponseNorm::builder(d.within(1..=7)).alpha(alpha).beta(beta);
+            Setting::new(called(builder.k(d.pick(&[1.0, 2.0])).build()?), [d.tensor(&shape)])
         })
         .torch("nn.LocalResponseNorm")
-        .case("odd", || Ok(called(LocalResponseNorm::new(3)?.alpha(1.0)?)))
-        .case("even", || Ok(called(LocalResponseNorm::new(4)?.alpha(0.5)?.beta(0.6)?.k(2.0)?)))
-        .case("wide", || Ok(called(LocalResponseNorm::new(9)?.alpha(2.0)?))),
+        .case("odd", || Ok(called(LocalResponseNorm::builder(3).alpha(1.0).build()?)))
+        .case("even", || Ok(called(LocalResponseNorm::builder(4).alpha(0.5).beta(0.6).k(2.0).build()?)))
+        .case("wide", || Ok(called(LocalResponseNorm::builder(9).alpha(2.0).build()?))),
     ]
 }
