@@ -20,6 +20,14 @@ pub enum Error {
         /// What happened there.
         source: Box<Error>,
     },
+    /// An operation, or the way back over it, asks for more memory than there is.
+    #[error("{op}: {source}")]
+    OutOfMemory {
+        /// Name of the operation.
+        op: &'static str,
+        /// What was asked for, and what is allowed.
+        source: cnn_tensor::Error,
+    },
     /// An operation of the user's own refuses its inputs.
     #[error("{op}: {problem}")]
     Operation {
@@ -105,6 +113,14 @@ impl Error {
     /// An [`Error::Operation`]: what a user's own operation returns for inputs that it does not take.
     pub fn operation(op: &'static str, problem: impl Into<String>) -> Self {
         Self::Operation { op, problem: problem.into() }
+    }
+
+    /// The error as that of an operation, where it does not name one itself.
+    pub(crate) fn of(self, op: &'static str) -> Self {
+        match self {
+            Self::Tensor(source @ cnn_tensor::Error::OutOfMemory { .. }) => Self::OutOfMemory { op, source },
+            other => other,
+        }
     }
 
     /// An [`Error::Rule`].

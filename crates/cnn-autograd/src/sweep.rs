@@ -129,7 +129,7 @@ impl Sweep {
         nodes: &[Node],
     ) -> Result<()> {
         let specs: Vec<Spec> = saved.input_specs.clone();
-        let gradients = function.backward(saved, gradient)?;
+        let gradients = function.backward(saved, gradient).map_err(|error| error.of(function.name()))?;
         let wrong = |problem: String| Err(Error::rule(function.name(), problem));
         if gradients.len() != inputs.len() {
             return wrong(format!("{} gradients returned for {} inputs", gradients.len(), inputs.len()));

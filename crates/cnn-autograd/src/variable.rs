@@ -228,7 +228,7 @@ pub(crate) fn execute(
         Output { value: output_spec.into(), extras }
     } else {
         let purpose = if tracked { Purpose::Gradient } else { Purpose::Value };
-        function.forward(inputs, purpose)?
+        function.forward(inputs, purpose).map_err(|error| error.of(op))?
     };
     let met = output.value.spec();
     if met != output_spec {

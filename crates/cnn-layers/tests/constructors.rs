@@ -1,13 +1,17 @@
 //! Constructors and operations with arbitrary arguments: an error where they make no sense, never a panic.
 
+use cnn_layers::init::{
+    Constant, Dirac, Fan, Fans, Gain, Initializer, KaimingNormal, KaimingUniform, Orthogonal, TorchDefault,
+    TruncatedNormal, XavierNormal, XavierUniform,
+};
 use cnn_layers::{
     Affine, Approximation, AvgPool2d, Axis, BatchNorm1d, BatchNorm2d, BceWithLogits, Bias, Conv2d,
     CrossEntropy, Ctx, Denominator, Dense, DepthMode, Dice, Dropout, Dropout1d, Dropout2d, Elu, Flatten,
     Focal, Forward, Gelu, GlobalAvgPool2d, GroupNorm, HardSigmoid, HardSwish, Huber, InstanceNorm1d,
-    InstanceNorm2d, Key, KlDiv, KlTarget, L1, LayerNorm, LeakyRelu, LocalResponseNorm, LogSigmoid,
-    LogSoftmax, MaxPool2d, Mode, Momentum, Mse, MultiHeadAttention, Nll, PRelu, QueryKeyValue, Recording,
-    Reduction, Relu, Relu6, Scores, Selu, Sigmoid, Silu, SmoothL1, Softmax, Softplus, SqueezeExcite,
-    StochasticDepth, Tanh, Tracking, Var, Visible,
+    InstanceNorm2d, Join, Key, KlDiv, KlTarget, L1, LayerNorm, LeakyRelu, LocalResponseNorm, LogSigmoid,
+    LogSoftmax, MaxPool2d, Mode, Momentum, Mse, MultiHeadAttention, Nll, PRelu, Parallel, Permute,
+    QueryKeyValue, Recompute, Recording, Reduction, Relu, Relu6, Reshape, Residual, Scores, Selu, Sequential,
+    Sigmoid, Silu, SmoothL1, Softmax, Softplus, SqueezeExcite, StochasticDepth, Tanh, Tracking, Var, Visible,
 };
 use cnn_tensor::ops::pool2d::PaddingCounts;
 use cnn_tensor::ops::window::{Padding2d, Rounding};
@@ -99,6 +103,62 @@ proptest! {
         let average = AvgPool2d::builder(kernel).stride(stride).padding(padding).rounding(rounding);
         if let Ok(layer) = average.padding_counts(counts).build() {
             exercise(&layer, &shape);
+        }
+    }
+
+    #[test]
+    fn layers_made_of_layers_never_panic(
+        channels in pair(), join in 0usize..3, branches in 0usize..4, form in prop::collection::vec(size(), 0..4),
+        axes in prop::collection::vec(0usize..6, 0..6), shape in small(),
+    ) {
+        let _bounded = bounded(1 << 28);
+        let ordinary = channels.map(|size| size.min(6));
+        let conv = |inputs, outputs| Conv2d::new(inputs, outputs, 1, Key::new(1));
+        if let (Ok(body), Ok(shortcut)) = (conv(ordinary[0], ordinary[1]), conv(ordinary[1], ordinary[0])) {
+            exercise(&Residual::new(body.clone()), &shape);
+            exercise(&Residual::new(body.clone()).shortcut(shortcut).activation(Relu), &shape);
+            exercise(&Recompute::new(body.clone()), &shape);
+            let mut parallel = Parallel::new([Join::Concat, Join::Sum, Join::Product][join]);
+            for _ in 0..branches {
+                parallel = parallel.branch(body.clone());
+            }
+            exercise(&parallel, &shape);
+            exercise(&Sequential::new().then(parallel.branch(Flatten)).then(Recompute::new(Flatten)), &shape);
+        }
+        if let Ok(layer) = Reshape::new(&form) {
+            exercise(&layer, &shape);
+        }
+        if let Ok(layer) = Permute::new(&axes) {
+            exercise(&layer, &shape);
+        }
+    }
+
+    #[test]
+    fn initialisers_never_panic(
+        shape in prop::collection::vec(size(), 0..5), fans in pair(), number in number(), other in number(),
+        groups in size(), kind in 0usize..7,
+    ) {
+        let _bounded = bounded(1 << 20);
+        let gain = match kind {
+            0 => Gain::Linear,
+            1 => Gain::Sigmoid,
+            2 => Gain::Tanh,
+            3 => Gain::Relu,
+            4 => Gain::Selu,
+            5 => Gain::LeakyRelu(number),
+            _ => Gain::Of(number),
+        };
+        let fan = if kind % 2 == 0 { Fan::In } else { Fan::Out };
+        let truncated = TruncatedNormal { mean: number, deviation: other, least: -number, most: number };
+        let all: [&dyn Initializer; 9] = [
+            &TorchDefault, &KaimingUniform { fan, gain }, &KaimingNormal { fan, gain }, &XavierUniform { gain },
+            &XavierNormal { gain }, &Constant(number), &truncated, &Orthogonal { gain }, &Dirac { groups },
+        ];
+        for initializer in all {
+            let fans = Fans { fan_in: fans[0], fan_out: fans[1] };
+            let _ = initializer.tensor(&shape, fans, Key::new(1));
+            let _ = Conv2d::builder(4, 2, 1).groups(2).build_with(initializer, Key::new(1));
+            let _ = Dense::builder(3, 2).build_with(initializer, Key::new(1));
         }
     }
 
@@ -276,6 +336,32 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn a_request_over_the_budget_names_the_layer_the_bytes_and_the_budget() {
+    let budget = 1 << 20;
+    let _bounded = bounded(budget);
+    let key = Key::new(1);
+    let net = Sequential::new().then(Relu).then(Sequential::new().then(Conv2d::new(3, 64, 3, key).unwrap()));
+    let mut cx = Ctx::inference();
+    let x = cx.input(Tensor::full(&[1, 66, 66, 3], 0.5, DType::F32).unwrap());
+    let error = net.call(x, &mut cx).unwrap_err();
+    let message = error.to_string();
+    // 64 by 64 pixels of 64 channels.
+    assert!(message.starts_with("1.0: conv2d: cannot allocate 1048576 bytes: "), "{message}");
+    assert!(message.contains("of the 1048576 bytes allowed are in use"), "{message}");
+    // The pool is whole afterwards: what fits goes on.
+    let x = cx.input(Tensor::full(&[1, 10, 10, 3], 0.5, DType::F32).unwrap());
+    assert_eq!(net.call(x, &mut cx).unwrap().shape(), [1, 8, 8, 64]);
+
+    // On the way back it is the operation whose gradient does not fit.
+    let mut cx = Ctx::training(Key::new(1));
+    let x = cx.variable(Tensor::full(&[1, 40_000], 0.5, DType::F32).unwrap());
+    let loss = cx.scope("head", |_| x.broadcast_to(&[3, 40_000])?.sum()).unwrap();
+    let message = cx.backward(loss).unwrap_err().to_string();
+    assert!(message.starts_with("head: sum: cannot allocate 480000 bytes: "), "{message}");
+    assert!(message.contains("of the") && message.contains("1048576 bytes allowed"), "{message}");
 }
 
 #[test]

@@ -6,8 +6,9 @@
 //!
 //! - `gradients`: backward against finite differences in `f64`, for inputs and parameters, a variable used twice;
 //! - `precision`: `f32` forward and backward against `f64`, on each instruction set;
-//! - `threads`: the same bits with 1, 2 and 3 threads, on inputs so large that the work is split;
-//! - `structure`: shapes without values, an empty batch, a state dict there and back;
+//! - `threads`: the same bits with 1, 2 and 3 threads, on inputs so large that the work is split, forward and backward;
+//! - `structure`: shapes without values, an empty batch, a state dict there and back, an image with and without its
+//!   batch mates;
 //! - `table`: the page of what there is;
 //! - `torch`: what PyTorch computes, where it has the member: `fixtures/members/<family>.py` writes the values.
 //!

@@ -61,11 +61,19 @@ pub(crate) struct Setting {
     pub(crate) subject: Subject,
     /// `F64` where a gradient is wanted; other types stay as they are.
     pub(crate) inputs: Vec<Tensor>,
+    /// Whether the images of a batch have to do with each other, or are not told apart by the first axis, in eval mode
+    /// too.
+    pub(crate) mixes: bool,
 }
 
 impl Setting {
     pub(crate) fn new(subject: Subject, inputs: impl Into<Vec<Tensor>>) -> Result<Self> {
-        Ok(Self { subject, inputs: inputs.into() })
+        Ok(Self { subject, inputs: inputs.into(), mixes: false })
+    }
+
+    /// That mixes the images of a batch, if it does.
+    pub(crate) fn mixing(self, mixes: bool) -> Self {
+        Self { mixes, ..self }
     }
 }
 
@@ -85,13 +93,27 @@ pub(crate) struct Member {
     pub(crate) cases: Vec<Case>,
     /// Largest error in `f32`, of the largest number of a tensor.
     pub(crate) tolerance: f64,
-    /// Why threads do not share its work, where they do not.
-    pub(crate) alone: Option<&'static str>,
+    /// Passes whose work threads do not share, and why.
+    pub(crate) alone: Vec<(Pass, &'static str)>,
+}
+
+/// One of the two ways through a member.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pass {
+    Forward,
+    Backward,
 }
 
 impl Member {
     pub(crate) fn new(name: &'static str, draw: impl Fn(&mut Draw) -> Result<Setting> + 'static) -> Self {
-        Self { name, torch: None, draw: Box::new(draw), cases: Vec::new(), tolerance: 1e-5, alone: None }
+        Self {
+            name,
+            torch: None,
+            draw: Box::new(draw),
+            cases: Vec::new(),
+            tolerance: 1e-5,
+            alone: Vec::new(),
+        }
     }
 
     /// PyTorch has it, under this name.
@@ -106,9 +128,9 @@ impl Member {
         self
     }
 
-    /// Threads share nothing of its work, and why.
-    pub(crate) fn alone(mut self, reason: &'static str) -> Self {
-        self.alone = Some(reason);
+    /// Threads share nothing of its work on this pass, and why.
+    pub(crate) fn alone(mut self, pass: Pass, reason: &'static str) -> Self {
+        self.alone.push((pass, reason));
         self
     }
 

@@ -3,7 +3,7 @@
 //! The kernels themselves are held to the sum of the products that each number is made of, where they are written; a
 //! layer is held to the largest number of a tensor, whatever it is made of.
 
-use cnn_layers::{Ctx, Key, Mode, Recording, convert, named_parameters};
+use cnn_layers::{Ctx, Key, Mode, Recording, Step, Var, convert, named_parameters};
 use cnn_tensor::testing::on_each_level;
 use cnn_tensor::{DType, Tensor};
 
@@ -13,13 +13,15 @@ use crate::{Member, Setting};
 /// The output, the gradients of the inputs that have one, and those of the parameters, by name.
 pub(crate) type Results = Vec<(String, Tensor)>;
 
-/// Runs a setting forward and backward in one precision.
-pub(crate) fn run(
-    setting: &mut Setting,
-    dtype: DType,
-    mode: Mode,
-    seed: Option<&Tensor>,
-) -> cnn_layers::Result<Results> {
+/// A forward pass that has run.
+pub(crate) struct Pass {
+    cx: Ctx,
+    inputs: Vec<Var>,
+    pub(crate) output: Var,
+}
+
+/// Runs a setting forward in one precision.
+pub(crate) fn forward(setting: &mut Setting, dtype: DType, mode: Mode) -> cnn_layers::Result<Pass> {
     convert(&mut setting.subject, dtype)?;
     let mut cx = Ctx::new(Recording::Gradients, mode, Key::new(3));
     let mut inputs = Vec::new();
@@ -28,28 +30,38 @@ pub(crate) fn run(
         inputs.push(if is_number { cx.variable(input.to_dtype(dtype)?) } else { cx.input(input.clone()) });
     }
     let output = setting.subject.run(inputs.clone(), &mut cx)?;
-    let mut results = vec![("output".to_owned(), output.value().clone())];
+    Ok(Pass { cx, inputs, output })
+}
+
+/// Goes back over a pass: the gradients, and the statistics of the pass.
+pub(crate) fn backward(setting: &Setting, pass: Pass) -> cnn_layers::Result<(Results, Step)> {
+    let Pass { cx, inputs, output } = pass;
+    let mut results = Vec::new();
     if !output.is_tracked() {
-        return Ok(results);
+        return Ok((results, cx.finish()));
     }
-    let seed = match seed {
-        Some(seed) => seed.to_dtype(dtype)?,
-        None => {
-            let key = Key::new(5);
-            let weights = (0..output.value().len() as u64).map(|index| key.uniform(index) + 0.5);
-            Tensor::from_slice(output.shape(), &weights.collect::<Vec<f32>>())?.to_dtype(dtype)?
-        }
-    };
-    let gradients = cx.backward_seeded(vec![cnn_autograd::Seeded { output, seed }])?.gradients;
+    let key = Key::new(5);
+    let weights = (0..output.value().len() as u64).map(|index| key.uniform(index) + 0.5);
+    let seed =
+        Tensor::from_slice(output.shape(), &weights.collect::<Vec<f32>>())?.to_dtype(output.dtype())?;
+    let step = cx.backward_seeded(vec![cnn_autograd::Seeded { output, seed }])?;
     for (number, input) in inputs.iter().enumerate() {
-        results
-            .extend(gradients.of(input).map(|gradient| (format!("grad_input.{number}"), gradient.clone())));
+        let gradient = step.gradients.of(input);
+        results.extend(gradient.map(|gradient| (format!("grad_input.{number}"), gradient.clone())));
     }
     for (path, parameter) in named_parameters(&setting.subject) {
-        if let Some(gradient) = gradients.get(parameter.id()) {
+        if let Some(gradient) = step.gradients.get(parameter.id()) {
             results.push((format!("gradient.{path}"), parameter.layout().to_file(gradient)?));
         }
     }
+    Ok((results, step))
+}
+
+/// Runs a setting forward and backward in one precision.
+pub(crate) fn run(setting: &mut Setting, dtype: DType, mode: Mode) -> cnn_layers::Result<Results> {
+    let pass = forward(setting, dtype, mode)?;
+    let mut results = vec![("output".to_owned(), pass.output.value().clone())];
+    results.extend(backward(setting, pass)?.0);
     Ok(results)
 }
 
@@ -95,14 +107,13 @@ pub(crate) fn compare(met: &Results, expected: &Results, tolerance: f64) -> Resu
 fn agrees(member: &Member, number: u64) -> Result<(), String> {
     for mode in [Mode::Train, Mode::Eval] {
         let text = |error: cnn_layers::Error| format!("{mode:?}: {error}");
-        let expected =
-            run(&mut member.setting(number, Scale::Small)?, DType::F64, mode, None).map_err(text)?;
+        let expected = run(&mut member.setting(number, Scale::Small)?, DType::F64, mode).map_err(text)?;
         let mut result = Ok(());
         on_each_level(|level| {
             if result.is_ok() {
                 result = member
                     .setting(number, Scale::Small)
-                    .and_then(|mut setting| run(&mut setting, DType::F32, mode, None).map_err(text))
+                    .and_then(|mut setting| run(&mut setting, DType::F32, mode).map_err(text))
                     .and_then(|met| compare(&met, &expected, member.tolerance))
                     .map_err(|problem| format!("{mode:?} on {level}: {problem}"));
             }

@@ -29,7 +29,7 @@ fn traits(member: &Member) -> (BTreeSet<&'static str>, BTreeSet<String>) {
     let (mut operations, mut gradients) = (BTreeSet::new(), BTreeSet::new());
     for number in 0..SETTINGS {
         let mut setting = member.setting(number, Scale::Small).unwrap();
-        for (name, _) in run(&mut setting, DType::F32, Mode::Train, None).unwrap() {
+        for (name, _) in run(&mut setting, DType::F32, Mode::Train).unwrap() {
             match name.split_once('.') {
                 Some(("gradient", path)) => {
                     // Members of containers are named by their index.

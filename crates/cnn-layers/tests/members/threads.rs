@@ -1,42 +1,80 @@
-//! The number of threads changes no bit, on a setting of each member whose work is split.
+//! The number of threads changes no bit, on settings of each member whose work is split, forward and backward.
 
-use cnn_layers::Mode;
-use cnn_tensor::testing::{assert_threads_change_nothing, on_each_level, same_bits};
+use cnn_layers::{Ctx, Mode};
+use cnn_tensor::testing::assert_threads_change_nothing;
 use cnn_tensor::{DType, Tensor, parallel};
 
 use crate::draw::Scale;
-use crate::precision::run;
+use crate::member::Pass;
+use crate::precision::{backward, forward, run};
 use crate::{Member, SETTINGS};
 
 /// Output and gradients of a large setting.
-fn results(member: &Member, number: u64) -> Vec<Tensor> {
+fn results(member: &Member, number: u64, mode: Mode) -> Vec<Tensor> {
     let mut setting = member.setting(number, Scale::Large).unwrap();
-    let results = run(&mut setting, DType::F32, Mode::Train, None).unwrap();
-    results.into_iter().map(|(_, tensor)| tensor).collect()
+    run(&mut setting, DType::F32, mode).unwrap().into_iter().map(|(_, tensor)| tensor).collect()
+}
+
+/// Whether two threads share the work of a large setting, forward and backward.
+fn splits(member: &Member, number: u64, mode: Mode) -> [bool; 2] {
+    let mut setting = member.setting(number, Scale::Large).unwrap();
+    parallel::with_threads(2, || {
+        let start = parallel::splits();
+        let pass = forward(&mut setting, DType::F32, mode).unwrap();
+        let there = parallel::splits();
+        let _gradients = backward(&setting, pass).unwrap();
+        [there > start, parallel::splits() > there]
+    })
+    .unwrap()
+}
+
+/// Names of the operations that a small setting runs.
+fn operations(member: &Member, number: u64, mode: Mode) -> Vec<&'static str> {
+    let setting = member.setting(number, Scale::Small).unwrap();
+    let mut cx = Ctx::trace(mode);
+    let inputs = setting.inputs.iter().map(|input| match input.dtype() {
+        DType::F64 => cx.input(input.to_dtype(DType::F32).unwrap()),
+        _ => cx.input(input.clone()),
+    });
+    let inputs = inputs.collect();
+    let output = setting.subject.run(inputs, &mut cx).unwrap();
+    let graph = cx.graph(&[&output]);
+    graph.map_or_else(
+        |_| Vec::new(),
+        |graph| graph.operations().map(|(_, operation)| operation.name).collect(),
+    )
+}
+
+/// Settings, one at the most for each pass, in which threads share the work of that pass.
+fn settings(member: &Member, mode: Mode) -> Result<Vec<u64>, String> {
+    // Random zeros do nothing in eval mode, and most layers do the same in both.
+    let differs = |&number: &u64| operations(member, number, mode) != operations(member, number, Mode::Train);
+    let numbers: Vec<u64> = (0..SETTINGS).filter(|number| mode == Mode::Train || differs(number)).collect();
+    let mut found = Vec::new();
+    for (index, pass) in [Pass::Forward, Pass::Backward].into_iter().enumerate() {
+        if numbers.is_empty() || member.alone.iter().any(|(alone, _)| *alone == pass) {
+            continue;
+        }
+        // A setting may have nothing to do, as random zeros without any.
+        let split = numbers.iter().copied().find(|&number| splits(member, number, mode)[index]);
+        match split {
+            Some(number) => found.push(number),
+            None if mode == Mode::Eval => {}
+            None => return Err(format!("threads share the work of no setting's {pass:?} pass")),
+        }
+    }
+    found.dedup();
+    Ok(found)
 }
 
 #[test]
 fn the_number_of_threads_changes_no_bit() {
     crate::each_member(|member| {
-        if member.alone.is_none() {
-            // A setting may have nothing to do, as random zeros without any.
-            let is_split = |&number: &u64| {
-                let before = parallel::splits();
-                parallel::with_threads(2, || results(member, number)).unwrap();
-                parallel::splits() > before
-            };
-            let number = (0..SETTINGS).find(is_split).ok_or("threads share the work of no setting")?;
-            assert_threads_change_nothing(member.name, || results(member, number));
-            return Ok(());
+        for mode in [Mode::Train, Mode::Eval] {
+            for number in settings(member, mode)? {
+                assert_threads_change_nothing(member.name, || results(member, number, mode));
+            }
         }
-        on_each_level(|level| {
-            let [first, second] = [0, 0].map(|number| results(member, number));
-            assert!(
-                first.iter().zip(&second).all(|(a, b)| same_bits(a, b)),
-                "{} differs from run to run on {level}",
-                member.name
-            );
-        });
         Ok(())
     });
 }

@@ -91,8 +91,8 @@ pub(crate) fn members() -> Vec<Member> {
         .case("features", || Ok(called(PRelu::per_channel(7)?))),
         Member::new("Softmax", |d| {
             let shape = shape(d);
-            let layer = Softmax::new(d.pick(&[Axis::Last, Axis::At(0), Axis::At(1)]));
-            Setting::new(called(layer), [d.tensor(&shape)])
+            let axis = d.pick(&[Axis::Last, Axis::At(0), Axis::At(1)]);
+            Ok(Setting::new(called(Softmax::new(axis)), [d.tensor(&shape)])?.mixing(axis == Axis::At(0)))
         })
         .torch("nn.Softmax")
         .case("channels", || Ok(called(Softmax::new(Axis::Last))))
@@ -100,8 +100,8 @@ pub(crate) fn members() -> Vec<Member> {
         .case("features", || Ok(called(Softmax::default()))),
         Member::new("LogSoftmax", |d| {
             let shape = shape(d);
-            let layer = LogSoftmax::new(d.pick(&[Axis::Last, Axis::At(0), Axis::At(1)]));
-            Setting::new(called(layer), [d.tensor(&shape)])
+            let axis = d.pick(&[Axis::Last, Axis::At(0), Axis::At(1)]);
+            Ok(Setting::new(called(LogSoftmax::new(axis)), [d.tensor(&shape)])?.mixing(axis == Axis::At(0)))
         })
         .torch("nn.LogSoftmax")
         .case("channels", || Ok(called(LogSoftmax::new(Axis::Last))))

@@ -44,7 +44,12 @@ fn crossed(layer: MultiHeadAttention, visible: Visible) -> Subject {
 fn squeeze_excite(d: &mut Draw) -> Result<(SqueezeExcite, usize)> {
     let channels = d.channels();
     let builder = SqueezeExcite::builder(channels, d.within(1..=4));
-    let builder = if d.within(0..=1) == 0 { builder.activation(Silu) } else { builder.activation(Tanh) };
+    let builder = match d.within(0..=2) {
+        0 => builder.activation(Silu),
+        1 => builder.activation(Tanh),
+        // A ReLU.
+        _ => builder,
+    };
     let builder = if d.within(0..=1) == 0 { builder.gate(HardSigmoid) } else { builder };
     Ok((builder.build(d.key())?, channels))
 }

@@ -1,9 +1,9 @@
 //! Convolutions.
 
 use cnn_layers::{
-    Bias, Conv1d, Conv1dBuilder, Conv2d, Conv2dBuilder, ConvTranspose1d, ConvTranspose2d,
-    ConvTranspose2dBuilder, Ctx, Ends, Forward, Key, Padding2d, PaddingMode, Relu, Result, Same, Var,
-    convert,
+    Bias, Conv1d, Conv1dBuilder, Conv2d, Conv2dBuilder, ConvTranspose1d, ConvTranspose1dBuilder,
+    ConvTranspose2d, ConvTranspose2dBuilder, Ctx, Ends, Forward, Key, Padding2d, PaddingMode, Relu, Result,
+    Same, Var, convert,
 };
 use cnn_tensor::{DType, Tensor};
 
@@ -98,6 +98,19 @@ fn conv_transpose2d(d: &mut Draw) -> (ConvTranspose2dBuilder, [usize; 4]) {
     (builder.dilation(dilation).output_padding(output_padding).groups(groups).bias(d.bias()), image)
 }
 
+/// Settings of a transposed convolution of sequences, and an input that it takes.
+fn conv_transpose1d(d: &mut Draw) -> (ConvTranspose1dBuilder, [usize; 3]) {
+    let groups = d.pick(&[1, 1, 2, 3]);
+    let [in_c, out_c] = [d.channels().div_ceil(groups) * groups, d.channels().div_ceil(groups) * groups];
+    let (kernel, stride, dilation) = (d.within(1..=4), d.within(1..=4), d.within(1..=3));
+    let builder =
+        ConvTranspose1d::builder(in_c, out_c, kernel).stride(stride).dilation(dilation).groups(groups);
+    let builder = builder.output_padding(d.within(0..=stride.max(dilation) - 1));
+    let padding = Ends { before: d.within(0..=1), after: d.within(0..=1) };
+    let sequence = [d.batch(), (d.extent(1) * d.extent(1)).max(3), in_c];
+    (builder.padding(padding).bias(d.bias()), sequence)
+}
+
 pub(crate) fn members() -> Vec<Member> {
     let key = || Key::new(1);
     vec![
@@ -151,15 +164,16 @@ pub(crate) fn members() -> Vec<Member> {
             };
             with_relu(d, make, |conv, mut x, cx| conv.call_act(x.remove(0), Relu, cx))
         }),
+        Member::new("ConvTranspose1d, with ReLU", |d| {
+            let make = |d: &mut Draw| {
+                let (builder, sequence) = conv_transpose1d(d);
+                Ok((builder.build(d.key())?, d.tensor(&sequence)))
+            };
+            with_relu(d, make, |conv, mut x, cx| conv.call_act(x.remove(0), Relu, cx))
+        }),
         Member::new("ConvTranspose1d", |d| {
-            let [in_c, out_c] = [d.channels(), d.channels()];
-            let (kernel, stride, dilation) = (d.within(1..=4), d.within(1..=4), d.within(1..=3));
-            let builder = ConvTranspose1d::builder(in_c, out_c, kernel).stride(stride).dilation(dilation);
-            let builder = builder.output_padding(d.within(0..=stride.max(dilation) - 1));
-            let padding = Ends { before: d.within(0..=1), after: d.within(0..=1) };
-            let layer = builder.padding(padding).bias(d.bias()).build(d.key())?;
-            let sequence = [d.batch(), (d.extent(1) * d.extent(1)).max(3), in_c];
-            Setting::new(called(layer), [d.tensor(&sequence)])
+            let (builder, sequence) = conv_transpose1d(d);
+            Setting::new(called(builder.build(d.key())?), [d.tensor(&sequence)])
         })
         .torch("nn.ConvTranspose1d")
         .case("doubling", move || {

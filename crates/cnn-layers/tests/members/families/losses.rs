@@ -153,7 +153,16 @@ fn of_shares() -> Vec<Member> {
             if let Some(weights) = weights(d, shape[3]) {
                 loss = loss.with_positive_weights(&weights)?;
             }
-            let subject = pair(move |logits, target| loss.loss(logits, target));
+            let weight = (d.within(0..=1) == 1).then(|| shares(d, &shape));
+            let subject = pair(move |logits, target| {
+                // The batch may be cut down, to none.
+                let rows = 0..logits.shape()[0];
+                let weight = weight.as_ref().map(|weight| weight.narrow(rows)?.to_dtype(logits.dtype()));
+                match weight.transpose()? {
+                    Some(weight) => loss.clone().with_weight(weight).loss(logits, target),
+                    None => loss.loss(logits, target),
+                }
+            });
             Setting::new(subject, [d.tensor(&shape), shares(d, &shape)])
         })
         .torch("nn.BCEWithLogitsLoss")

@@ -31,15 +31,17 @@ fn sequence_or_rows(d: &mut Draw) -> Vec<usize> {
     d.pick(&[vec![batch, 4 * length, channels], vec![batch * 8 * length, channels]])
 }
 
-fn batch_norm<A: SpatialAxes>(d: &mut Draw, shape: &[usize]) -> Result<BatchNorm<A>> {
+/// A layer, and whether it normalises by the batch in eval mode too.
+fn batch_norm<A: SpatialAxes>(d: &mut Draw, shape: &[usize]) -> Result<(BatchNorm<A>, bool)> {
     let epsilon = d.pick(&[1e-5, 1e-3]);
     let momentum = d.pick(&[Momentum::Exponential(0.1), Momentum::Cumulative]);
     let builder = BatchNorm::builder(shape[shape.len() - 1]).epsilon(epsilon).momentum(momentum);
-    let mut layer = builder.affine(affine(d)).tracking(tracking(d)).build()?;
+    let (affine, tracking) = (affine(d), tracking(d));
+    let mut layer = builder.affine(affine).tracking(tracking).build()?;
     if d.within(0..=3) == 0 {
         layer.freeze();
     }
-    Ok(layer)
+    Ok((layer, tracking == Tracking::Without))
 }
 
 fn instance_norm<A: SpatialAxes>(d: &mut Draw, shape: &[usize]) -> Result<InstanceNorm<A>> {
@@ -51,7 +53,8 @@ pub(crate) fn members() -> Vec<Member> {
     vec![
         Member::new("BatchNorm1d", |d| {
             let shape = sequence_or_rows(d);
-            Setting::new(called(batch_norm::<cnn_layers::OneAxis>(d, &shape)?), [d.tensor(&shape)])
+            let (layer, mixes) = batch_norm::<cnn_layers::OneAxis>(d, &shape)?;
+            Ok(Setting::new(called(layer), [d.tensor(&shape)])?.mixing(mixes))
         })
         .torch("nn.BatchNorm1d")
         .case("rows", || Ok(called(BatchNorm1d::new(3)?)))
@@ -59,7 +62,8 @@ pub(crate) fn members() -> Vec<Member> {
         .case("untracked_eval", || Ok(called(BatchNorm1d::builder(2).tracking(Tracking::Without).build()?))),
         Member::new("BatchNorm2d", |d| {
             let shape = image(d);
-            Setting::new(called(batch_norm::<cnn_layers::TwoAxes>(d, &shape)?), [d.tensor(&shape)])
+            let (layer, mixes) = batch_norm::<cnn_layers::TwoAxes>(d, &shape)?;
+            Ok(Setting::new(called(layer), [d.tensor(&shape)])?.mixing(mixes))
         })
         .torch("nn.BatchNorm2d")
         .case("train", || Ok(called(BatchNorm2d::new(3)?)))
@@ -70,12 +74,18 @@ pub(crate) fn members() -> Vec<Member> {
         .case("plain_eval", || Ok(called(BatchNorm2d::builder(3).affine(Affine::Without).build()?))),
         Member::new("BatchNorm2d, with a residual and ReLU", |d| {
             let shape = image(d);
-            let layer = batch_norm::<cnn_layers::TwoAxes>(d, &shape)?;
+            let (layer, mixes) = batch_norm::<cnn_layers::TwoAxes>(d, &shape)?;
             let run = subject(layer, |norm, mut x, cx| {
                 let residual = x.remove(1);
                 norm.call_add_act(x.remove(0), residual, Relu, cx)
             });
-            Setting::new(run, [d.tensor(&shape), d.tensor(&shape)])
+            Ok(Setting::new(run, [d.tensor(&shape), d.tensor(&shape)])?.mixing(mixes))
+        }),
+        Member::new("BatchNorm2d, with ReLU", |d| {
+            let shape = image(d);
+            let (layer, mixes) = batch_norm::<cnn_layers::TwoAxes>(d, &shape)?;
+            let run = subject(layer, |norm, mut x, cx| norm.call_act(x.remove(0), Relu, cx));
+            Ok(Setting::new(run, [d.tensor(&shape)])?.mixing(mixes))
         }),
         Member::new("GroupNorm", |d| {
             let (groups, width) = (d.within(1..=3), d.channels());

@@ -5,7 +5,7 @@ use cnn_layers::{
     Residual, Sequential,
 };
 
-use crate::member::{called, subject};
+use crate::member::{Pass, called, subject};
 use crate::{Draw, Member, Setting};
 
 /// A batch of images, rows or vectors, of the same number of elements.
@@ -112,11 +112,12 @@ pub(crate) fn members() -> Vec<Member> {
             ]);
             Setting::new(called(Reshape::new(&shape)?), [d.tensor(&image)])
         })
-        .alone("it moves nothing"),
+        .alone(Pass::Forward, "it moves nothing")
+        .alone(Pass::Backward, "it moves nothing"),
         Member::new("Permute", |d| {
             let image = [d.batch(), d.extent(1), d.extent(1), d.channels()];
             let axes = d.pick(&[[0, 3, 1, 2], [3, 2, 1, 0], [1, 0, 2, 3], [0, 2, 1, 3]]);
-            Setting::new(called(Permute::new(&axes)?), [d.tensor(&image)])
+            Ok(Setting::new(called(Permute::new(&axes)?), [d.tensor(&image)])?.mixing(axes[0] != 0))
         })
         .torch("torch.permute")
         .case("channels_first", || Ok(called(Permute::new(&[0, 3, 1, 2])?)))
