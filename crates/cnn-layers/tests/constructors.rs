@@ -357,10 +357,11 @@ fn a_request_over_the_budget_names_the_layer_the_bytes_and_the_budget() {
 
     // On the way back it is the operation whose gradient does not fit.
     let mut cx = Ctx::training(Key::new(1));
-    let x = cx.variable(Tensor::full(&[1, 40_000], 0.5, DType::F32).unwrap());
-    let loss = cx.scope("head", |_| x.broadcast_to(&[3, 40_000])?.sum()).unwrap();
+    let x = cx.variable(Tensor::full(&[1, 50_000], 0.5, DType::F32).unwrap());
+    let wide = x.broadcast_to(&[3, 50_000]).unwrap();
+    let loss = cx.scope("head", |_| wide.clone().sum()).unwrap();
     let message = cx.backward(loss).unwrap_err().to_string();
-    assert!(message.starts_with("head: sum: cannot allocate 480000 bytes: "), "{message}");
+    assert!(message.starts_with("head: sum: cannot allocate 600000 bytes: "), "{message}");
     assert!(message.contains("of the") && message.contains("1048576 bytes allowed"), "{message}");
 }
 

@@ -103,7 +103,7 @@ fn a_file_of_ours_loaded_into_pytorch_strictly_and_gave_our_logits() {
 #[test]
 fn fixtures_name_script_versions_and_seed() {
     let _turn = turn();
-    let script = std::fs::read(path("../lenet5.py")).unwrap();
+    let script = [read("../lenet5.py"), read("../stored.py")].concat();
     let hash: String = Sha256::digest(&script).iter().map(|byte| format!("{byte:02x}")).collect();
     for name in ["from_torch.safetensors", "expected.safetensors", "checked.safetensors"] {
         let metadata = fixture(name).metadata().clone();

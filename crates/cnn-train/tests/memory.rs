@@ -3,10 +3,12 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use cnn_layers::{
-    BatchNorm2d, Conv2d, Ctx, Dense, Dropout2d, Flatten, Forward, GlobalAvgPool2d, GroupNorm, Key, MaxPool2d,
-    Mode, Recompute, Relu, Residual, Sequential, Silu, SqueezeExcite, cross_entropy,
+    BatchNorm2d, Conv2d, Ctx, Dense, Dropout2d, FileLayout, Flatten, Forward, GlobalAvgPool2d, GroupNorm,
+    Key, Layer, MaxPool2d, Mode, MultiHeadAttention, Parameter, Recompute, Relu, Residual, Result,
+    Sequential, Silu, SqueezeExcite, Var, cross_entropy, init,
 };
 use cnn_models::{Arguments, build};
+use cnn_tensor::ops::reduce::Keep;
 use cnn_tensor::{DType, Tensor, parallel, pool};
 use cnn_train::optim::{AdamW, AdamWOptions, Optimizer};
 
@@ -76,8 +78,47 @@ fn a_thousand_steps_leave_the_pool_and_the_process_as_they_were() {
     }
 }
 
+/// Layers whose gradients are of other shapes than what they go with: broadcast products, squeeze and excitation,
+/// attention.
+#[derive(Layer)]
+struct Products {
+    conv: Conv2d,
+    squeeze: SqueezeExcite,
+    scale: Parameter,
+    attention: MultiHeadAttention,
+    fc: Dense,
+}
+
+impl Products {
+    fn new(key: Key) -> Result<Self> {
+        let scale = init::normal(&[1, 1, 24], 1.0, key.fold(5))?;
+        Ok(Self {
+            conv: Conv2d::builder(3, 24, 3).padding(1).build(key.fold(1))?,
+            squeeze: SqueezeExcite::new(24, 6, key.fold(2))?,
+            scale: Parameter::new(scale, FileLayout::AsIs),
+            attention: MultiHeadAttention::new(24, 3, key.fold(3))?,
+            fc: Dense::new(24, 3, key.fold(4))?,
+        })
+    }
+}
+
+impl Forward for Products {
+    fn forward(&self, x: Var, cx: &mut Ctx) -> Result<Var> {
+        let x = self.conv.call(x, cx)?;
+        let x = self.squeeze.call(x, cx)?;
+        // Each side is copied: a number for each channel, and one for each pixel.
+        let bright = x.clone().mean_over(&[3], Keep::Axes)?;
+        let x = x.mul(self.scale.var(cx)?)?.mul(bright)?;
+        let x = x.maximum(self.scale.var(cx)?)?;
+        let &[batch, height, width, channels] = x.shape() else { unreachable!("a convolution's output") };
+        let x = x.reshape(&[batch, height * width, channels])?;
+        let x = self.attention.call(x.clone(), cx)?.add(x)?;
+        self.fc.call(x.mean_over(&[1], Keep::Dropped)?, cx)
+    }
+}
+
 #[test]
-fn the_summary_knows_the_memory_of_five_networks_to_a_tenth() {
+fn the_summary_knows_the_memory_of_six_networks_to_a_tenth() {
     let _turn = turn();
     let mut off = Vec::new();
     for (name, side, channels) in [
@@ -86,11 +127,15 @@ fn the_summary_knows_the_memory_of_five_networks_to_a_tenth() {
         ("mnist-cnn", 28, 1),
         ("resnet20", 16, 3),
         ("resnet18-cifar", 16, 3),
+        ("products", 16, 3),
     ] {
         let batch = 16;
         let start = pool::stats().live_bytes;
         let arguments = Arguments { channels, classes: 3, height: side, width: side };
-        let network = build(name, &arguments, Key::new(1)).unwrap();
+        let network: Box<dyn Forward> = match name {
+            "products" => Box::new(Products::new(Key::new(1)).unwrap()),
+            name => build(name, &arguments, Key::new(1)).unwrap(),
+        };
         let shape = [batch, side, side, channels];
         let labels = Tensor::zeros(&[batch], DType::I64).unwrap();
         let graph = |mode| {

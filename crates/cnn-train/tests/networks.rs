@@ -310,7 +310,8 @@ fn networks_compute_and_learn_what_pytorchs_do() {
 
 #[test]
 fn fixtures_name_script_versions_and_seed() {
-    let script = std::fs::read(folder().join("networks.py")).unwrap();
+    let text = |name| std::fs::read(folder().join(name)).unwrap();
+    let script = [text("networks.py"), text("stored.py")].concat();
     let hash: String = Sha256::digest(&script).iter().map(|byte| format!("{byte:02x}")).collect();
     for Case { name, .. } in &CASES {
         let metadata = fixture(name).metadata().clone();

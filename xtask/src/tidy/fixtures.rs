@@ -1,4 +1,5 @@
-//! Rules about the tensors in `fixtures/`: each file says what wrote it, and all of them stay small.
+//! Rules about what the scripts in `fixtures/` write: each file of tensors says what wrote it, and all of them stay small;
+//! rows of numbers in tests are those of the script as it is.
 
 use std::fs::File;
 use std::io::Read;
@@ -41,7 +42,38 @@ pub(super) fn check(root: &Path) -> Vec<Finding> {
         let problem = format!("{bytes} bytes of fixtures, expected {MOST_BYTES} or fewer");
         findings.push(Finding::file("fixtures", problem));
     }
+    findings.extend(rows(root));
     findings
+}
+
+/// Scripts whose rows stand in a test under the hash of another text, or under none.
+fn rows(root: &Path) -> Vec<Finding> {
+    let folder = root.join("fixtures");
+    let shared = std::fs::read(folder.join("rows.py")).unwrap_or_default();
+    let mut findings = Vec::new();
+    for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
+        let Ok(script) = std::fs::read_to_string(entry.path()) else { continue };
+        let name = entry.file_name().to_string_lossy().into_owned();
+        // The call at the script's end names the test.
+        let test = script.split_once("\nfinish(\"").and_then(|(_, rest)| rest.split_once('"'));
+        let Some((test, _)) = test else { continue };
+        let rows = std::fs::read_to_string(root.join(test)).unwrap_or_default();
+        let origin =
+            format!("// fixtures/{name} {:016x}, torch ", fnv(script.bytes().chain(shared.iter().copied())));
+        if !rows.lines().any(|line| line.trim_start().starts_with(&origin)) {
+            let problem = format!(
+                "its rows are not those of fixtures/{name} as it is; run `cargo xtask fixtures {}`",
+                name.trim_end_matches(".py")
+            );
+            findings.push(Finding::file(test, problem));
+        }
+    }
+    findings
+}
+
+/// FNV-1a with 64 bits, as `fixtures/rows.py` computes it.
+fn fnv(bytes: impl Iterator<Item = u8>) -> u64 {
+    bytes.fold(0xcbf2_9ce4_8422_2325, |value, byte| (value ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3))
 }
 
 fn files(folder: &Path) -> Vec<PathBuf> {
@@ -110,5 +142,28 @@ mod tests {
         );
         assert!(findings_of("from_rust", "{}").is_empty());
         assert_eq!(findings_of("empty", "").len(), 1);
+    }
+
+    #[test]
+    fn rows_of_a_script_that_has_changed_are_found() {
+        assert_eq!(fnv("foobar".bytes()), 0x8594_4171_f739_67e8);
+        let root = std::env::temp_dir().join(format!("tidy-fixtures-{}-rows", std::process::id()));
+        std::fs::create_dir_all(root.join("fixtures")).unwrap();
+        let write = |name: &str, text: &str| std::fs::write(root.join(name), text).unwrap();
+        let script = "rows = []\nfinish(\"tests.rs\", rows)\n";
+        write("fixtures/rows.py", "shared");
+        write("fixtures/one.py", script);
+        let hash = fnv(script.bytes().chain("shared".bytes()));
+        write(
+            "tests.rs",
+            &format!("fn rows() {{\n    // fixtures/one.py {hash:016x}, torch 2.1\n    row(1);\n}}\n"),
+        );
+        let met = || check(&root).iter().map(ToString::to_string).collect::<Vec<_>>();
+        assert!(met().is_empty(), "{:?}", met());
+        write("fixtures/rows.py", "another");
+        let expected =
+            "tests.rs: its rows are not those of fixtures/one.py as it is; run `cargo xtask fixtures one`";
+        assert_eq!(met(), [expected]);
+        std::fs::remove_dir_all(&root).unwrap();
     }
 }

@@ -45,26 +45,32 @@ fn operations(member: &Member, number: u64, mode: Mode) -> Vec<&'static str> {
     )
 }
 
-/// Settings, one at the most for each pass, in which threads share the work of that pass.
+/// Settings in which threads share the work, forward and backward: one, or one for each pass.
 fn settings(member: &Member, mode: Mode) -> Result<Vec<u64>, String> {
-    // Random zeros do nothing in eval mode, and most layers do the same in both.
-    let differs = |&number: &u64| operations(member, number, mode) != operations(member, number, Mode::Train);
-    let numbers: Vec<u64> = (0..SETTINGS).filter(|number| mode == Mode::Train || differs(number)).collect();
+    let mut wanted: Vec<Pass> = [Pass::Forward, Pass::Backward].into();
+    wanted.retain(|pass| member.alone.iter().all(|(alone, _)| alone != pass));
     let mut found = Vec::new();
-    for (index, pass) in [Pass::Forward, Pass::Backward].into_iter().enumerate() {
-        if numbers.is_empty() || member.alone.iter().any(|(alone, _)| *alone == pass) {
+    // A setting may have nothing to do, as random zeros without any.
+    for number in 0..SETTINGS {
+        // Most layers do the same in both modes.
+        let is_new = mode == Mode::Train
+            || operations(member, number, mode) != operations(member, number, Mode::Train);
+        if wanted.is_empty() || !is_new {
             continue;
         }
-        // A setting may have nothing to do, as random zeros without any.
-        let split = numbers.iter().copied().find(|&number| splits(member, number, mode)[index]);
-        match split {
-            Some(number) => found.push(number),
-            None if mode == Mode::Eval => {}
-            None => return Err(format!("threads share the work of no setting's {pass:?} pass")),
+        let [forward, backward] = splits(member, number, mode);
+        let before = wanted.len();
+        wanted.retain(|pass| !if *pass == Pass::Forward { forward } else { backward });
+        if wanted.len() < before {
+            found.push(number);
         }
     }
-    found.dedup();
-    Ok(found)
+    match wanted.first() {
+        Some(pass) if mode == Mode::Train => {
+            Err(format!("threads share the work of no setting's {pass:?} pass"))
+        }
+        _ => Ok(found),
+    }
 }
 
 #[test]

@@ -35,6 +35,7 @@ fn fixture(folder: &Path, family: &str) -> std::result::Result<BTreeMap<String, 
     let dict = StateDict::from_safetensors(&bytes).map_err(|error| format!("{family}: {error}"))?;
     let mut script = read(format!("{family}.py"))?;
     script.extend(read("common.py".into())?);
+    script.extend(read("../stored.py".into())?);
     let hash: String = Sha256::digest(script).iter().map(|byte| format!("{byte:02x}")).collect();
     if dict.metadata().get("script_sha256") != Some(&hash) {
         return Err(format!("{family}: the script has changed since the file was written; run it again"));
