@@ -26,6 +26,8 @@ pub enum Value {
     Integer(u64),
     /// Several sizes, one for each axis or side.
     Integers(Vec<u64>),
+    /// A whole number that may be below zero: a label, a shift.
+    Signed(i64),
     /// A number.
     Number(f64),
     /// A name.
@@ -47,6 +49,12 @@ impl<const N: usize> From<[usize; N]> for Value {
 impl From<&[usize]> for Value {
     fn from(values: &[usize]) -> Self {
         Self::Integers(values.iter().map(|&value| value as u64).collect())
+    }
+}
+
+impl From<i64> for Value {
+    fn from(value: i64) -> Self {
+        Self::Signed(value)
     }
 }
 
@@ -73,6 +81,7 @@ impl fmt::Display for Value {
         match self {
             Self::Integer(value) => write!(f, "{value}"),
             Self::Integers(values) => write!(f, "{values:?}"),
+            Self::Signed(value) => write!(f, "{value}"),
             Self::Number(value) => write!(f, "{value}"),
             Self::Text(value) => f.write_str(value),
         }

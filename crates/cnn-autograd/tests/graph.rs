@@ -8,6 +8,7 @@ use cnn_autograd::ops::loss::LossOptions;
 use cnn_autograd::{Attribute, Ctx, Error, Mode, ParameterId, Result, Trainable, Value, Var, random::Key};
 use cnn_tensor::ops::activation::Activation;
 use cnn_tensor::ops::conv2d::Conv2dOptions;
+use cnn_tensor::ops::loss::Reduction;
 use cnn_tensor::ops::window::Padding2d;
 use cnn_tensor::{DType, Tensor, pool};
 
@@ -93,7 +94,7 @@ fn only_a_tracing_context_has_a_graph() {
 #[test]
 fn tensors_met_on_the_way_are_constants_of_the_graph() {
     let (cx, logits) = traced(&Net::new());
-    let loss = logits.cross_entropy(&labels(), 0.1).unwrap();
+    let loss = logits.cross_entropy(&labels(), Reduction::Mean).unwrap();
     let graph = cx.graph(&[&loss]).unwrap();
     let constants: Vec<_> =
         graph.nodes().iter().filter(|node| matches!(node.source, Source::Constant)).collect();
@@ -198,7 +199,7 @@ fn the_estimate_for_training_is_within_a_tenth_of_what_is_measured() {
     let net = Net::new();
     let labels = labels();
     let (cx, logits) = traced(&net);
-    let loss = logits.cross_entropy(&labels, 0.0).unwrap();
+    let loss = logits.cross_entropy(&labels, Reduction::Mean).unwrap();
     let graph = cx.graph(&[&loss]).unwrap();
     let estimate = graph.training_bytes(0);
     let parameter_bytes: usize =
@@ -207,7 +208,7 @@ fn the_estimate_for_training_is_within_a_tenth_of_what_is_measured() {
     let run = || {
         let mut cx = Ctx::training(Key::new(1));
         let images = cx.input(Tensor::full(&IMAGES, 0.5, DType::F32).unwrap());
-        let loss = net.forward(images, &mut cx).unwrap().cross_entropy(&labels, 0.0).unwrap();
+        let loss = net.forward(images, &mut cx).unwrap().cross_entropy(&labels, Reduction::Mean).unwrap();
         cx.backward(loss).unwrap()
     };
     drop(run());

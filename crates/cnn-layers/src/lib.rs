@@ -120,7 +120,8 @@ pub use layout::FileLayout;
 pub use losses::cross_entropy::{CrossEntropy, cross_entropy};
 pub use losses::dice::{Dice, Scores, dice};
 pub use losses::loss::{
-    BceWithLogits, Focal, Huber, KlDiv, KlTarget, L1, Mse, SmoothL1, bce_with_logits, l1, mse,
+    BceWithLogits, Focal, Huber, KlDiv, KlTarget, L1, Mse, SmoothL1, bce_with_logits, huber, kl_div, l1, mse,
+    sigmoid_focal_loss, smooth_l1,
 };
 pub use losses::nll::{Nll, nll};
 pub use parameter::{Buffer, Parameter};

@@ -296,10 +296,10 @@ proptest! {
         run(&|x, t| BceWithLogits::new().with_positive_weights(&weights)?.with_reduction(reduction).loss(x, t));
         run(&|x, t| BceWithLogits::new().with_weight(of(&target)).with_reduction(reduction).loss(x, t));
         run(&|x, t| Focal::new().with_gamma(number)?.with_alpha(Some(other)).with_reduction(reduction).loss(x, t));
-        let dice = || Dice::new().of(Scores::Logits).with_reduction(reduction);
+        let dice = || Dice::new().with_scores(Scores::Logits).with_reduction(reduction);
         run(&|x, t| dice().with_smoothing(number)?.loss(x, t));
         run(&|x, t| dice().with_denominator(Denominator::Squares).loss(x, t));
-        let classes = CrossEntropy::smoothed(number).unwrap_or_default().with_reduction(reduction);
+        let classes = CrossEntropy::new().with_label_smoothing(number).unwrap_or_default().with_reduction(reduction);
         let weighted = classes.clone().with_weights(&weights).unwrap();
         let likelihood = Nll::new().with_reduction(reduction).ignoring(label);
         run(&|x, t| classes.soft_loss(x, t.value()));
@@ -327,7 +327,7 @@ proptest! {
             exercise(&StochasticDepth::new(probability, DepthMode::Row).unwrap(), &shape);
             exercise(&StochasticDepth::new(probability, DepthMode::Batch).unwrap(), &shape);
         }
-        if let Ok(loss) = CrossEntropy::smoothed(probability) {
+        if let Ok(loss) = CrossEntropy::new().with_label_smoothing(probability) {
             let mut cx = Ctx::training(Key::new(1));
             let logits = cx.variable(Tensor::full(&shape, 0.5, DType::F32).unwrap());
             let labels = Tensor::full(&shape[..shape.len().min(1)], label as f64, DType::I64).unwrap();
@@ -403,7 +403,7 @@ fn arguments_that_make_no_sense_are_refused_at_construction() {
     assert!(LocalResponseNorm::new(0).is_err() && LocalResponseNorm::builder(3).k(-1.0).build().is_err());
     assert!(LayerNorm::new([]).is_err() && LayerNorm::builder(3).epsilon(-1.0).build().is_err());
     assert!(Dropout::new(f64::NAN).is_err());
-    assert!(CrossEntropy::smoothed(-0.1).is_err());
+    assert!(CrossEntropy::new().with_label_smoothing(-0.1).is_err());
     assert!(PRelu::per_channel(0).is_err());
     assert!(Softplus::new(0.0, 20.0).is_err());
 }

@@ -1,7 +1,7 @@
 //! The architectures: sizes, keys, shapes, and how they refuse what they cannot be.
 
 use cnn_layers::{
-    Ctx, Forward, Key, Mode, StateDict, fold_statistics, for_each_parameter_mut, named_parameters,
+    Ctx, Forward, Key, Mode, Reduction, StateDict, fold_statistics, for_each_parameter_mut, named_parameters,
     parameter_count,
 };
 use cnn_models::{ARCHITECTURES, Architecture, Arguments, Error, build, skeleton};
@@ -138,7 +138,7 @@ fn steps_of_training_on_one_batch_lower_its_loss() {
         for step in 0..4 {
             let mut cx = Ctx::training(Key::new(step));
             let x = cx.input(images.clone());
-            let loss = network.call(x, &mut cx).unwrap().cross_entropy(&labels, 0.0).unwrap();
+            let loss = network.call(x, &mut cx).unwrap().cross_entropy(&labels, Reduction::Mean).unwrap();
             losses.push(loss.value().item().unwrap());
             let mut step = cx.backward(loss).unwrap();
             for_each_parameter_mut(&mut *network, |path, parameter| {

@@ -5,7 +5,7 @@
 //!
 //! ```
 //! use cnn_autograd::{Ctx, random::Key};
-//! use cnn_layers::{Forward, Layer};
+//! use cnn_layers::{Forward, Layer, Reduction};
 //! use cnn_tensor::Tensor;
 //! use cnn_train::optim::{Adam, AdamOptions, Optimizer};
 //!
@@ -15,7 +15,7 @@
 //! let mut cx = Ctx::training(Key::new(1).fold(0)); // the seed, and the number of the step
 //! let images = cx.input(images);
 //! let logits = model.call(images, &mut cx)?;
-//! let loss = logits.cross_entropy(labels, 0.0)?;
+//! let loss = logits.cross_entropy(labels, Reduction::Mean)?;
 //! let step = cx.backward(loss)?; // gradients and batch statistics
 //! optimizer.step(model, step, 1e-3)?; // applies both
 //! # Ok(()) }

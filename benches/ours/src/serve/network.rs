@@ -5,7 +5,7 @@
 
 use bench_common::inputs::{self, stream};
 use cnn_autograd::{Ctx, Step, random::Key};
-use cnn_layers::{Forward, Layer, StateDict, Strictness, named_parameters};
+use cnn_layers::{Forward, Layer, Reduction, StateDict, Strictness, named_parameters};
 use cnn_models::{Arguments, build};
 use cnn_tensor::Tensor;
 use cnn_train::optim::{self, AdamOptions, SgdOptions};
@@ -73,7 +73,7 @@ impl Training {
         self.key = self.key.fold(1);
         let mut cx = Ctx::training(self.key);
         let x = cx.input(self.images.clone());
-        let loss = self.network.call(x, &mut cx)?.cross_entropy(&self.labels, 0.0)?;
+        let loss = self.network.call(x, &mut cx)?.cross_entropy(&self.labels, Reduction::Mean)?;
         let value = loss.value().item()?;
         if !value.is_finite() {
             return failure(format!("the loss is {value}"));

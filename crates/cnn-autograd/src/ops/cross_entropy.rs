@@ -25,7 +25,7 @@ struct Settings {
 
 impl Settings {
     fn attributes(self) -> Vec<Attribute> {
-        let ignored = self.ignored.map(|label| Attribute::new("ignored", label.to_string()));
+        let ignored = self.ignored.map(|label| Attribute::new("ignore_index", label));
         [
             Attribute::new("label_smoothing", self.label_smoothing),
             Attribute::new("reduction", self.reduction.name()),
@@ -150,27 +150,16 @@ fn infer_rows(op: &'static str, x: Spec, weights: Option<Spec>, reduction: Reduc
 }
 
 impl Var {
-    /// Mean over the batch of the cross-entropy between the softmax of these logits and the labels, which are
-    /// smoothed as `torch.nn.CrossEntropyLoss(label_smoothing=..)` does.
-    ///
-    /// # Shapes
-    /// Logits `[.., classes]`, labels `[..]` of type `I64`; a scalar.
-    ///
-    /// # Errors
-    /// As [`Var::apply`]; for a label outside of the classes, naming it and its index.
-    pub fn cross_entropy(self, labels: &Tensor, label_smoothing: f64) -> Result<Var> {
-        self.cross_entropy_with(labels, &Options { label_smoothing, ..Options::default() })
-    }
-
-    /// [`Var::cross_entropy`] with class weights, an ignored label and another reduction.
+    /// The cross-entropy between the softmax of these logits and the labels, as `torch.nn.functional.cross_entropy`:
+    /// smoothed, weighted and reduced as the options say. A [`Reduction`] alone is options too.
     ///
     /// # Shapes
     /// Logits `[.., classes]`, labels `[..]` of type `I64`; a scalar, or `[..]` for [`Reduction::None`].
     ///
     /// # Errors
-    /// As [`Var::cross_entropy`].
-    pub fn cross_entropy_with(self, labels: &Tensor, options: &Options<'_>) -> Result<Var> {
-        let Options { label_smoothing, weights, ignored, reduction } = *options;
+    /// As [`Var::apply`]; for a label outside of the classes, naming it and its index.
+    pub fn cross_entropy<'a>(self, labels: &Tensor, options: impl Into<Options<'a>>) -> Result<Var> {
+        let Options { label_smoothing, weights, ignored, reduction } = options.into();
         let constants = [labels].into_iter().chain(weights).map(|tensor| Var::constant(tensor.clone()));
         let settings = Settings { label_smoothing, ignored, reduction };
         Var::apply(CrossEntropy(settings), [self].into_iter().chain(constants).collect())
@@ -183,8 +172,8 @@ impl Var {
     ///
     /// # Errors
     /// As [`Var::apply`]; for an ignored label.
-    pub fn soft_cross_entropy(self, targets: &Tensor, options: &Options<'_>) -> Result<Var> {
-        let Options { label_smoothing, weights, ignored, reduction } = *options;
+    pub fn soft_cross_entropy<'a>(self, targets: &Tensor, options: impl Into<Options<'a>>) -> Result<Var> {
+        let Options { label_smoothing, weights, ignored, reduction } = options.into();
         let constants = [targets].into_iter().chain(weights).map(|tensor| Var::constant(tensor.clone()));
         let settings = Settings { label_smoothing, ignored, reduction };
         Var::apply(SoftCrossEntropy(settings), [self].into_iter().chain(constants).collect())

@@ -66,7 +66,7 @@ impl Var {
     ///
     /// # Errors
     /// As [`Var::apply`].
-    pub fn dice_loss(self, target: Var, options: Options) -> Result<Var> {
-        Var::apply(Dice(options), vec![self, target])
+    pub fn dice_loss(self, target: Var, options: impl Into<Options>) -> Result<Var> {
+        Var::apply(Dice(options.into()), vec![self, target])
     }
 }

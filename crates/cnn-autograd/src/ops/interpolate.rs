@@ -28,10 +28,10 @@ impl Function for Interpolate {
         }
         if let Interpolation::Linear(corners) = interpolation {
             let corners = match corners {
-                Corners::OfPixels => "of pixels",
-                Corners::Aligned => "aligned",
+                Corners::OfPixels => "half_pixel",
+                Corners::Aligned => "align_corners",
             };
-            attributes.push(Attribute::new("corners", corners));
+            attributes.push(Attribute::new("coordinate_transformation_mode", corners));
         }
         attributes
     }

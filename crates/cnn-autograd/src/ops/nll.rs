@@ -28,7 +28,7 @@ impl Function for Nll {
     }
 
     fn attributes(&self) -> Vec<Attribute> {
-        let ignored = self.ignored.map(|label| Attribute::new("ignored", label.to_string()));
+        let ignored = self.ignored.map(|label| Attribute::new("ignore_index", label));
         [Attribute::new("reduction", self.reduction.name())].into_iter().chain(ignored).collect()
     }
 
@@ -62,8 +62,8 @@ impl Var {
     ///
     /// # Errors
     /// As [`Var::apply`]; for a label outside of the classes, naming it and its index.
-    pub fn nll_loss(self, labels: &Tensor, options: &nll::Options<'_>) -> Result<Var> {
-        let nll::Options { weights, ignored, reduction } = *options;
+    pub fn nll_loss<'a>(self, labels: &Tensor, options: impl Into<nll::Options<'a>>) -> Result<Var> {
+        let nll::Options { weights, ignored, reduction } = options.into();
         let constants = [labels].into_iter().chain(weights).map(|tensor| Var::constant(tensor.clone()));
         Var::apply(Nll { ignored, reduction }, [self].into_iter().chain(constants).collect())
     }

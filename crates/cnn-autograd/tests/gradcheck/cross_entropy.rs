@@ -16,7 +16,10 @@ pub(crate) fn cases() {
         let labels: Vec<i64> = (0..batch as i64).map(|row| (3 * row + 1) % classes as i64).collect();
         let labels = Tensor::from_slice(&[batch], &labels).unwrap();
         for smoothing in [0.0, 0.1, 1.0] {
-            check("cross entropy", from_ref(&logits), |mut v| v.remove(0).cross_entropy(&labels, smoothing));
+            check("cross entropy", from_ref(&logits), |mut v| {
+                v.remove(0)
+                    .cross_entropy(&labels, Options { label_smoothing: smoothing, ..Options::default() })
+            });
         }
     }
     for setting in 0..24u64 {
@@ -39,9 +42,9 @@ pub(crate) fn cases() {
         };
         let logits = random(&shape, setting);
         let case = format!("cross entropy of {shape:?}, {options:?}");
-        check(&case, from_ref(&logits), |mut v| v.remove(0).cross_entropy_with(&labels, &options));
+        check(&case, from_ref(&logits), |mut v| v.remove(0).cross_entropy(&labels, options));
         let (targets, options) = (random(&shape, setting + 70), Options { ignored: None, ..options });
-        check(&format!("soft {case}"), &[logits], |mut v| v.remove(0).soft_cross_entropy(&targets, &options));
+        check(&format!("soft {case}"), &[logits], |mut v| v.remove(0).soft_cross_entropy(&targets, options));
     }
 }
 
@@ -54,7 +57,7 @@ fn gradients_of_cross_entropy_agree_with_differences() {
 fn a_label_outside_of_the_classes_is_an_error_with_its_index() {
     let logits = cnn_autograd::Var::constant(random(&[3, 2], 1));
     let labels = Tensor::from_slice(&[3], &[0i64, 1, 2]).unwrap();
-    let error = logits.cross_entropy(&labels, 0.0).unwrap_err();
+    let error = logits.cross_entropy(&labels, Reduction::Mean).unwrap_err();
     assert!(matches!(error, Error::Tensor(cnn_tensor::Error::Argument { .. })));
     assert!(error.to_string().contains("2 at index 2"), "{error}");
 }

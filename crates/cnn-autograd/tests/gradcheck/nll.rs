@@ -26,7 +26,7 @@ pub(crate) fn cases() {
                 [setting as usize / 6],
         };
         check(&format!("nll of {shape:?}, {options:?}"), &[random(&shape, setting)], |mut v| {
-            v.remove(0).nll_loss(&labels, &options)
+            v.remove(0).nll_loss(&labels, options)
         });
     }
 }

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use cnn_autograd::graph::Graph;
 use cnn_autograd::{Ctx, Mode};
-use cnn_layers::Forward;
 use cnn_layers::summary::{self as layers, bytes, group};
+use cnn_layers::{Forward, Reduction};
 use cnn_models::{ARCHITECTURES, Arguments};
 use cnn_tensor::{DType, Tensor};
 use serde::Serialize;
@@ -132,7 +132,7 @@ fn trace(network: &dyn Forward, shape: Arguments, batch: usize, mode: Mode) -> O
     let x = cx.input(images);
     let mut output = network.call(x, &mut cx)?;
     if mode == Mode::Train {
-        output = output.cross_entropy(&Tensor::shape_only(&[batch], DType::I64)?, 0.0)?;
+        output = output.cross_entropy(&Tensor::shape_only(&[batch], DType::I64)?, Reduction::Mean)?;
     }
     Ok(cx.graph(&[&output])?)
 }

@@ -40,16 +40,8 @@ impl CrossEntropy {
     /// With target `1 - s` on the label plus `s / classes` on every class (Szegedy et al., arXiv:1512.00567).
     ///
     /// # Errors
-    /// [`Error::Argument`] unless `smoothing` is from 0 to 1.
-    pub fn smoothed(label_smoothing: f64) -> Result<Self> {
-        Self::new().with_smoothing(label_smoothing)
-    }
-
-    /// [`CrossEntropy::smoothed`], beside other settings.
-    ///
-    /// # Errors
-    /// [`Error::Argument`] unless `smoothing` is from 0 to 1.
-    pub fn with_smoothing(mut self, label_smoothing: f64) -> Result<Self> {
+    /// [`Error::Argument`] unless `label_smoothing` is from 0 to 1.
+    pub fn with_label_smoothing(mut self, label_smoothing: f64) -> Result<Self> {
         if !(0.0..=1.0).contains(&label_smoothing) {
             return Err(Error::argument("CrossEntropy", "label_smoothing", label_smoothing, "0 to 1"));
         }
@@ -89,7 +81,7 @@ impl CrossEntropy {
     /// Where the shapes do not fit or a label is outside of the classes.
     pub fn loss(&self, logits: Var, labels: &Tensor) -> Result<Var> {
         let weights = self.weights.of(&logits)?;
-        Ok(logits.cross_entropy_with(labels, &self.options(weights.as_ref()))?)
+        Ok(logits.cross_entropy(labels, self.options(weights.as_ref()))?)
     }
 
     /// The loss against distributions over the classes, which are constants.
@@ -101,7 +93,7 @@ impl CrossEntropy {
     /// Where the shapes do not fit; where a label is to be ignored, which distributions do not have.
     pub fn soft_loss(&self, logits: Var, targets: &Tensor) -> Result<Var> {
         let weights = self.weights.of(&logits)?;
-        Ok(logits.soft_cross_entropy(targets, &self.options(weights.as_ref()))?)
+        Ok(logits.soft_cross_entropy(targets, self.options(weights.as_ref()))?)
     }
 
     fn options<'a>(&self, weights: Option<&'a Tensor>) -> Options<'a> {

@@ -43,7 +43,7 @@ impl Dice {
 
     /// What the predictions are.
     #[must_use]
-    pub fn of(mut self, scores: Scores) -> Self {
+    pub fn with_scores(mut self, scores: Scores) -> Self {
         self.scores = scores;
         self
     }

@@ -113,6 +113,9 @@ impl Mse {
 
     /// The loss.
     ///
+    /// # Shapes
+    /// Both of one shape; a scalar, or that shape for [`Reduction::None`].
+    ///
     /// # Errors
     /// Where the shapes differ.
     pub fn loss(&self, prediction: Var, target: Var) -> Result<Var> {
@@ -128,10 +131,20 @@ impl L1 {
 
     /// The loss.
     ///
+    /// # Shapes
+    /// Both of one shape; a scalar, or that shape for [`Reduction::None`].
+    ///
     /// # Errors
     /// Where the shapes differ.
     pub fn loss(&self, prediction: Var, target: Var) -> Result<Var> {
         Ok(prediction.l1_loss(target, self.reduction)?)
+    }
+}
+
+impl Default for SmoothL1 {
+    /// Beta 1, the mean.
+    fn default() -> Self {
+        Self { beta: 1.0, reduction: Reduction::Mean }
     }
 }
 
@@ -144,15 +157,25 @@ impl SmoothL1 {
         if !(beta >= 0.0 && beta.is_finite()) {
             return Err(Error::argument("SmoothL1", "beta", beta, "a finite number from 0 on"));
         }
-        Ok(Self { beta, reduction: Reduction::Mean })
+        Ok(Self { beta, ..Self::default() })
     }
 
     /// The loss.
+    ///
+    /// # Shapes
+    /// Both of one shape; a scalar, or that shape for [`Reduction::None`].
     ///
     /// # Errors
     /// Where the shapes differ.
     pub fn loss(&self, prediction: Var, target: Var) -> Result<Var> {
         Ok(prediction.smooth_l1_loss(target, self.beta, self.reduction)?)
+    }
+}
+
+impl Default for Huber {
+    /// Delta 1, the mean.
+    fn default() -> Self {
+        Self { delta: 1.0, reduction: Reduction::Mean }
     }
 }
 
@@ -165,10 +188,13 @@ impl Huber {
         if !(delta > 0.0 && delta.is_finite()) {
             return Err(Error::argument("Huber", "delta", delta, "a finite number above 0"));
         }
-        Ok(Self { delta, reduction: Reduction::Mean })
+        Ok(Self { delta, ..Self::default() })
     }
 
     /// The loss.
+    ///
+    /// # Shapes
+    /// Both of one shape; a scalar, or that shape for [`Reduction::None`].
     ///
     /// # Errors
     /// Where the shapes differ.
@@ -180,10 +206,13 @@ impl Huber {
 impl KlDiv {
     /// From such targets.
     pub fn new(target: KlTarget) -> Self {
-        Self { target, reduction: Reduction::Mean }
+        Self { target, ..Self::default() }
     }
 
     /// The loss; the prediction is logarithms of probabilities.
+    ///
+    /// # Shapes
+    /// Both of one shape; a scalar, or that shape for [`Reduction::None`].
     ///
     /// # Errors
     /// Where the shapes differ.
@@ -259,6 +288,9 @@ impl Focal {
 
     /// The loss.
     ///
+    /// # Shapes
+    /// Both of one shape; a scalar, or that shape for [`Reduction::None`].
+    ///
     /// # Errors
     /// Where the shapes differ.
     pub fn loss(&self, logits: Var, target: Var) -> Result<Var> {
@@ -304,4 +336,36 @@ pub fn l1(prediction: Var, target: Var) -> Result<Var> {
 /// As [`BceWithLogits::loss`].
 pub fn bce_with_logits(logits: Var, target: Var) -> Result<Var> {
     BceWithLogits::new().loss(logits, target)
+}
+
+/// The mean smooth absolute error, straight from a distance of 1 on.
+///
+/// # Errors
+/// As [`SmoothL1::loss`].
+pub fn smooth_l1(prediction: Var, target: Var) -> Result<Var> {
+    SmoothL1::default().loss(prediction, target)
+}
+
+/// The mean Huber loss, straight from a distance of 1 on.
+///
+/// # Errors
+/// As [`Huber::loss`].
+pub fn huber(prediction: Var, target: Var) -> Result<Var> {
+    Huber::default().loss(prediction, target)
+}
+
+/// The divergence of logarithms of probabilities from probabilities, the mean over all numbers as in PyTorch.
+///
+/// # Errors
+/// As [`KlDiv::loss`].
+pub fn kl_div(prediction: Var, target: Var) -> Result<Var> {
+    KlDiv::default().loss(prediction, target)
+}
+
+/// The focal loss of each number, as torchvision starts it.
+///
+/// # Errors
+/// As [`Focal::loss`].
+pub fn sigmoid_focal_loss(logits: Var, target: Var) -> Result<Var> {
+    Focal::new().loss(logits, target)
 }

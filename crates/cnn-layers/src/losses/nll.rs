@@ -9,7 +9,8 @@ use crate::{Reduction, Result};
 
 /// The negated logarithm of the probability of each label: what follows a [`LogSoftmax`](crate::LogSoftmax).
 ///
-/// The mean over a batch, with every class alike and no label ignored, until a method says otherwise.
+/// The mean over a batch, with every class alike and no label ignored, until a method says otherwise. A label outside of
+/// the classes is an error; PyTorch ignores -100 unasked, which [`Nll::ignoring`] does when asked.
 ///
 /// ```
 /// use cnn_layers::{Nll, Result, Var};
@@ -66,7 +67,7 @@ impl Nll {
     pub fn loss(&self, logarithms: Var, labels: &Tensor) -> Result<Var> {
         let weights = self.weights.of(&logarithms)?;
         let options = Options { weights: weights.as_ref(), ignored: self.ignored, reduction: self.reduction };
-        Ok(logarithms.nll_loss(labels, &options)?)
+        Ok(logarithms.nll_loss(labels, options)?)
     }
 }
 

@@ -4,6 +4,7 @@ use cnn_autograd::{Ctx, random::Key};
 use cnn_data::Batch;
 use cnn_layers::Forward;
 use cnn_tensor::Tensor;
+use cnn_tensor::ops::cross_entropy::Options;
 
 use crate::Result;
 use crate::optim::Optimizer;
@@ -43,7 +44,10 @@ pub fn train_step(
     let images = cx.input(batch.images);
     let output = model.call(images, &mut cx)?;
     let logits = output.value().clone();
-    let loss = output.cross_entropy(&batch.labels, options.label_smoothing)?;
+    let loss = output.cross_entropy(
+        &batch.labels,
+        Options { label_smoothing: options.label_smoothing, ..Options::default() },
+    )?;
     let outcome = StepOutcome { loss: loss.value().item()?, logits };
     if outcome.loss.is_finite() {
         let step = cx.backward(loss)?;

@@ -69,8 +69,9 @@ fn classifiers() -> Vec<Member> {
         Member::new("CrossEntropy", |d| {
             let shape = shape(d);
             let [rows, classes] = [&shape[..3], &shape[3..]];
-            let mut loss =
-                CrossEntropy::smoothed(d.pick(&[0.0, 0.1, 1.0]))?.with_reduction(d.pick(&REDUCTIONS));
+            let mut loss = CrossEntropy::new()
+                .with_label_smoothing(d.pick(&[0.0, 0.1, 1.0]))?
+                .with_reduction(d.pick(&REDUCTIONS));
             if let Some(weights) = weights(d, classes[0]) {
                 loss = loss.with_weights(&weights)?;
             }
@@ -84,19 +85,23 @@ fn classifiers() -> Vec<Member> {
         })
         .torch("nn.CrossEntropyLoss")
         .case("plain", || Ok(cross_entropy(CrossEntropy::new())))
-        .case("smoothed", || Ok(cross_entropy(CrossEntropy::smoothed(0.1)?)))
+        .case("smoothed", || Ok(cross_entropy(CrossEntropy::new().with_label_smoothing(0.1)?)))
         .case("one_row", || -> Result<Subject> { Ok(cross_entropy(CrossEntropy::new())) })
         .case("weighted_image", || {
-            Ok(cross_entropy(CrossEntropy::smoothed(0.2)?.with_weights(&WEIGHTS)?.ignoring(3)))
+            Ok(cross_entropy(
+                CrossEntropy::new().with_label_smoothing(0.2)?.with_weights(&WEIGHTS)?.ignoring(3),
+            ))
         })
         .case("each", || Ok(cross_entropy(CrossEntropy::new().ignoring(1).with_reduction(Reduction::None))))
         .case("soft", || {
-            let loss = CrossEntropy::smoothed(0.1)?.with_weights(&WEIGHTS)?;
+            let loss = CrossEntropy::new().with_label_smoothing(0.1)?.with_weights(&WEIGHTS)?;
             Ok(pair(move |logits, targets| loss.soft_loss(logits, targets.value())))
         }),
         Member::new("CrossEntropy, soft", |d| {
             let shape = shape(d);
-            let mut loss = CrossEntropy::smoothed(d.pick(&[0.0, 0.1]))?.with_reduction(d.pick(&REDUCTIONS));
+            let mut loss = CrossEntropy::new()
+                .with_label_smoothing(d.pick(&[0.0, 0.1]))?
+                .with_reduction(d.pick(&REDUCTIONS));
             if let Some(weights) = weights(d, shape[3]) {
                 loss = loss.with_weights(&weights)?;
             }
@@ -199,8 +204,9 @@ fn of_shares() -> Vec<Member> {
         Member::new("Dice", |d| {
             let denominator = d.pick(&[Denominator::Sums, Denominator::Squares]);
             let loss = Dice::new().with_smoothing(d.pick(&[1.0, 0.5]))?.with_denominator(denominator);
-            let loss =
-                loss.with_reduction(d.pick(&REDUCTIONS)).of(d.pick(&[Scores::Probabilities, Scores::Logits]));
+            let loss = loss
+                .with_reduction(d.pick(&REDUCTIONS))
+                .with_scores(d.pick(&[Scores::Probabilities, Scores::Logits]));
             let shape = shape(d);
             let subject = pair(move |prediction, target| loss.loss(prediction, target));
             Setting::new(subject, [shares(d, &shape), shares(d, &shape)])
@@ -212,7 +218,8 @@ fn of_shares() -> Vec<Member> {
             Ok(pair(move |prediction, target| loss.loss(prediction, target)))
         })
         .case("logits", || {
-            let loss = Dice::new().of(Scores::Logits).with_smoothing(0.0)?.with_reduction(Reduction::Sum);
+            let loss =
+                Dice::new().with_scores(Scores::Logits).with_smoothing(0.0)?.with_reduction(Reduction::Sum);
             Ok(pair(move |prediction, target| loss.loss(prediction, target)))
         }),
     ]

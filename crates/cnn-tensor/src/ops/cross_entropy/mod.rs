@@ -28,6 +28,12 @@ pub struct Options<'a> {
     pub reduction: Reduction,
 }
 
+impl From<Reduction> for Options<'_> {
+    fn from(reduction: Reduction) -> Self {
+        Self { reduction, ..Self::default() }
+    }
+}
+
 /// What [`forward`] computes.
 #[derive(Debug, Clone)]
 pub struct Forward {

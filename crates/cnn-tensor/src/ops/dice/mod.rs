@@ -43,6 +43,12 @@ impl Default for Options {
     }
 }
 
+impl From<Reduction> for Options {
+    fn from(reduction: Reduction) -> Self {
+        Self { reduction, ..Self::default() }
+    }
+}
+
 /// What [`forward`] computes.
 #[derive(Debug, Clone)]
 pub struct Forward {

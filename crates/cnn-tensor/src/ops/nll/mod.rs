@@ -25,6 +25,12 @@ pub struct Options<'a> {
     pub reduction: Reduction,
 }
 
+impl From<Reduction> for Options<'_> {
+    fn from(reduction: Reduction) -> Self {
+        Self { reduction, ..Self::default() }
+    }
+}
+
 impl<'a> Options<'a> {
     fn rules(&self) -> Rules<'a> {
         Rules { weights: self.weights, ignored: self.ignored, reduction: self.reduction }
