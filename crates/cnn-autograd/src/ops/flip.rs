@@ -48,7 +48,7 @@ impl Function for Roll {
     }
 
     fn attributes(&self) -> Vec<Attribute> {
-        vec![Attribute::new("shift", self.shift as i64), Attribute::new("axis", self.axis)]
+        vec![Attribute::new("shift", self.shift), Attribute::new("axis", self.axis)]
     }
 
     fn infer(&self, inputs: &[Spec]) -> Result<Spec> {
