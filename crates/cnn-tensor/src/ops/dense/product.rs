@@ -17,6 +17,9 @@ use crate::{DType, Result, Tensor, parallel};
 /// Products that take as long as one of the operations in which [`parallel::for_each`] counts.
 const PRODUCTS_IN_OPERATION: usize = 16;
 
+/// Products of numbers that one thread takes at a time, where matrices are small.
+const SOME: usize = 1 << 16;
+
 /// Numbers of the output whose parts are added by one thread at a time.
 const ADDED: usize = 1024;
 
@@ -138,15 +141,26 @@ pub(in crate::ops) fn run_all(products: &[Product<'_>], target: &mut [f32]) -> R
         Cut { by_depth: true, .. } => Cut { rows: first.rows, columns: first.columns, by_depth: false },
         cut => cut,
     };
-    let workers: Vec<_> =
-        products.iter().map(|product| Worker { product, level, tile, part, algorithm, cut }).collect();
+    let worker = |product| Worker { product, level, tile, part, algorithm, cut };
+    let work = len.saturating_mul(first.depth).saturating_mul(products.len()) / PRODUCTS_IN_OPERATION;
+    let scratch = worker(first).scratch_len();
+    if cut.rows >= first.rows && cut.columns >= first.columns {
+        // Some products, where they are small, and no lists of their pieces.
+        let some = (SOME / len.saturating_mul(first.depth)).max(1);
+        let items = products.chunks(some).zip(target.chunks_mut(some * len));
+        return parallel::for_each_with_memory(items, work, scratch, |(products, target), scratch| {
+            for (product, numbers) in products.iter().zip(target.chunks_exact_mut(len)) {
+                let output = Target::new(numbers, first.rows, first.columns);
+                worker(product).run(Piece { row: 0, column: 0, parts: 0..parts, output }, scratch);
+            }
+        });
+    }
+    let workers: Vec<_> = products.iter().map(worker).collect();
     let (mut pieces, mut owners) = (Vec::new(), Vec::new());
     for (worker, numbers) in workers.iter().zip(target.chunks_exact_mut(len)) {
         pieces_of(Target::new(numbers, first.rows, first.columns), cut, 0..parts, &mut pieces);
         owners.resize(pieces.len(), worker);
     }
-    let work = len.saturating_mul(first.depth).saturating_mul(products.len()) / PRODUCTS_IN_OPERATION;
-    let scratch = workers.first().map_or(0, Worker::scratch_len);
     let pieces = owners.into_iter().zip(pieces);
     parallel::for_each_with_memory(pieces, work, scratch, |(worker, piece), scratch| {
         worker.run(piece, scratch);

@@ -284,12 +284,17 @@ fn threads_change_nothing() {
         [(&[5, 33, 31, 12][..], 4), (&[1, 120, 120, 6], 6), (&[40, 30, 130], 1), (&[9000, 2, 6], 2)]
     {
         let inputs = Inputs::new(shape, groups, 1);
-        assert_threads_change_nothing("group_norm", || {
-            let forward = inputs.forward();
-            let back = inputs.backward(&forward, ALL, inputs.grad.clone());
-            let back = [back.input, back.weight, back.bias].map(Option::unwrap);
-            [forward.output, forward.mean].into_iter().chain(back).collect()
+        let forward = inputs.forward();
+        assert_threads_change_nothing("forward", || {
+            let Forward { output, mean, inverse_deviation } = inputs.forward();
+            vec![output, mean, inverse_deviation]
         });
+        for wanted in [ALL, Wanted { input: true, affine: false }, Wanted { input: false, affine: true }] {
+            assert_threads_change_nothing("backward", || {
+                let back = inputs.backward(&forward, wanted, inputs.grad.clone());
+                [back.input, back.weight, back.bias].into_iter().flatten().collect()
+            });
+        }
     }
 }
 

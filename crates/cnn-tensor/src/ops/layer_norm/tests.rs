@@ -320,12 +320,17 @@ fn shapes_that_do_not_fit_are_errors() {
 fn threads_change_nothing() {
     for (shape, axes) in [(&[700, 96][..], 1), (&[3, 40, 40, 17], 3), (&[5000, 7], 1)] {
         let inputs = Inputs::new(shape, axes, 1);
-        assert_threads_change_nothing("layer_norm", || {
-            let forward = inputs.forward();
-            let back = inputs.backward(&forward, ALL, inputs.grad.clone());
-            let back = [back.input, back.weight, back.bias].map(Option::unwrap);
-            [forward.output, forward.mean].into_iter().chain(back).collect()
+        let forward = inputs.forward();
+        assert_threads_change_nothing("forward", || {
+            let Forward { output, mean, inverse_deviation } = inputs.forward();
+            vec![output, mean, inverse_deviation]
         });
+        for wanted in [ALL, Wanted { input: true, affine: false }, Wanted { input: false, affine: true }] {
+            assert_threads_change_nothing("backward", || {
+                let back = inputs.backward(&forward, wanted, inputs.grad.clone());
+                [back.input, back.weight, back.bias].into_iter().flatten().collect()
+            });
+        }
     }
 }
 

@@ -18,6 +18,9 @@ use crate::ops::dense::product::{Product, Right, run_all};
 use crate::ops::reshape::permute;
 use crate::{DType, Error, Result, Shape, Spec, Tensor, parallel};
 
+/// Products of numbers that one thread takes at a time, where matrices are small.
+const PIECE: usize = 1 << 16;
+
 /// Which sides of a product are transposed, in their last two axes, before they are multiplied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Transpose {
@@ -210,17 +213,16 @@ impl Geometry {
     }
 
     /// The matrices of each product.
-    fn pairs<'x, F>(&self, a: &'x [F], b: &'x [F]) -> Vec<[&'x [F]; 2]> {
+    fn pairs<'x, F>(&self, a: &'x [F], b: &'x [F]) -> impl Iterator<Item = [&'x [F]; 2]> {
         let (a_len, b_len) = (self.rows * self.depth, self.depth * self.columns);
-        let mut pairs = Vec::with_capacity(self.batch.len());
-        for (run, [a_at, b_at]) in self.walk.runs(0..self.batch.len()) {
-            for index in 0..run.len() {
-                let a_at = (a_at + index * self.walk.step(0)) * a_len;
-                let b_at = (b_at + index * self.walk.step(1)) * b_len;
-                pairs.push([&a[a_at..a_at + a_len], &b[b_at..b_at + b_len]]);
-            }
-        }
-        pairs
+        let steps = [self.walk.step(0), self.walk.step(1)];
+        self.walk.runs(0..self.batch.len()).flat_map(move |(run, [a_at, b_at])| {
+            (0..run.len()).map(move |index| {
+                let a_at = (a_at + index * steps[0]) * a_len;
+                let b_at = (b_at + index * steps[1]) * b_len;
+                [&a[a_at..a_at + a_len], &b[b_at..b_at + b_len]]
+            })
+        })
     }
 
     fn run_f32(&self, a: &[f32], b: &[f32], target: &mut [f32]) -> Result<()> {
@@ -241,7 +243,7 @@ impl Geometry {
             bias: None,
             activation: Activation::Identity,
         };
-        let products: Vec<_> = self.pairs(a, b).into_iter().map(product).collect();
+        let products: Vec<_> = self.pairs(a, b).map(product).collect();
         run_all(&products, target)
     }
 
@@ -255,10 +257,15 @@ impl Geometry {
             false => Matrix::new(data, rows, columns),
         };
         let work = target.len().saturating_mul(depth);
-        let products = self.pairs(a, b).into_iter().zip(target.chunks_exact_mut(rows * columns));
-        parallel::for_each(products, work, |([a, b], target)| {
-            let a = side(a, rows, depth, transpose.left());
-            double::multiply(a, side(b, depth, columns, transpose.right()), target);
+        let pairs: Vec<_> = self.pairs(a, b).collect();
+        // Some small products together.
+        let len = rows * columns;
+        let some = (PIECE / len.saturating_mul(depth).max(1)).max(1);
+        parallel::for_each(pairs.chunks(some).zip(target.chunks_mut(some * len)), work, |(pairs, target)| {
+            for (&[a, b], target) in pairs.iter().zip(target.chunks_exact_mut(len)) {
+                let a = side(a, rows, depth, transpose.left());
+                double::multiply(a, side(b, depth, columns, transpose.right()), target);
+            }
         })
     }
 }

@@ -29,6 +29,7 @@ impl Kernel for Piece<'_> {
     fn run<I: Isa>(self, isa: I) {
         let Self { vectors, x, source, result } = self;
         let block = vectors.block();
+        let mut room = Room::new();
         for (index, result) in result.chunks_exact_mut(block).enumerate() {
             let range = index * block..(index + 1) * block;
             if let Source::Other(source) = source {
@@ -38,8 +39,8 @@ impl Kernel for Piece<'_> {
             match (vectors.inner, x) {
                 (1, None) => divide(isa, vectors, result),
                 (1, Some(x)) => back(isa, vectors, x, result),
-                (_, None) => divide_columns(vectors, result),
-                (_, Some(x)) => back_columns(vectors, x, result),
+                (_, None) => divide_columns(vectors, result, &mut room),
+                (_, Some(x)) => back_columns(vectors, x, result, &mut room),
             }
         }
     }
@@ -67,64 +68,78 @@ fn back<I: Isa>(isa: I, vectors: Vectors, x: &[f32], grad: &mut [f32]) {
     grad.iter_mut().zip(x).for_each(|(grad, x)| *grad = *grad * factor - x * along);
 }
 
-/// Sums of squares, and of the gradient times the input where there is one, of some columns of a block.
-struct Sums {
-    squares: [f64; COLUMNS],
-    dots: [f64; COLUMNS],
+/// Numbers for each of some columns of a block, which blocks use one after the other.
+struct Room {
+    /// Sums of squares, and of the gradient times the input where there is one.
+    sums: [[f64; COLUMNS]; 2],
+    /// Those of some rows.
+    partial: [[f32; COLUMNS]; 2],
+    /// What a gradient and the input are multiplied by.
+    factors: [[f32; COLUMNS]; 2],
 }
 
-impl Sums {
-    /// Of the columns from `first` on, `count` of them.
+impl Room {
     #[inline(always)]
-    fn of(inner: usize, x: &[f32], grad: Option<&[f32]>, first: usize, count: usize) -> Self {
-        let mut all = Self { squares: [0.0; COLUMNS], dots: [0.0; COLUMNS] };
+    fn new() -> Self {
+        Self { sums: [[0.0; COLUMNS]; 2], partial: [[0.0; COLUMNS]; 2], factors: [[0.0; COLUMNS]; 2] }
+    }
+
+    /// The sums of the columns from `first` on, `count` of them.
+    #[inline(always)]
+    fn sum(&mut self, inner: usize, x: &[f32], grad: Option<&[f32]>, first: usize, count: usize) {
+        let [squares, dots] = self.sums.each_mut().map(|sums| &mut sums[..count]);
+        let [some_squares, some_dots] = self.partial.each_mut().map(|sums| &mut sums[..count]);
+        squares.fill(0.0);
+        dots.fill(0.0);
         let rows = x.len() / inner;
         for start in (0..rows).step_by(ROWS) {
-            let [mut squares, mut dots] = [[0.0f32; COLUMNS]; 2];
+            some_squares.fill(0.0);
+            some_dots.fill(0.0);
             for row in start..rows.min(start + ROWS) {
                 let x = &x[row * inner + first..][..count];
-                squares.iter_mut().zip(x).for_each(|(sum, x)| *sum += x * x);
+                some_squares.iter_mut().zip(x).for_each(|(sum, x)| *sum += x * x);
                 if let Some(grad) = grad {
                     let grad = &grad[row * inner + first..][..count];
-                    dots.iter_mut().zip(x).zip(grad).for_each(|((sum, x), grad)| *sum += x * grad);
+                    some_dots.iter_mut().zip(x).zip(grad).for_each(|((sum, x), grad)| *sum += x * grad);
                 }
             }
-            all.squares.iter_mut().zip(&squares).for_each(|(all, &sum)| *all += f64::from(sum));
-            all.dots.iter_mut().zip(&dots).for_each(|(all, &sum)| *all += f64::from(sum));
+            squares.iter_mut().zip(&*some_squares).for_each(|(all, &sum)| *all += f64::from(sum));
+            dots.iter_mut().zip(&*some_dots).for_each(|(all, &sum)| *all += f64::from(sum));
         }
-        all
     }
 }
 
 #[inline(always)]
-fn divide_columns(vectors: Vectors, x: &mut [f32]) {
+fn divide_columns(vectors: Vectors, x: &mut [f32], room: &mut Room) {
     let inner = vectors.inner;
     for first in (0..inner).step_by(COLUMNS) {
         let count = COLUMNS.min(inner - first);
-        let sums = Sums::of(inner, x, None, first, count);
-        let mut scales = [0.0f32; COLUMNS];
-        for (scale, &squares) in scales.iter_mut().zip(&sums.squares) {
+        room.sum(inner, x, None, first, count);
+        let scales = &mut room.factors[0][..count];
+        for (scale, &squares) in scales.iter_mut().zip(&room.sums[0]) {
             *scale = (1.0 / vectors.divisor(squares).0) as f32;
         }
         for row in x.chunks_exact_mut(inner) {
-            row[first..first + count].iter_mut().zip(&scales).for_each(|(x, scale)| *x *= scale);
+            row[first..first + count].iter_mut().zip(&*scales).for_each(|(x, scale)| *x *= scale);
         }
     }
 }
 
 #[inline(always)]
-fn back_columns(vectors: Vectors, x: &[f32], grad: &mut [f32]) {
+fn back_columns(vectors: Vectors, x: &[f32], grad: &mut [f32], room: &mut Room) {
     let inner = vectors.inner;
     for first in (0..inner).step_by(COLUMNS) {
         let count = COLUMNS.min(inner - first);
-        let sums = Sums::of(inner, x, Some(grad), first, count);
-        let [mut scales, mut alongs] = [[0.0f32; COLUMNS]; 2];
-        for (c, (scale, along)) in scales.iter_mut().zip(&mut alongs).enumerate() {
-            (*scale, *along) = factors(vectors, sums.squares[c], sums.dots[c]);
+        room.sum(inner, x, Some(grad), first, count);
+        let [scales, alongs] = room.factors.each_mut().map(|factors| &mut factors[..count]);
+        let [squares, dots] = &room.sums;
+        let columns = squares.iter().zip(dots);
+        for ((scale, along), (&squares, &dot)) in scales.iter_mut().zip(&mut *alongs).zip(columns) {
+            (*scale, *along) = factors(vectors, squares, dot);
         }
         for (x, grad) in x.chunks_exact(inner).zip(grad.chunks_exact_mut(inner)) {
             let numbers = grad[first..first + count].iter_mut().zip(&x[first..first + count]);
-            for ((grad, x), (scale, along)) in numbers.zip(scales.iter().zip(&alongs)) {
+            for ((grad, x), (scale, along)) in numbers.zip(scales.iter().zip(&*alongs)) {
                 *grad = *grad * scale - x * along;
             }
         }

@@ -130,9 +130,9 @@ fn threads_change_nothing() {
     let (x, grad) =
         (normal(&[40, 90, 23], 1, DType::F32).unwrap(), normal(&[40, 90, 23], 2, DType::F32).unwrap());
     for axis in [1, 2] {
-        assert_threads_change_nothing("normalize", || {
-            let back = backward(&x, axis, EPSILON, grad.clone()).unwrap();
-            vec![forward(x.clone(), axis, EPSILON).unwrap(), back]
+        assert_threads_change_nothing("forward", || vec![forward(x.clone(), axis, EPSILON).unwrap()]);
+        assert_threads_change_nothing("backward", || {
+            vec![backward(&x, axis, EPSILON, grad.clone()).unwrap()]
         });
     }
 }

@@ -37,6 +37,12 @@ pub enum Norm {
     Max,
 }
 
+/// Fewest rows that threads share; sums of fewer numbers than [`MANY`] are not worth sharing.
+const ROWS: usize = 128;
+
+/// Numbers whose sums are worth a second thread.
+const MANY: usize = 1 << 15;
+
 /// The sums over the given axes; over none, the tensor itself.
 ///
 /// ```
@@ -55,8 +61,11 @@ pub enum Norm {
 /// [`Error::Shape`] where an axis is out of range or named twice; [`Error::DType`] unless `F32` or `F64`.
 pub fn sum_over(x: &Tensor, axes: &[usize], keep: Keep) -> Result<Tensor> {
     let shape = reduced_shape("sum", x.shape(), axes, keep)?;
-    // All axes but the last: the gradient of a bias, which has loops that keep sums in registers.
+    // All axes but the last: the gradient of a bias, which has loops that keep sums in registers. They share out rows, so
+    // few long ones, whose columns are to be shared out, are left to the others.
+    let rows = x.shape().iter().rev().skip(1).fold(1, |rows: usize, &dim| rows.saturating_mul(dim));
     if x.dtype() == DType::F32
+        && (rows >= ROWS || x.len() < MANY)
         && axes.len() + 1 == x.rank()
         && !axes.contains(&axes.len())
         && !axes.is_empty()

@@ -103,9 +103,10 @@ fn scalars_empty_axes_and_whole_numbers_are_errors() {
 fn threads_change_nothing() {
     for shape in [[50_001, 3], [997, 130]] {
         let x = normal(&shape, 1, DType::F32).unwrap();
-        assert_threads_change_nothing("reduce", || {
-            vec![sum(&x).unwrap(), mean(&x).unwrap(), sum_leading(&x).unwrap(), arg_max(&x).unwrap()]
-        });
+        assert_threads_change_nothing("sum", || vec![sum(&x).unwrap()]);
+        assert_threads_change_nothing("mean", || vec![mean(&x).unwrap()]);
+        assert_threads_change_nothing("sum_leading", || vec![sum_leading(&x).unwrap()]);
+        assert_threads_change_nothing("arg_max", || vec![arg_max(&x).unwrap()]);
     }
 }
 
@@ -264,18 +265,18 @@ fn large_reductions_agree_with_plain_loops() {
 fn threads_change_no_reduction_over_axes() {
     for (shape, axes) in large_cases() {
         let x = normal(&shape, 1, DType::F32).unwrap();
-        assert_threads_change_nothing("reductions over axes", || {
-            vec![
-                sum_over(&x, &axes, Keep::Dropped).unwrap(),
-                var_over(&x, &axes, Variance::Unbiased, Keep::Dropped).unwrap(),
-                max_over(&x, &axes, Keep::Dropped).unwrap(),
-            ]
+        assert_threads_change_nothing(&format!("sum {shape:?} {axes:?}"), || {
+            vec![sum_over(&x, &axes, Keep::Dropped).unwrap()]
         });
+        assert_threads_change_nothing("var", || {
+            vec![var_over(&x, &axes, Variance::Unbiased, Keep::Dropped).unwrap()]
+        });
+        assert_threads_change_nothing("max", || vec![max_over(&x, &axes, Keep::Dropped).unwrap()]);
     }
     let x = normal(&[300, 40, 20], 1, DType::F32).unwrap();
-    assert_threads_change_nothing("places", || {
-        (0..3).map(|axis| arg_max_over(&x, axis, Keep::Dropped).unwrap()).collect()
-    });
+    for axis in 0..3 {
+        assert_threads_change_nothing("places", || vec![arg_max_over(&x, axis, Keep::Dropped).unwrap()]);
+    }
 }
 
 /// The values that become each output, in order.
@@ -286,6 +287,45 @@ fn gathered(x: &Tensor, axes: &[usize]) -> Vec<Vec<f64>> {
         values[place(at, x.shape(), &shape)].push(value);
     }
     values
+}
+
+#[test]
+fn a_long_row_has_the_first_of_its_extremes_whatever_part_they_are_in() {
+    let len = 200_000;
+    let place = |values: &[(usize, f32)]| {
+        let mut row = vec![0.0; 2 * len];
+        values.iter().for_each(|&(at, value)| row[len + at] = value);
+        let x = tensor(&[2, len], &row);
+        let both = [arg_max_over(&x, 1, Keep::Dropped), arg_min_over(&x, 1, Keep::Dropped)];
+        both.map(|places| places.unwrap().to_vec::<i64>().unwrap())
+    };
+    on_each_level(|_| {
+        let far = len - 1;
+        assert_eq!(place(&[(70_000, 3.0), (150_000, 3.0), (far, -1.0)]), [[0, 70_000], [0, far as i64]]);
+        assert_eq!(place(&[(5, 3.0), (far, NAN)]), [[0, far as i64]; 2]);
+        assert_eq!(place(&[(90_000, NAN), (far, NAN), (far - 1, INFINITY)]), [[0, 90_000]; 2]);
+        assert_eq!(place(&[]), [[0, 0]; 2]);
+    });
+    for shape in [&[2, len][..], &[len, 2], &[40_000, 3, 2], &[2, 300, 700]] {
+        let x = normal(shape, 1, DType::F32).unwrap();
+        for axis in [1, shape.len() - 1] {
+            assert_threads_change_nothing("places", || vec![arg_max_over(&x, axis, Keep::Dropped).unwrap()]);
+        }
+    }
+}
+
+#[test]
+fn blocks_of_few_columns_have_places_of_their_own() {
+    let x = normal(&[40_000, 3, 2], 1, DType::F32).unwrap();
+    let values = x.to_vec::<f32>().unwrap();
+    let largest = |at: usize| {
+        let of = |row: usize| values[at / 2 * 6 + row * 2 + at % 2];
+        (0..3).fold(0, |best, row| if of(row) > of(best) { row } else { best }) as i64
+    };
+    let expected: Vec<i64> = (0..80_000).map(largest).collect();
+    on_each_level(|_| {
+        assert_eq!(arg_max_over(&x, 1, Keep::Dropped).unwrap().to_vec::<i64>().unwrap(), expected);
+    });
 }
 
 #[test]
