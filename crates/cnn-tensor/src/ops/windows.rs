@@ -4,7 +4,7 @@
 const COLUMNS: usize = 64;
 
 /// Most windows of a block.
-const WINDOWS: usize = 16;
+const WINDOWS: usize = 8;
 
 /// Blocks that are enough for all threads.
 const ENOUGH: usize = 16;
@@ -59,7 +59,7 @@ mod tests {
     #[test]
     fn many_blocks_narrow_ones_and_small_ones_stay_whole() {
         assert_eq!(width(1, [1000, 300]), Some(64));
-        assert_eq!(width(1, [1000, 3000]), Some(192));
+        assert_eq!(width(1, [1000, 3000]), Some(384));
         assert_eq!([width(16, [1000, 300]), width(1, [1 << 20, 100]), width(1, [10, 300])], [None; 3]);
     }
 }

@@ -99,9 +99,14 @@ pub fn dropout_of(unit: Unit, x: Tensor, probability: f64, key: Key) -> Result<T
         _ => (1, 1),
     };
     let mask = Mask::new(probability, key);
-    let units = (examples * channels) as u64;
-    let factors: Vec<f64> = (0..units).map(|index| mask.factor(index)).collect();
-    let factors = Tensor::from_slice(&[examples, channels], &factors)?.to_dtype(x.dtype())?;
+    let mut factors = Tensor::stale(&[examples, channels], x.dtype())?;
+    match x.dtype() {
+        DType::F32 => mask.factors(0, factors.as_mut_slice()?),
+        _ => {
+            let factors = factors.as_mut_slice::<f64>()?.iter_mut();
+            factors.zip(0..).for_each(|(factor, index)| *factor = mask.factor(index));
+        }
+    }
     gate::scale(gate::Geometry { pixels: x.len() / examples / channels, channels }, &factors, x)
 }
 

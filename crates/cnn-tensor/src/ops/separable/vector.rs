@@ -22,13 +22,16 @@ type Source = (usize, f32);
 struct Sources {
     sources: Vec<Source>,
     starts: Vec<usize>,
+    /// Whether any element has more than [`BLOCK`] taps.
+    long: bool,
 }
 
 impl Sources {
     /// Elements of the input are `step` numbers apart.
     fn new(axis: &Axis, step: usize) -> Self {
         let sources = axis.taps.iter().map(|&Tap { from, weight }| (from * step, weight as f32)).collect();
-        Self { sources, starts: axis.starts.clone() }
+        let long = axis.starts.windows(2).any(|ends| ends[1] - ends[0] > BLOCK);
+        Self { sources, starts: axis.starts.clone(), long }
     }
 
     #[inline(always)]
@@ -70,7 +73,11 @@ pub(super) fn weigh(
         pieces.extend(parts.map(|(number, output)| (index * step, number * part / channels, output)));
     }
     for_each(pieces.into_iter(), bytes, |(first_row, first_column, output)| {
-        level.run(Weigh { rows, columns, image, channels, x, empty, output, first_row, first_column });
+        let part = Weigh { rows, columns, image, channels, x, empty, output, first_row, first_column };
+        match rows.long || columns.long {
+            true => level.run(Long(part)),
+            false => level.run(part),
+        }
     })
 }
 
@@ -95,6 +102,25 @@ impl Kernel for Weigh<'_> {
 
     #[inline(always)]
     fn run<I: Isa>(self, isa: I) {
+        self.pixels::<I, false>(isa);
+    }
+}
+
+/// The same where an element may have more than [`BLOCK`] taps: other loops have no branch for that.
+struct Long<'a>(Weigh<'a>);
+
+impl Kernel for Long<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Isa>(self, isa: I) {
+        self.0.pixels::<I, true>(isa);
+    }
+}
+
+impl Weigh<'_> {
+    #[inline(always)]
+    fn pixels<I: Isa, const LONG: bool>(self, isa: I) {
         let Self { rows, columns, image, channels, x, empty, output, first_row, first_column } = self;
         let mut at = 0;
         let (mut row, mut first) = (first_row, first_column);
@@ -105,7 +131,7 @@ impl Kernel for Weigh<'_> {
             for column in first..end {
                 let columns = columns.of(column);
                 let empty = if rows.is_empty() || columns.is_empty() { empty } else { 0.0 };
-                WeightedPixel { rows, columns, x, empty, at, output }.work(isa, channels);
+                WeightedPixel::<LONG> { rows, columns, x, empty, at, output }.work(isa, channels);
                 at += channels;
             }
             (row, first) = (row + 1, 0);
@@ -114,7 +140,7 @@ impl Kernel for Weigh<'_> {
 }
 
 /// One pixel of the output, and what it is made of.
-struct WeightedPixel<'a> {
+struct WeightedPixel<'a, const LONG: bool> {
     rows: &'a [Source],
     columns: &'a [Source],
     /// The image of the input.
@@ -126,7 +152,7 @@ struct WeightedPixel<'a> {
     output: &'a mut [f32],
 }
 
-impl<I: Isa> Pixel<I> for WeightedPixel<'_> {
+impl<I: Isa, const LONG: bool> Pixel<I> for WeightedPixel<'_, LONG> {
     #[inline(always)]
     fn has_room(&self, channel: usize) -> bool {
         let last = |sources: &[Source]| sources.last().map_or(0, |&(start, _)| start);
@@ -137,7 +163,7 @@ impl<I: Isa> Pixel<I> for WeightedPixel<'_> {
     /// Rows are summed first, so that the error grows with the sides of a window and not with its area.
     #[inline(always)]
     fn vectors<W: Width<I>, const N: usize>(&mut self, isa: I, width: W, channel: usize) {
-        let total = if self.rows.len() <= BLOCK {
+        let total = if !LONG || self.rows.len() <= BLOCK {
             self.down(isa, width, channel, self.rows, [isa.splat(self.empty); N])
         } else {
             let mut sums = Cascade::<I, N>::new(isa);
@@ -150,7 +176,7 @@ impl<I: Isa> Pixel<I> for WeightedPixel<'_> {
     }
 }
 
-impl WeightedPixel<'_> {
+impl<const LONG: bool> WeightedPixel<'_, LONG> {
     /// Adds some rows.
     #[inline(always)]
     fn down<I: Isa, W: Width<I>, const N: usize>(
@@ -162,7 +188,7 @@ impl WeightedPixel<'_> {
         mut total: [I::F32; N],
     ) -> [I::F32; N] {
         for &(row, of_row) in rows {
-            let sum: [I::F32; N] = if self.columns.len() <= BLOCK {
+            let sum: [I::F32; N] = if !LONG || self.columns.len() <= BLOCK {
                 self.across(isa, width, row + channel, self.columns)
             } else {
                 let mut sums = Cascade::<I, N>::new(isa);
