@@ -17,6 +17,12 @@ const LANES: usize = 64;
 /// Lanes of an output whose numbers lie next to each other: two of the widest vectors.
 const LINE: usize = 32;
 
+/// Lanes of an output that are left when those of several outputs are paired at once.
+const FEW: usize = 8;
+
+/// Outputs whose last lanes are paired at once: a widest vector.
+const GROUP: usize = 16;
+
 /// Rows that are added to a lane before it is joined to the total.
 const BLOCK: usize = 64;
 
@@ -125,9 +131,23 @@ impl<E: Element, F: Fold<E>, O: Element, G: Fn(F::Total) -> O> Kernel for Direct
     fn run<I: Isa>(self, _isa: I) {
         let Self { fold, cut, x, centres, first, column, width, output, finish } = self;
         if cut.columns == 1 && cut.rows == cut.all_rows && !F::CENTRED {
-            for (index, y) in output.iter_mut().enumerate() {
-                let start = cut.output_start(first + index);
-                *y = finish(line(fold, &x[start..start + cut.rows]));
+            // Without reduced axes further out, outputs follow each other.
+            let len = cut.rows;
+            let x = &x[first * len..][..output.len() * len];
+            if len < LINE {
+                // Too short for lanes. Rows do not wait for each other, so that the processor works on several.
+                for (y, row) in output.iter_mut().zip(x.chunks_exact(len)) {
+                    let mut lane = fold.start();
+                    for &x in row {
+                        lane = fold.step(lane, x, x);
+                    }
+                    *y = finish(fold.join(fold.empty(), lane));
+                }
+                return;
+            }
+            for (output, x) in output.chunks_mut(GROUP).zip(x.chunks(GROUP * len)) {
+                let totals = lines(fold, x, len);
+                output.iter_mut().zip(totals).for_each(|(y, total)| *y = finish(total));
             }
             return;
         }
@@ -142,34 +162,54 @@ impl<E: Element, F: Fold<E>, O: Element, G: Fn(F::Total) -> O> Kernel for Direct
     }
 }
 
-/// The total of numbers that lie next to each other: lanes of a block are paired until one is left, so that an output of
-/// few numbers costs few steps in double precision.
+/// The totals of up to [`GROUP`] rows of `len` numbers.
+///
+/// Lanes are paired until one is left, so that an output of few numbers costs few steps in double precision. The last
+/// of these steps are taken for all rows side by side: within one of them they would leave most of a vector empty and
+/// wait for each other.
 #[inline(always)]
-fn line<E: Element, F: Fold<E>>(fold: &F, numbers: &[E]) -> F::Total {
-    let mut total = fold.empty();
-    for block in numbers.chunks(LINE * BLOCK) {
-        let rows = block.chunks_exact(LINE);
-        let rest = rows.remainder();
-        let mut lanes = [fold.start(); LINE];
-        for row in rows {
-            for (lane, &x) in lanes.iter_mut().zip(row) {
-                *lane = fold.step(*lane, x, x);
-            }
+fn lines<E: Element, F: Fold<E>>(fold: &F, x: &[E], len: usize) -> [F::Total; GROUP] {
+    let mut totals = [fold.empty(); GROUP];
+    for at in (0..len).step_by(LINE * BLOCK) {
+        let block = at..len.min(at + LINE * BLOCK);
+        let mut few = [[fold.start(); FEW]; GROUP];
+        for (few, row) in few.iter_mut().zip(x.chunks_exact(len)) {
+            *few = line(fold, &row[block.clone()]);
         }
-        for (lane, &x) in lanes.iter_mut().zip(rest) {
+        for (total, few) in totals.iter_mut().zip(&few) {
+            let [a, b, c, d, e, f, g, h] = *few;
+            let [a, b, c, d] = [fold.pair(a, e), fold.pair(b, f), fold.pair(c, g), fold.pair(d, h)];
+            *total = fold.join(*total, fold.pair(fold.pair(a, c), fold.pair(b, d)));
+        }
+    }
+    totals
+}
+
+/// A few lanes of numbers that lie next to each other.
+#[inline(always)]
+fn line<E: Element, F: Fold<E>>(fold: &F, numbers: &[E]) -> [E; FEW] {
+    let rows = numbers.chunks_exact(LINE);
+    let rest = rows.remainder();
+    let mut lanes = [fold.start(); LINE];
+    for row in rows {
+        for (lane, &x) in lanes.iter_mut().zip(row) {
             *lane = fold.step(*lane, x, x);
         }
-        let mut half = LINE / 2;
-        while half > 0 {
-            let (low, high) = lanes.split_at_mut(half);
-            for (a, &b) in low.iter_mut().zip(&high[..half]) {
-                *a = fold.pair(*a, b);
-            }
-            half /= 2;
-        }
-        total = fold.join(total, lanes[0]);
     }
-    total
+    if !rest.is_empty() {
+        // Where a fold begins is what it leaves as it is. Whole rows alone keep lanes in registers.
+        let mut last = [fold.start(); LINE];
+        last[..rest.len()].copy_from_slice(rest);
+        for (lane, &x) in lanes.iter_mut().zip(&last) {
+            *lane = fold.step(*lane, x, x);
+        }
+    }
+    let mut few = [fold.start(); FEW];
+    for lane in 0..FEW {
+        let [a, b, c, d] = [0, 1, 2, 3].map(|part| lanes[part * FEW + lane]);
+        few[lane] = fold.pair(fold.pair(a, c), fold.pair(b, d));
+    }
+    few
 }
 
 /// Some rows of some columns of one output.
