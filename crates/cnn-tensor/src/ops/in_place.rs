@@ -15,13 +15,22 @@ pub(crate) enum Source<'a, E> {
     Other(&'a [E]),
 }
 
-impl<'a, E> Source<'a, E> {
+impl<'a, E: Copy> Source<'a, E> {
     /// The elements in `range`, where they are not in the output.
     #[inline(always)]
     pub(crate) fn part(self, range: std::ops::Range<usize>) -> Source<'a, E> {
         match self {
             Source::InPlace => Source::InPlace,
             Source::Other(x) => Source::Other(&x[range]),
+        }
+    }
+
+    /// Sees to it that the output holds the elements from `start` on: for loops that have only an in-place form. A piece
+    /// at a time, so that they are still in the cache when the loop comes to them, and each thread moves its own.
+    #[inline(always)]
+    pub(crate) fn bring(self, start: usize, output: &mut [E]) {
+        if let Source::Other(x) = self {
+            output.copy_from_slice(&x[start..start + output.len()]);
         }
     }
 }

@@ -101,7 +101,7 @@ pub(crate) unsafe trait Isa: Copy + Send + Sync + 'static {
     fn select_number(self, a: Self::F32, yes: Self::F32, no: Self::F32) -> Self::F32;
     /// Nearest whole number, ties to even.
     fn round(self, a: Self::F32) -> Self::F32;
-    /// 2 to the power of a whole number from -126 to 127 given as a float.
+    /// 2 to the power of a whole number from -127 to 127 given as a float; 0 for -127.
     fn exp2_whole(self, a: Self::F32) -> Self::F32;
     /// The order in which lane `l` takes its number from lane `from[l] % LANES`; entries after the lanes say nothing.
     fn order(self, from: [u8; MOST_LANES]) -> Self::Order;
@@ -220,21 +220,20 @@ pub(crate) unsafe trait Isa: Copy + Send + Sync + 'static {
     /// Sum of the lanes, halves added pairwise.
     #[inline(always)]
     fn sum(self, a: Self::F32) -> f32 {
-        self.fold(a, |a, b| a + b)
+        self.fold(a, |a, b| self.add(a, b))
     }
 
-    /// Combines the lanes pairwise, upper half into lower half, until one is left.
+    /// Combines the lanes pairwise, upper half with lower half, until one is left.
     #[inline(always)]
-    fn fold(self, a: Self::F32, combine: impl Fn(f32, f32) -> f32) -> f32 {
-        let mut lanes = [0.0f32; MOST_LANES];
-        self.store(a, &mut lanes);
-        let mut width = Self::LANES;
+    fn fold(self, a: Self::F32, combine: impl Fn(Self::F32, Self::F32) -> Self::F32) -> f32 {
+        let (mut a, mut width) = (a, Self::LANES);
         while width > 1 {
             width /= 2;
-            for lane in 0..width {
-                lanes[lane] = combine(lanes[lane], lanes[lane + width]);
-            }
+            let upper = self.order(std::array::from_fn(|lane| (lane + width) as u8));
+            a = combine(a, self.permute(a, upper));
         }
+        let mut lanes = [0.0f32; MOST_LANES];
+        self.store(a, &mut lanes);
         lanes[0]
     }
 }

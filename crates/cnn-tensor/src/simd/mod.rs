@@ -13,12 +13,14 @@ mod level;
 mod slice;
 #[cfg(test)]
 mod tests;
+mod turn;
 
 pub(crate) use constants::{choose, each};
 pub(crate) use exp::exp;
 pub(crate) use isa::{Isa, Kernel};
 pub use level::{Level, active, with_level};
 pub(crate) use slice::map_in_place;
+pub(crate) use turn::{lanes_to_rows, rows_to_lanes};
 
 /// Most lanes of a vector of any instruction set.
 pub(crate) const MOST_LANES: usize = 16;

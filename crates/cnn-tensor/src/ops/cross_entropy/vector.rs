@@ -2,7 +2,8 @@
 
 use super::{Problem, Target};
 use crate::Result;
-use crate::ops::softmax::rows::{BLOCK, EXP, maximum, rows, softmax_row, sum, sum_of_products};
+use crate::ops::in_place::Source;
+use crate::ops::softmax::rows::{BLOCK, BUFFER, EXP, rows, softmax_rows, sum, sum_of_products};
 use crate::parallel::for_each;
 use crate::simd::{self, Isa, Kernel, MOST_LANES};
 
@@ -58,13 +59,16 @@ impl Kernel for Losses<'_> {
     fn run<I: Isa>(self, isa: I) -> f64 {
         let Self { problem, first, logits, probabilities, each } = self;
         let &Problem { target, weights, smoothing, classes, .. } = problem;
-        let mut total = 0.0;
-        let rows = probabilities.chunks_exact_mut(classes).zip(logits.chunks_exact(classes));
-        for (row, (probabilities, x)) in rows.enumerate() {
-            probabilities.copy_from_slice(x);
-            let most = maximum(isa, x);
-            let log_sum = softmax_row(isa, probabilities, most).ln();
-            let cost = Costs { x, most, log_sum };
+        let (mut total, mut buffer) = (0.0, [0.0; BUFFER]);
+        let mut costs = Vec::with_capacity(logits.len() / classes);
+        for (rows, x) in probabilities.chunks_mut(I::LANES * classes).zip(logits.chunks(I::LANES * classes)) {
+            let shares = softmax_rows(isa, Source::Other(x), rows, classes, &mut buffer);
+            let each = shares.most.into_iter().zip(shares.log_sums());
+            let rows = x.chunks_exact(classes).zip(each);
+            costs.extend(rows.map(|(x, (most, log_sum))| Costs { x, most, log_sum: f64::from(log_sum) }));
+        }
+        for (row, cost) in costs.iter().enumerate() {
+            let x = cost.x;
             let loss = match target {
                 Target::Labels { labels, ignored } if Some(labels[first + row]) == ignored => 0.0,
                 Target::Labels { labels, .. } => {

@@ -7,9 +7,10 @@
 use super::rows::EXP;
 use super::{Columns, Scale};
 use crate::Result;
-use crate::math::exp;
+use crate::math::ln;
+use crate::ops::in_place::Source;
 use crate::parallel::for_each;
-use crate::simd::{self, Isa, Kernel};
+use crate::simd::{self, Isa, Kernel, exp};
 
 /// Columns that are folded at a time.
 const STRIP: usize = 64;
@@ -20,21 +21,35 @@ const BLOCK: usize = 64;
 /// Numbers in a piece, about.
 const PIECE: usize = 1 << 13;
 
-pub(super) fn forward(scale: Scale, x: &mut [f32], columns: Columns) -> Result<()> {
-    let folds = Folds::new(scale, Read::Input(x), columns)?;
+pub(super) fn forward(scale: Scale, x: Source<'_, f32>, output: &mut [f32], columns: Columns) -> Result<()> {
+    let folds = match x {
+        Source::InPlace => Folds::new(scale, Read::Input(output), columns)?,
+        Source::Other(x) => Folds::new(scale, Read::Input(x), columns)?,
+    };
     let level = simd::active()?;
     let (inner, piece) = (columns.inner, columns.piece());
-    for_each(x.chunks_mut(piece).enumerate(), EXP * folds.numbers, |(index, rows)| {
+    for_each(output.chunks_mut(piece).enumerate(), EXP * folds.numbers, |(index, rows)| {
+        x.bring(index * piece, rows);
         level.run(Forward { scale, rows, first: index * piece / inner, folds: &folds, columns });
     })
 }
 
-pub(super) fn backward(scale: Scale, output: &[f32], grad: &mut [f32], columns: Columns) -> Result<()> {
-    let folds = Folds::new(scale, Read::Gradient { grad, output }, columns)?;
+pub(super) fn backward(
+    scale: Scale,
+    output: &[f32],
+    grad: Source<'_, f32>,
+    result: &mut [f32],
+    columns: Columns,
+) -> Result<()> {
+    let folds = match grad {
+        Source::InPlace => Folds::new(scale, Read::Gradient { grad: result, output }, columns)?,
+        Source::Other(grad) => Folds::new(scale, Read::Gradient { grad, output }, columns)?,
+    };
     let level = simd::active()?;
     let (inner, piece) = (columns.inner, columns.piece());
-    let pieces = grad.chunks_mut(piece).zip(output.chunks(piece)).enumerate();
+    let pieces = result.chunks_mut(piece).zip(output.chunks(piece)).enumerate();
     for_each(pieces, EXP * folds.numbers, |(index, (rows, output))| {
+        grad.bring(index * piece, rows);
         level.run(Backward { scale, rows, output, first: index * piece / inner, folds: &folds, columns });
     })
 }
@@ -62,7 +77,7 @@ enum Read<'a> {
 struct Folds {
     /// The maximum, forward; nothing, backward.
     shifts: Vec<f32>,
-    /// Forward the sum of the exponentials, or its logarithm; backward the sum of the gradients, or of their products
+    /// Forward the reciprocal of the sum of the exponentials, or the sum's logarithm; backward the sum of the gradients, or of their products
     /// with the output.
     sums: Vec<f32>,
     /// Numbers of the tensor.
@@ -116,7 +131,7 @@ impl Kernel for Fold<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<I: Isa>(self, _isa: I) {
+    fn run<I: Isa>(self, isa: I) {
         let Self { scale, read, columns, first, shifts, sums } = self;
         let Columns { len, inner } = columns;
         let mut done = 0;
@@ -134,15 +149,16 @@ impl Kernel for Fold<'_> {
                             *most = if x > *most { x } else { *most };
                         }
                     }
-                    strip.sum(sums, &Exponentials { x, most: shifts });
-                    if scale == Scale::Logarithm {
-                        sums.iter_mut().for_each(|sum| *sum = f64::from(*sum).ln() as f32);
+                    strip.sum(isa, sums, &Exponentials { x, most: shifts });
+                    match scale {
+                        Scale::Probability => sums.iter_mut().for_each(|sum| *sum = 1.0 / *sum),
+                        Scale::Logarithm => sums.iter_mut().for_each(|sum| *sum = ln(*sum)),
                     }
                 }
                 (Read::Gradient { grad, output }, Scale::Probability) => {
-                    strip.sum(sums, &Products { grad, output });
+                    strip.sum(isa, sums, &Products { grad, output });
                 }
-                (Read::Gradient { grad, .. }, Scale::Logarithm) => strip.sum(sums, &Numbers { grad }),
+                (Read::Gradient { grad, .. }, Scale::Logarithm) => strip.sum(isa, sums, &Numbers { grad }),
             }
             done += width;
         }
@@ -166,12 +182,12 @@ impl Strip {
 
     /// Sums of the terms down the columns.
     #[inline(always)]
-    fn sum(self, sums: &mut [f32], terms: &impl Terms) {
+    fn sum<I: Isa>(self, isa: I, sums: &mut [f32], terms: &impl Terms) {
         let mut totals = [0.0f64; STRIP];
         for block in (0..self.len).step_by(BLOCK) {
             sums.fill(0.0);
             for row in block..self.len.min(block + BLOCK) {
-                terms.add(self, row, sums);
+                terms.add(isa, self, row, sums);
             }
             totals.iter_mut().zip(&*sums).for_each(|(total, &sum)| *total += f64::from(sum));
         }
@@ -183,7 +199,7 @@ impl Strip {
 /// set.
 trait Terms {
     /// Adds the terms of a row to the sums of its columns.
-    fn add(&self, strip: Strip, row: usize, sums: &mut [f32]);
+    fn add<I: Isa>(&self, isa: I, strip: Strip, row: usize, sums: &mut [f32]);
 }
 
 /// `e^(x - most)`.
@@ -194,9 +210,12 @@ struct Exponentials<'a> {
 
 impl Terms for Exponentials<'_> {
     #[inline(always)]
-    fn add(&self, strip: Strip, row: usize, sums: &mut [f32]) {
-        for ((sum, &x), &most) in sums.iter_mut().zip(strip.row(self.x, row)).zip(self.most) {
-            *sum += exp(x - most);
+    fn add<I: Isa>(&self, isa: I, strip: Strip, row: usize, sums: &mut [f32]) {
+        let x = &strip.row(self.x, row)[..sums.len()];
+        let parts = sums.chunks_mut(I::LANES).zip(x.chunks(I::LANES)).zip(self.most.chunks(I::LANES));
+        for ((sums, x), most) in parts {
+            let shifted = isa.sub(isa.load_partial(x), isa.load_partial(most));
+            isa.store_partial(isa.add(isa.load_partial(sums), exp(isa, shifted)), sums);
         }
     }
 }
@@ -209,7 +228,7 @@ struct Products<'a> {
 
 impl Terms for Products<'_> {
     #[inline(always)]
-    fn add(&self, strip: Strip, row: usize, sums: &mut [f32]) {
+    fn add<I: Isa>(&self, _isa: I, strip: Strip, row: usize, sums: &mut [f32]) {
         let products = strip.row(self.grad, row).iter().zip(strip.row(self.output, row));
         for (sum, (&grad, &output)) in sums.iter_mut().zip(products) {
             *sum += grad * output;
@@ -224,7 +243,7 @@ struct Numbers<'a> {
 
 impl Terms for Numbers<'_> {
     #[inline(always)]
-    fn add(&self, strip: Strip, row: usize, sums: &mut [f32]) {
+    fn add<I: Isa>(&self, _isa: I, strip: Strip, row: usize, sums: &mut [f32]) {
         for (sum, &grad) in sums.iter_mut().zip(strip.row(self.grad, row)) {
             *sum += grad;
         }
@@ -245,18 +264,20 @@ impl Kernel for Forward<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<I: Isa>(self, _isa: I) {
+    fn run<I: Isa>(self, isa: I) {
         for (index, row) in self.rows.chunks_exact_mut(self.columns.inner).enumerate() {
             let (shifts, sums) = self.folds.of_row(self.first + index, self.columns);
-            let columns = row.iter_mut().zip(shifts).zip(sums);
             match self.scale {
                 Scale::Probability => {
-                    for ((x, &most), &sum) in columns {
-                        *x = exp(*x - most) / sum;
+                    let parts =
+                        row.chunks_mut(I::LANES).zip(shifts.chunks(I::LANES)).zip(sums.chunks(I::LANES));
+                    for ((x, most), factor) in parts {
+                        let value = exp(isa, isa.sub(isa.load_partial(x), isa.load_partial(most)));
+                        isa.store_partial(isa.mul(value, isa.load_partial(factor)), x);
                     }
                 }
                 Scale::Logarithm => {
-                    for ((x, &most), &log_sum) in columns {
+                    for ((x, &most), &log_sum) in row.iter_mut().zip(shifts).zip(sums) {
                         *x = (*x - most) - log_sum;
                     }
                 }
@@ -280,21 +301,23 @@ impl Kernel for Backward<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<I: Isa>(self, _isa: I) {
+    fn run<I: Isa>(self, isa: I) {
         let inner = self.columns.inner;
         let rows = self.rows.chunks_exact_mut(inner).zip(self.output.chunks_exact(inner));
         for (index, (row, output)) in rows.enumerate() {
             let (_, sums) = self.folds.of_row(self.first + index, self.columns);
-            let columns = row.iter_mut().zip(output).zip(sums);
             match self.scale {
                 Scale::Probability => {
-                    for ((grad, &output), &sum) in columns {
+                    for ((grad, &output), &sum) in row.iter_mut().zip(output).zip(sums) {
                         *grad = output * (*grad - sum);
                     }
                 }
                 Scale::Logarithm => {
-                    for ((grad, &output), &sum) in columns {
-                        *grad -= exp(output) * sum;
+                    let parts =
+                        row.chunks_mut(I::LANES).zip(output.chunks(I::LANES)).zip(sums.chunks(I::LANES));
+                    for ((grad, output), sum) in parts {
+                        let taken = isa.mul(exp(isa, isa.load_partial(output)), isa.load_partial(sum));
+                        isa.store_partial(isa.sub(isa.load_partial(grad), taken), grad);
                     }
                 }
             }

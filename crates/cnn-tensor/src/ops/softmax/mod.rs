@@ -12,7 +12,7 @@ mod tests;
 pub(crate) use reference::maximum;
 
 use crate::ops::check;
-use crate::ops::in_place::owned;
+use crate::ops::in_place::{map, owned};
 use crate::{DType, Error, Result, Tensor};
 
 /// Whether shares are given as they are, or their logarithms.
@@ -99,16 +99,11 @@ impl Columns {
 fn forward(scale: Scale, x: Tensor, axis: usize) -> Result<Tensor> {
     let columns = Columns::new(scale.name(), &x, axis)?;
     match x.dtype() {
-        DType::F32 => {
-            let mut result = owned::<f32>(x)?;
-            let values = result.as_mut_slice()?;
-            match columns {
-                _ if values.is_empty() => {}
-                Columns { len, inner: 1 } => rows::forward(scale, values, len)?,
-                _ => columns::forward(scale, values, columns)?,
-            }
-            Ok(result)
-        }
+        DType::F32 => map::<f32>(x, |x, output| match columns {
+            _ if output.is_empty() => Ok(()),
+            Columns { len, inner: 1 } => rows::forward(scale, x, output, len),
+            _ => columns::forward(scale, x, output, columns),
+        }),
         DType::F64 => {
             let mut result = owned::<f64>(x)?;
             reference::forward::<f64>(scale, result.as_mut_slice()?, columns);
@@ -124,14 +119,11 @@ fn backward(scale: Scale, output: &Tensor, grad: Tensor, axis: usize) -> Result<
     match grad.dtype() {
         DType::F32 => {
             let output = output.as_slice::<f32>()?;
-            let mut result = owned::<f32>(grad)?;
-            let values = result.as_mut_slice()?;
-            match columns {
-                _ if values.is_empty() => {}
-                Columns { len, inner: 1 } => rows::backward(scale, output, values, len)?,
-                _ => columns::backward(scale, output, values, columns)?,
-            }
-            Ok(result)
+            map::<f32>(grad, |grad, result| match columns {
+                _ if result.is_empty() => Ok(()),
+                Columns { len, inner: 1 } => rows::backward(scale, output, grad, result, len),
+                _ => columns::backward(scale, output, grad, result, columns),
+            })
         }
         DType::F64 => {
             let output = output.as_slice::<f64>()?;

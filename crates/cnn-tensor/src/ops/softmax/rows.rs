@@ -1,15 +1,22 @@
-//! The loops for `f32` over the last axis: a row in vectors, rows in pieces for the threads.
+//! The loops for `f32` over the last axis: a row in vectors, or short rows side by side in the lanes of vectors; rows in
+//! pieces for the threads.
 
 use super::Scale;
 use crate::Result;
+use crate::math::ln;
+use crate::ops::in_place::Source;
 use crate::parallel::for_each;
-use crate::simd::{self, Isa, Kernel, MOST_LANES, exp};
+use crate::simd::{self, Isa, Kernel, MOST_LANES, exp, lanes_to_rows, map_in_place, rows_to_lanes};
 
 /// Numbers in the rows of a piece, about.
 const PIECE: usize = 1 << 12;
 
 /// Numbers whose sum is taken in single precision.
 pub(crate) const BLOCK: usize = 1 << 10;
+
+/// Longest rows that are worked on side by side: in vectors of their own they would leave lanes empty, and wait for what
+/// becomes of a vector's lanes twice for each row.
+const SHORT: usize = 32;
 
 /// Operations that one exponential costs, roughly.
 pub(crate) const EXP: usize = 16;
@@ -19,23 +26,38 @@ pub(crate) fn rows(len: usize) -> usize {
     (PIECE / len.max(1)).max(1)
 }
 
-pub(super) fn forward(scale: Scale, x: &mut [f32], len: usize) -> Result<()> {
+pub(super) fn forward(scale: Scale, x: Source<'_, f32>, output: &mut [f32], len: usize) -> Result<()> {
     let level = simd::active()?;
-    let cost = EXP * x.len();
-    for_each(x.chunks_mut(rows(len) * len.max(1)), cost, |piece| level.run(Forward { scale, piece, len }))
+    let (size, cost) = (rows(len) * len.max(1), EXP * output.len());
+    for_each(output.chunks_mut(size).enumerate(), cost, |(index, piece)| {
+        let x = x.part(index * size..index * size + piece.len());
+        level.run(Forward { scale, x, piece, len });
+    })
 }
 
-pub(super) fn backward(scale: Scale, output: &[f32], grad: &mut [f32], len: usize) -> Result<()> {
+pub(super) fn backward(
+    scale: Scale,
+    output: &[f32],
+    grad: Source<'_, f32>,
+    result: &mut [f32],
+    len: usize,
+) -> Result<()> {
     let level = simd::active()?;
-    let (piece, cost) = (rows(len) * len.max(1), EXP * grad.len());
-    for_each(grad.chunks_mut(piece).zip(output.chunks(piece)), cost, |(grad, output)| {
-        level.run(Backward { scale, output, grad, len });
-    })
+    let (size, cost) = (rows(len) * len.max(1), EXP * result.len());
+    for_each(
+        result.chunks_mut(size).zip(output.chunks(size)).enumerate(),
+        cost,
+        |(index, (piece, output))| {
+            grad.bring(index * size, piece);
+            level.run(Backward { scale, output, grad: piece, len });
+        },
+    )
 }
 
 /// The rows of a piece.
 struct Forward<'a> {
     scale: Scale,
+    x: Source<'a, f32>,
     piece: &'a mut [f32],
     len: usize,
 }
@@ -45,21 +67,135 @@ impl Kernel for Forward<'_> {
 
     #[inline(always)]
     fn run<I: Isa>(self, isa: I) {
-        for row in self.piece.chunks_exact_mut(self.len) {
-            let most = maximum(isa, row);
-            match self.scale {
-                Scale::Probability => {
-                    softmax_row(isa, row, most);
-                }
-                Scale::Logarithm => {
-                    let log_sum = sum_of_exponentials(isa, row, most).ln() as f32;
-                    for x in row {
-                        *x = (*x - most) - log_sum;
-                    }
-                }
+        let Self { scale, x, piece, len } = self;
+        let mut buffer = [0.0; BUFFER];
+        let group = I::LANES * len;
+        for (index, rows) in piece.chunks_mut(group).enumerate() {
+            let x = x.part(index * group..index * group + rows.len());
+            match scale {
+                Scale::Probability => _ = softmax_rows(isa, x, rows, len, &mut buffer),
+                Scale::Logarithm => log_softmax_rows(isa, x, rows, len, &mut buffer),
             }
         }
     }
+}
+
+/// Room for short rows side by side.
+pub(crate) const BUFFER: usize = SHORT * MOST_LANES;
+
+/// What shares of rows are made of.
+pub(crate) struct Shares {
+    /// The largest number of each row.
+    pub(crate) most: [f32; MOST_LANES],
+    /// The sum of the exponentials of the differences from it.
+    pub(crate) sums: [f32; MOST_LANES],
+}
+
+impl Shares {
+    /// The logarithms of the sums.
+    #[inline(always)]
+    pub(crate) fn log_sums(&self) -> [f32; MOST_LANES] {
+        let mut logarithms = self.sums;
+        for sum in &mut logarithms {
+            *sum = ln(*sum);
+        }
+        logarithms
+    }
+}
+
+/// The softmax of up to `LANES` rows.
+#[inline(always)]
+pub(crate) fn softmax_rows<I: Isa>(
+    isa: I,
+    x: Source<'_, f32>,
+    rows: &mut [f32],
+    len: usize,
+    buffer: &mut [f32; BUFFER],
+) -> Shares {
+    let mut shares = Shares { most: [0.0; MOST_LANES], sums: [1.0; MOST_LANES] };
+    if len > SHORT {
+        let each = shares.most.iter_mut().zip(&mut shares.sums);
+        for (index, (row, (most, sum))) in rows.chunks_exact_mut(len).zip(each).enumerate() {
+            x.bring(index * len, row);
+            *most = maximum(isa, row);
+            *sum = softmax_row(isa, row, *most) as f32;
+        }
+        return shares;
+    }
+    match x {
+        Source::InPlace => rows_to_lanes(isa, rows, len, buffer),
+        Source::Other(x) => rows_to_lanes(isa, x, len, buffer),
+    }
+    let numbers = &mut buffer[..len * I::LANES];
+    let most = maxima(isa, numbers);
+    let mut sum = isa.splat(0.0);
+    for lanes in numbers.chunks_exact_mut(I::LANES) {
+        let value = exp(isa, isa.sub(isa.load(lanes), most));
+        sum = isa.add(sum, value);
+        isa.store(value, lanes);
+    }
+    isa.store(most, &mut shares.most);
+    isa.store(sum, &mut shares.sums);
+    let mut factors = shares.sums;
+    for factor in &mut factors {
+        *factor = 1.0 / *factor;
+    }
+    let factors = isa.load(&factors);
+    for lanes in numbers.chunks_exact_mut(I::LANES) {
+        isa.store(isa.mul(isa.load(lanes), factors), lanes);
+    }
+    lanes_to_rows(isa, buffer, len, rows);
+    shares
+}
+
+/// The logarithms of the softmax of up to `LANES` rows.
+#[inline(always)]
+fn log_softmax_rows<I: Isa>(
+    isa: I,
+    x: Source<'_, f32>,
+    rows: &mut [f32],
+    len: usize,
+    buffer: &mut [f32; BUFFER],
+) {
+    if len > SHORT {
+        for (index, row) in rows.chunks_exact_mut(len).enumerate() {
+            x.bring(index * len, row);
+            let most = maximum(isa, row);
+            let log_sum = isa.splat(sum_of_exponentials(isa, row, most).ln() as f32);
+            let most = isa.splat(most);
+            map_in_place(isa, row, |x| isa.sub(isa.sub(x, most), log_sum));
+        }
+        return;
+    }
+    match x {
+        Source::InPlace => rows_to_lanes(isa, rows, len, buffer),
+        Source::Other(x) => rows_to_lanes(isa, x, len, buffer),
+    }
+    let numbers = &mut buffer[..len * I::LANES];
+    let most = maxima(isa, numbers);
+    let mut sum = isa.splat(0.0);
+    for lanes in numbers.chunks_exact_mut(I::LANES) {
+        let shifted = isa.sub(isa.load(lanes), most);
+        sum = isa.add(sum, exp(isa, shifted));
+        isa.store(shifted, lanes);
+    }
+    let mut shares = Shares { most: [0.0; MOST_LANES], sums: [1.0; MOST_LANES] };
+    isa.store(sum, &mut shares.sums);
+    let log_sum = isa.load(&shares.log_sums());
+    for lanes in numbers.chunks_exact_mut(I::LANES) {
+        isa.store(isa.sub(isa.load(lanes), log_sum), lanes);
+    }
+    lanes_to_rows(isa, buffer, len, rows);
+}
+
+/// The largest number of each lane; NaN is left to the sum, as by [`maximum`].
+#[inline(always)]
+fn maxima<I: Isa>(isa: I, numbers: &[f32]) -> I::F32 {
+    let mut most = isa.splat(f32::NEG_INFINITY);
+    for lanes in numbers.chunks_exact(I::LANES) {
+        most = isa.max(isa.load(lanes), most);
+    }
+    most
 }
 
 /// The gradients of the rows of a piece.
@@ -109,15 +245,13 @@ fn logarithm_gradient<I: Isa>(isa: I, grad: &mut [f32], output: &[f32]) {
 /// The largest number; NaN is left to the sum, which it makes NaN.
 #[inline(always)]
 pub(crate) fn maximum<I: Isa>(isa: I, row: &[f32]) -> f32 {
-    let larger = |most: f32, x: f32| if x > most { x } else { most };
-    let mut parts = row.chunks_exact(I::LANES);
-    let mut lanes = isa.splat(f32::NEG_INFINITY);
-    for part in &mut parts {
-        // The second argument is the result where the first is NaN.
-        lanes = isa.max(isa.load(part), lanes);
+    if row.len() < I::LANES {
+        return row.iter().fold(f32::NEG_INFINITY, |most, &x| if x > most { x } else { most });
     }
-    let rest = parts.remainder().iter().copied().fold(f32::NEG_INFINITY, larger);
-    if row.len() < I::LANES { rest } else { larger(rest, isa.fold(lanes, larger)) }
+    // The second argument is the result where the first is NaN. The last vector may overlap the one before.
+    let most = isa.max(isa.load(&row[row.len() - I::LANES..]), isa.splat(f32::NEG_INFINITY));
+    let most = row.chunks_exact(I::LANES).fold(most, |most, part| isa.max(isa.load(part), most));
+    isa.fold(most, |a, b| isa.max(a, b))
 }
 
 /// Replaces a row by its softmax; returns the sum of the exponentials of the differences from `most`.
@@ -136,15 +270,23 @@ pub(crate) fn softmax_row<I: Isa>(isa: I, row: &mut [f32], most: f32) -> f64 {
         }
         let rest = parts.into_remainder();
         if !rest.is_empty() {
-            isa.store_partial(exp(isa, isa.sub(isa.load_partial(rest), shift)), rest);
-            // Lanes past the end are zero and add nothing.
-            lanes = isa.add(lanes, isa.load_partial(rest));
+            let value = exp(isa, isa.sub(last_of(isa, rest), shift));
+            lanes = isa.add(lanes, value);
+            isa.store_partial(value, rest);
         }
         exponentials += f64::from(isa.sum(lanes));
     }
-    let divisor = exponentials as f32;
-    row.iter_mut().for_each(|x| *x /= divisor);
+    let factor = isa.splat((1.0 / exponentials) as f32);
+    map_in_place(isa, row, |x| isa.mul(x, factor));
     exponentials
+}
+
+/// The last numbers of a row, and behind them those whose exponential is zero.
+#[inline(always)]
+fn last_of<I: Isa>(isa: I, rest: &[f32]) -> I::F32 {
+    let mut last = [f32::NEG_INFINITY; MOST_LANES];
+    isa.store_partial(isa.load_partial(rest), &mut last[..rest.len()]);
+    isa.load(&last)
 }
 
 /// The sum of the exponentials of the differences from `most`.
@@ -158,14 +300,11 @@ fn sum_of_exponentials<I: Isa>(isa: I, row: &[f32], most: f32) -> f64 {
         for part in &mut parts {
             lanes = isa.add(lanes, exp(isa, isa.sub(isa.load(part), shift)));
         }
-        total += f64::from(isa.sum(lanes));
         let rest = parts.remainder();
         if !rest.is_empty() {
-            let mut last = [0.0f32; MOST_LANES];
-            let last = &mut last[..rest.len()];
-            isa.store_partial(exp(isa, isa.sub(isa.load_partial(rest), shift)), last);
-            total += last.iter().map(|&x| f64::from(x)).sum::<f64>();
+            lanes = isa.add(lanes, exp(isa, isa.sub(last_of(isa, rest), shift)));
         }
+        total += f64::from(isa.sum(lanes));
     }
     total
 }
