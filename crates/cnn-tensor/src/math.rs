@@ -13,13 +13,17 @@ mod tests;
 
 use std::f32::consts::{FRAC_1_SQRT_2, LOG2_E};
 
-pub(crate) use double::normal_cdf as normal_cdf_f64;
+pub(crate) use double::{normal_cdf as normal_cdf_f64, normal_density as normal_density_f64};
 
 /// The upper part of `ln 2`, with enough zeros at its end that its product with a small whole number is exact.
 const LN_2_HIGH: f32 = 355.0 / 512.0;
 
 /// What the upper part is too large by.
 const LN_2_LOW: f32 = 2.121_944_4e-4;
+
+/// `2^64` and its reciprocal: room for numbers that are less than any normal one.
+const TWO_TO_64: f32 = 18_446_744_073_709_551_616.0;
+const TWO_TO_MINUS_64: f32 = 1.0 / TWO_TO_64;
 
 /// Added to a small number, it leaves the nearest whole number in the lowest bits: 1.5 times 2^23.
 const ROUNDER: f32 = 12_582_912.0;
@@ -37,6 +41,26 @@ pub(crate) fn exp(x: f32) -> f32 {
     // In two steps, since 2^n itself may be beyond what a number can be.
     let half = whole(n * 0.5);
     (1.0 + taylor(r)) * power_of_two(half) * power_of_two(n - half)
+}
+
+/// `e^x` of a number that is not above zero, to 1.01 units, for two thirds of the work of [`exp`].
+#[inline(always)]
+pub(crate) fn exp_falling(x: f32) -> f32 {
+    let x = if x < -104.0 { -104.0 } else { x };
+    raised(x, 0.0) * TWO_TO_MINUS_64
+}
+
+/// `2^64 e^(x + rest)`, a normal number where `x` is from -132 to 0 and the rest a small part of it: what is
+/// less than any normal number is rounded by the product that takes the power away, and by no step before.
+#[inline(always)]
+fn raised(x: f32, rest: f32) -> f32 {
+    let shifted = x * LOG2_E + ROUNDER;
+    let n = shifted - ROUNDER;
+    let r = ((x - n * LN_2_HIGH) + n * LN_2_LOW) + rest;
+    // The lowest bits of the shifted number are those of `n`.
+    let power = f32::from_bits((shifted.to_bits() << 23).wrapping_add(TWO_TO_64.to_bits()));
+    let high = 0.041_668_4 + r * (0.008_368_852 + r * 0.001_381_432);
+    (1.0 + (r + r * r * (0.499_999_94 + r * (0.166_665_2 + r * high)))) * power
 }
 
 /// `e^x - 1`, to 1.65 units.
@@ -94,22 +118,37 @@ pub(crate) fn tanh(x: f32) -> f32 {
 /// `P(t)` in `exp(-a^2 / 2) t P(t)`, with `a = |x|` and `t = 1 / (1 + 0.3 a)`, was fitted to the lower tail.
 #[inline(always)]
 pub(crate) fn normal_cdf(x: f32) -> f32 {
-    let a = x.abs();
-    let a = if a > 16.0 { 16.0 } else { a };
-    // The square and what rounding takes from it (Dekker's product): an absolute error of the exponent is a relative
-    // one of the tail.
-    let upper = f32::from_bits(a.to_bits() & 0xffff_f000);
-    let lower = a - upper;
-    let square = a * a;
-    let lost = ((upper * upper - square) + 2.0 * upper * lower) + lower * lower;
-    let falling = exp(-0.5 * square);
-    let t = 1.0 / (1.0 + 0.3 * a);
+    let t = 1.0 / (1.0 + 0.3 * near(x));
     let mut sum = TAIL[0];
     for &coefficient in &TAIL[1..] {
         sum = sum * t + coefficient;
     }
-    let tail = (falling - falling * (0.5 * lost)) * (t * sum);
+    let tail = raised_bell(x) * (t * sum) * TWO_TO_MINUS_64;
     if x > 0.0 { 1.0 - tail } else { tail }
+}
+
+/// The derivative of [`normal_cdf`], `exp(-x^2 / 2) / sqrt(2 pi)`, to 2 units.
+#[inline(always)]
+pub(crate) fn normal_density(x: f32) -> f32 {
+    const AT_ZERO: f32 = 0.398_942_28;
+    raised_bell(x) * AT_ZERO * TWO_TO_MINUS_64
+}
+
+/// `2^64 exp(-x^2 / 2)`.
+#[inline(always)]
+fn raised_bell(x: f32) -> f32 {
+    let a = near(x);
+    // The upper half of the digits has a square without rounding (as in Dekker's product): an absolute error of the
+    // exponent is a relative one of the tail.
+    let upper = f32::from_bits(a.to_bits() & 0xffff_f000);
+    raised(-0.5 * upper * upper, -0.5 * ((a - upper) * (a + upper)))
+}
+
+/// The size of a number, up to one beyond which a tail is nothing.
+#[inline(always)]
+fn near(x: f32) -> f32 {
+    let a = x.abs();
+    if a > 16.0 { 16.0 } else { a }
 }
 
 /// Coefficients of `P`, the highest power first.

@@ -12,7 +12,7 @@ const TERMS: u32 = 128;
 /// continued fraction in the tails.
 pub(crate) fn normal_cdf(x: f64) -> f64 {
     let a = x.abs();
-    let density = FRAC_2_SQRT_PI * FRAC_1_SQRT_2 * 0.5 * (-0.5 * x * x).exp();
+    let density = normal_density(x);
     if a < TAIL {
         // x + x^3 / 3 + x^5 / (3 5) + ..
         let (mut term, mut sum, mut odd) = (x, x, 1.0);
@@ -29,4 +29,9 @@ pub(crate) fn normal_cdf(x: f64) -> f64 {
     // a + 1 / (a + 2 / (a + 3 / ..)), from its end; NaN stays NaN.
     let fraction = (1..=TERMS).rev().fold(a, |below, term| a + f64::from(term) / below);
     if x > 0.0 { 1.0 - density / fraction } else { density / fraction }
+}
+
+/// The derivative of [`normal_cdf`].
+pub(crate) fn normal_density(x: f64) -> f64 {
+    FRAC_2_SQRT_PI * FRAC_1_SQRT_2 * 0.5 * (-0.5 * x * x).exp()
 }

@@ -1,6 +1,8 @@
 //! Every function over all of `f32`, sampled densely, against double precision; and the double one against known values.
 
-use super::{exp, exp_m1, ln, ln_1p, normal_cdf, normal_cdf_f64, tanh};
+use super::{
+    exp, exp_falling, exp_m1, ln, ln_1p, normal_cdf, normal_cdf_f64, normal_density, normal_density_f64, tanh,
+};
 
 /// Distance of the samples, as whole numbers that are their bits: a prime, so that all digits vary.
 const STEP: usize = 10_007;
@@ -9,13 +11,15 @@ type Single = fn(f32) -> f32;
 type Double = fn(f64) -> f64;
 
 /// What the documentation states, in units in the last place.
-const FUNCTIONS: [(&str, Single, Double, f64); 6] = [
+const FUNCTIONS: [(&str, Single, Double, f64); 8] = [
     ("exp", exp, f64::exp, 1.01),
+    ("exp_falling", |x| exp_falling(-x.abs()), |x| (-x.abs()).exp(), 1.01),
     ("exp_m1", exp_m1, f64::exp_m1, 1.65),
     ("ln", ln, f64::ln, 0.8),
     ("ln_1p", ln_1p, f64::ln_1p, 1.5),
     ("tanh", tanh, f64::tanh, 2.4),
     ("normal_cdf", normal_cdf, normal_cdf_f64, 6.5),
+    ("normal_density", normal_density, normal_density_f64, 2.0),
 ];
 
 /// The distance from `expected` in units in the last place of it, where one is rounded to more than the largest number

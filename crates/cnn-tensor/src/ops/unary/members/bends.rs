@@ -78,7 +78,7 @@ impl Unary for Softplus {
     fn value<F: Float>(&self, x: F) -> F {
         let steep = x * F::from_f64(self.beta);
         let positive = if steep < F::ZERO { F::ZERO } else { steep };
-        let bent = (positive + (-steep.abs()).exp().ln_1p()) / F::from_f64(self.beta);
+        let bent = (positive + (-steep.abs()).exp_falling().ln_1p()) / F::from_f64(self.beta);
         if steep > F::from_f64(self.threshold) { x } else { bent }
     }
 
@@ -101,7 +101,7 @@ impl Unary for LogSigmoid {
     #[inline(always)]
     fn value<F: Float>(&self, x: F) -> F {
         let negative = if x > F::ZERO { F::ZERO } else { x };
-        negative - (-x.abs()).exp().ln_1p()
+        negative - (-x.abs()).exp_falling().ln_1p()
     }
 
     #[inline(always)]
