@@ -25,6 +25,18 @@ impl<'a, E: Copy> Source<'a, E> {
         }
     }
 
+    /// The elements, where `output` is what the loop writes to.
+    #[inline(always)]
+    pub(crate) fn numbers<'o>(self, output: &'o [E]) -> &'o [E]
+    where
+        'a: 'o,
+    {
+        match self {
+            Source::InPlace => output,
+            Source::Other(x) => x,
+        }
+    }
+
     /// Sees to it that the output holds the elements from `start` on: for loops that have only an in-place form. A piece
     /// at a time, so that they are still in the cache when the loop comes to them, and each thread moves its own.
     #[inline(always)]

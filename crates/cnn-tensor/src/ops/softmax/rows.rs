@@ -48,8 +48,8 @@ pub(super) fn backward(
         result.chunks_mut(size).zip(output.chunks(size)).enumerate(),
         cost,
         |(index, (piece, output))| {
-            grad.bring(index * size, piece);
-            level.run(Backward { scale, output, grad: piece, len });
+            let grad = grad.part(index * size..index * size + piece.len());
+            level.run(Backward { scale, output, grad, piece, len });
         },
     )
 }
@@ -112,20 +112,17 @@ pub(crate) fn softmax_rows<I: Isa>(
     len: usize,
     buffer: &mut [f32; BUFFER],
 ) -> Shares {
-    let mut shares = Shares { most: [0.0; MOST_LANES], sums: [1.0; MOST_LANES] };
+    let mut folded = Shares { most: [0.0; MOST_LANES], sums: [1.0; MOST_LANES] };
     if len > SHORT {
-        let each = shares.most.iter_mut().zip(&mut shares.sums);
+        let each = folded.most.iter_mut().zip(&mut folded.sums);
         for (index, (row, (most, sum))) in rows.chunks_exact_mut(len).zip(each).enumerate() {
-            x.bring(index * len, row);
-            *most = maximum(isa, row);
-            *sum = softmax_row(isa, row, *most) as f32;
+            let x = x.part(index * len..(index + 1) * len);
+            *most = maximum(isa, x.numbers(row));
+            *sum = shares_of_row(isa, x, row, *most) as f32;
         }
-        return shares;
+        return folded;
     }
-    match x {
-        Source::InPlace => rows_to_lanes(isa, rows, len, buffer),
-        Source::Other(x) => rows_to_lanes(isa, x, len, buffer),
-    }
+    rows_to_lanes(isa, x.numbers(rows), len, buffer);
     let numbers = &mut buffer[..len * I::LANES];
     let most = maxima(isa, numbers);
     let mut sum = isa.splat(0.0);
@@ -134,9 +131,9 @@ pub(crate) fn softmax_rows<I: Isa>(
         sum = isa.add(sum, value);
         isa.store(value, lanes);
     }
-    isa.store(most, &mut shares.most);
-    isa.store(sum, &mut shares.sums);
-    let mut factors = shares.sums;
+    isa.store(most, &mut folded.most);
+    isa.store(sum, &mut folded.sums);
+    let mut factors = folded.sums;
     for factor in &mut factors {
         *factor = 1.0 / *factor;
     }
@@ -145,7 +142,7 @@ pub(crate) fn softmax_rows<I: Isa>(
         isa.store(isa.mul(isa.load(lanes), factors), lanes);
     }
     lanes_to_rows(isa, buffer, len, rows);
-    shares
+    folded
 }
 
 /// The logarithms of the softmax of up to `LANES` rows.
@@ -159,18 +156,19 @@ fn log_softmax_rows<I: Isa>(
 ) {
     if len > SHORT {
         for (index, row) in rows.chunks_exact_mut(len).enumerate() {
-            x.bring(index * len, row);
-            let most = maximum(isa, row);
-            let log_sum = isa.splat(sum_of_exponentials(isa, row, most).ln() as f32);
-            let most = isa.splat(most);
-            map_in_place(isa, row, |x| isa.sub(isa.sub(x, most), log_sum));
+            let x = x.part(index * len..(index + 1) * len);
+            let most = maximum(isa, x.numbers(row));
+            let log_sum = sum_of_exponentials(isa, x.numbers(row), most).ln() as f32;
+            match x {
+                Source::InPlace => row.iter_mut().for_each(|y| *y = (*y - most) - log_sum),
+                Source::Other(x) => {
+                    row.iter_mut().zip(x).for_each(|(y, &x)| *y = (x - most) - log_sum);
+                }
+            }
         }
         return;
     }
-    match x {
-        Source::InPlace => rows_to_lanes(isa, rows, len, buffer),
-        Source::Other(x) => rows_to_lanes(isa, x, len, buffer),
-    }
+    rows_to_lanes(isa, x.numbers(rows), len, buffer);
     let numbers = &mut buffer[..len * I::LANES];
     let most = maxima(isa, numbers);
     let mut sum = isa.splat(0.0);
@@ -179,9 +177,9 @@ fn log_softmax_rows<I: Isa>(
         sum = isa.add(sum, exp(isa, shifted));
         isa.store(shifted, lanes);
     }
-    let mut shares = Shares { most: [0.0; MOST_LANES], sums: [1.0; MOST_LANES] };
-    isa.store(sum, &mut shares.sums);
-    let log_sum = isa.load(&shares.log_sums());
+    let mut folded = Shares { most: [0.0; MOST_LANES], sums: [1.0; MOST_LANES] };
+    isa.store(sum, &mut folded.sums);
+    let log_sum = isa.load(&folded.log_sums());
     for lanes in numbers.chunks_exact_mut(I::LANES) {
         isa.store(isa.sub(isa.load(lanes), log_sum), lanes);
     }
@@ -202,7 +200,8 @@ fn maxima<I: Isa>(isa: I, numbers: &[f32]) -> I::F32 {
 struct Backward<'a> {
     scale: Scale,
     output: &'a [f32],
-    grad: &'a mut [f32],
+    grad: Source<'a, f32>,
+    piece: &'a mut [f32],
     len: usize,
 }
 
@@ -211,16 +210,30 @@ impl Kernel for Backward<'_> {
 
     #[inline(always)]
     fn run<I: Isa>(self, isa: I) {
-        let Self { scale, output, grad, len } = self;
-        for (grad, output) in grad.chunks_exact_mut(len).zip(output.chunks_exact(len)) {
+        let Self { scale, output, grad, piece, len } = self;
+        for (index, (row, output)) in piece.chunks_exact_mut(len).zip(output.chunks_exact(len)).enumerate() {
+            let grad = grad.part(index * len..(index + 1) * len);
             match scale {
-                Scale::Probability => {
-                    let share = sum_of_products(isa, grad, output) as f32;
-                    for (grad, &output) in grad.iter_mut().zip(output) {
-                        *grad = output * (*grad - share);
-                    }
-                }
-                Scale::Logarithm => logarithm_gradient(isa, grad, output),
+                Scale::Probability => probability_gradient(isa, grad, row, output),
+                Scale::Logarithm => logarithm_gradient(isa, grad, row, output),
+            }
+        }
+    }
+}
+
+/// `output * (grad - sum(grad * output))`.
+#[inline(always)]
+fn probability_gradient<I: Isa>(isa: I, grad: Source<'_, f32>, result: &mut [f32], output: &[f32]) {
+    let share = sum_of_products(isa, grad.numbers(result), output) as f32;
+    match grad {
+        Source::InPlace => {
+            for (result, &output) in result.iter_mut().zip(output) {
+                *result = output * (*result - share);
+            }
+        }
+        Source::Other(grad) => {
+            for ((result, &grad), &output) in result.iter_mut().zip(grad).zip(output) {
+                *result = output * (grad - share);
             }
         }
     }
@@ -228,17 +241,13 @@ impl Kernel for Backward<'_> {
 
 /// `grad - e^output * sum(grad)`.
 #[inline(always)]
-fn logarithm_gradient<I: Isa>(isa: I, grad: &mut [f32], output: &[f32]) {
-    let negated = isa.splat(-(sum(isa, grad) as f32));
-    let mut grads = grad.chunks_exact_mut(I::LANES);
-    let mut outputs = output.chunks_exact(I::LANES);
-    for (grad, output) in (&mut grads).zip(&mut outputs) {
-        isa.store(isa.fma(exp(isa, isa.load(output)), negated, isa.load(grad)), grad);
-    }
-    let (grad, output) = (grads.into_remainder(), outputs.remainder());
-    if !grad.is_empty() {
+fn logarithm_gradient<I: Isa>(isa: I, grad: Source<'_, f32>, result: &mut [f32], output: &[f32]) {
+    let negated = isa.splat(-(sum(isa, grad.numbers(result)) as f32));
+    for (index, (result, output)) in result.chunks_mut(I::LANES).zip(output.chunks(I::LANES)).enumerate() {
+        let at = index * I::LANES;
+        let grad = isa.load_partial(grad.part(at..at + result.len()).numbers(result));
         let probability = exp(isa, isa.load_partial(output));
-        isa.store_partial(isa.fma(probability, negated, isa.load_partial(grad)), grad);
+        isa.store_partial(isa.fma(probability, negated, grad), result);
     }
 }
 
@@ -257,20 +266,33 @@ pub(crate) fn maximum<I: Isa>(isa: I, row: &[f32]) -> f32 {
 /// Replaces a row by its softmax; returns the sum of the exponentials of the differences from `most`.
 #[inline(always)]
 pub(crate) fn softmax_row<I: Isa>(isa: I, row: &mut [f32], most: f32) -> f64 {
+    shares_of_row(isa, Source::InPlace, row, most)
+}
+
+/// The softmax of a row; returns the sum of the exponentials of the differences from `most`.
+#[inline(always)]
+fn shares_of_row<I: Isa>(isa: I, x: Source<'_, f32>, row: &mut [f32], most: f32) -> f64 {
     let shift = isa.splat(most);
     let mut exponentials = 0.0f64;
-    for block in row.chunks_mut(BLOCK) {
+    for (index, block) in row.chunks_mut(BLOCK).enumerate() {
+        let x = x.part(index * BLOCK..index * BLOCK + block.len());
         // Written out, since a closure as large as `exp` might be compiled without the instruction set.
         let mut lanes = isa.splat(0.0);
+        let whole = block.len() - block.len() % I::LANES;
         let mut parts = block.chunks_exact_mut(I::LANES);
-        for part in &mut parts {
-            let value = exp(isa, isa.sub(isa.load(part), shift));
+        for (index, part) in (&mut parts).enumerate() {
+            let x = match x {
+                Source::InPlace => isa.load(part),
+                Source::Other(x) => isa.load(&x[index * I::LANES..]),
+            };
+            let value = exp(isa, isa.sub(x, shift));
             lanes = isa.add(lanes, value);
             isa.store(value, part);
         }
         let rest = parts.into_remainder();
         if !rest.is_empty() {
-            let value = exp(isa, isa.sub(last_of(isa, rest), shift));
+            let x = x.part(whole..whole + rest.len()).numbers(rest);
+            let value = exp(isa, isa.sub(last_of(isa, x), shift));
             lanes = isa.add(lanes, value);
             isa.store_partial(value, rest);
         }
