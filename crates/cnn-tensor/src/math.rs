@@ -130,7 +130,7 @@ pub(crate) fn normal_cdf(x: f32) -> f32 {
 /// The derivative of [`normal_cdf`], `exp(-x^2 / 2) / sqrt(2 pi)`, to 2 units.
 #[inline(always)]
 pub(crate) fn normal_density(x: f32) -> f32 {
-    const AT_ZERO: f32 = 0.398_942_28;
+    const AT_ZERO: f32 = 0.398_942_3;
     raised_bell(x) * AT_ZERO * TWO_TO_MINUS_64
 }
 
