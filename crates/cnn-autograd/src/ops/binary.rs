@@ -31,13 +31,14 @@ struct Mul;
 #[derive(Debug)]
 struct Div;
 
-/// The larger or the smaller of both.
+/// Both are read on the way back.
 #[derive(Debug)]
-struct Choose(Extreme);
-
-/// `a` to the power `b`.
-#[derive(Debug)]
-struct Pow;
+enum OfBoth {
+    /// The larger or the smaller of both.
+    Extreme(Extreme),
+    /// `a` to the power `b`.
+    Pow,
+}
 
 impl Function for Add {
     fn name(&self) -> &'static str {
@@ -160,11 +161,12 @@ impl Function for Div {
     }
 }
 
-impl Function for Choose {
+impl Function for OfBoth {
     fn name(&self) -> &'static str {
-        match self.0 {
-            Extreme::Maximum => "maximum",
-            Extreme::Minimum => "minimum",
+        match self {
+            Self::Extreme(Extreme::Maximum) => "maximum",
+            Self::Extreme(Extreme::Minimum) => "minimum",
+            Self::Pow => "pow",
         }
     }
 
@@ -182,53 +184,27 @@ impl Function for Choose {
 
     fn forward(&self, inputs: Vec<Tensor>, _purpose: Purpose) -> Result<Output> {
         let [a, b] = take_inputs(self.name(), inputs)?;
-        let value = match self.0 {
-            Extreme::Maximum => binary::maximum(a, &b),
-            Extreme::Minimum => binary::minimum(a, &b),
+        let value = match self {
+            Self::Extreme(Extreme::Maximum) => binary::maximum(a, &b),
+            Self::Extreme(Extreme::Minimum) => binary::minimum(a, &b),
+            Self::Pow => binary::pow(a, &b),
         };
         Ok(value?.into())
     }
 
     fn backward(&self, saved: Saved, grad: Tensor) -> Result<Vec<Option<Tensor>>> {
         let (a, b) = (saved.input(0)?, saved.input(1)?);
-        let share = |index, grad, own, other| {
-            saved.if_wanted(index, || {
-                gradient(&saved, index, binary::extreme_backward(grad, own, other, self.0)?)
-            })
+        let left = |grad| match self {
+            Self::Extreme(extreme) => binary::extreme_backward(grad, a, b, *extreme),
+            Self::Pow => binary::pow_backward_base(grad, a, b),
         };
-        Ok(vec![share(0, grad.clone(), a, b)?, share(1, grad, b, a)?])
-    }
-}
-
-impl Function for Pow {
-    fn name(&self) -> &'static str {
-        "pow"
-    }
-
-    fn infer(&self, inputs: &[Spec]) -> Result<Spec> {
-        infer(self.name(), inputs)
-    }
-
-    fn keeps(&self, _wanted: &Wanted) -> Keeps {
-        Keeps::nothing().input(0).input(1)
-    }
-
-    fn buffers(&self, inputs: &[Spec]) -> Buffers {
-        buffers(inputs)
-    }
-
-    fn forward(&self, inputs: Vec<Tensor>, _purpose: Purpose) -> Result<Output> {
-        let [a, b] = take_inputs(self.name(), inputs)?;
-        Ok(binary::pow(a, &b)?.into())
-    }
-
-    fn backward(&self, saved: Saved, grad: Tensor) -> Result<Vec<Option<Tensor>>> {
-        let (a, b) = (saved.input(0)?, saved.input(1)?);
-        let base =
-            saved.if_wanted(0, || gradient(&saved, 0, binary::pow_backward_base(grad.clone(), a, b)?))?;
-        let exponent =
-            saved.if_wanted(1, || gradient(&saved, 1, binary::pow_backward_exponent(grad, a, b)?))?;
-        Ok(vec![base, exponent])
+        let right = |grad| match self {
+            Self::Extreme(extreme) => binary::extreme_backward(grad, b, a, *extreme),
+            Self::Pow => binary::pow_backward_exponent(grad, a, b),
+        };
+        let first = saved.if_wanted(0, || gradient(&saved, 0, left(grad.clone())?))?;
+        let second = saved.if_wanted(1, || gradient(&saved, 1, right(grad)?))?;
+        Ok(vec![first, second])
     }
 }
 
@@ -304,7 +280,7 @@ impl Var {
     /// # Errors
     /// As [`Var::apply`].
     pub fn maximum(self, other: Var) -> Result<Var> {
-        Var::apply(Choose(Extreme::Maximum), vec![self, other])
+        Var::apply(OfBoth::Extreme(Extreme::Maximum), vec![self, other])
     }
 
     /// The smaller of both, broadcast; equal numbers share the gradient.
@@ -312,7 +288,7 @@ impl Var {
     /// # Errors
     /// As [`Var::apply`].
     pub fn minimum(self, other: Var) -> Result<Var> {
-        Var::apply(Choose(Extreme::Minimum), vec![self, other])
+        Var::apply(OfBoth::Extreme(Extreme::Minimum), vec![self, other])
     }
 
     /// `self` to the power `exponent`, broadcast.
@@ -320,6 +296,6 @@ impl Var {
     /// # Errors
     /// As [`Var::apply`].
     pub fn pow(self, exponent: Var) -> Result<Var> {
-        Var::apply(Pow, vec![self, exponent])
+        Var::apply(OfBoth::Pow, vec![self, exponent])
     }
 }

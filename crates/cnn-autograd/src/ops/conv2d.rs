@@ -1,4 +1,6 @@
-//! Two-dimensional convolution with bias and activation.
+//! Two-dimensional convolution with bias and activation; the transposed one follows the same rule.
+
+use std::fmt::Debug;
 
 use cnn_tensor::ops::activation::Activation;
 use cnn_tensor::ops::conv2d::{self, Conv2dOptions};
@@ -10,41 +12,96 @@ use super::{expect_vector, with_optional};
 use crate::function::{Function, Keeps, Output, Purpose, Saved, Wanted};
 use crate::{Attribute, Result, Var};
 
-/// `act(conv(x, weight) + bias)`; inputs are x, weight and, if there is one, bias.
+/// `act(convolution(x, weight) + bias)`, of either direction; inputs are x, weight and, if there is one, bias.
 #[derive(Debug)]
-struct Conv2d {
-    options: Conv2dOptions,
-    activation: Activation,
+pub(super) struct Convolution<K> {
+    pub(super) options: K,
+    pub(super) activation: Activation,
 }
 
-impl Function for Conv2d {
-    fn name(&self) -> &'static str {
-        "conv2d"
-    }
+/// The settings of a convolution, and the kernels that compute it by them.
+pub(super) trait Kernels: Debug + 'static {
+    const NAME: &'static str;
+
+    fn attributes(&self) -> Vec<Attribute>;
+
+    fn infer(&self, x: Spec, weight: Spec) -> cnn_tensor::Result<Spec>;
+
+    fn multiply_adds(&self, x: Spec, weight: Spec) -> cnn_tensor::Result<u64>;
+
+    fn forward(
+        &self,
+        inputs: [&Tensor; 2],
+        bias: Option<&Tensor>,
+        act: Activation,
+    ) -> cnn_tensor::Result<Tensor>;
+
+    fn grad_input(&self, grad: &Tensor, weight: &Tensor, input: &[usize]) -> cnn_tensor::Result<Tensor>;
+
+    fn grad_weight(&self, x: &Tensor, grad: &Tensor, kernel: &[usize]) -> cnn_tensor::Result<Tensor>;
+}
+
+impl Kernels for Conv2dOptions {
+    const NAME: &'static str = "conv2d";
 
     fn attributes(&self) -> Vec<Attribute> {
-        let Conv2dOptions { stride, padding, dilation, groups } = self.options;
+        let Conv2dOptions { stride, padding, dilation, groups } = *self;
         vec![
             Attribute::new("stride", stride),
             Attribute::new("padding", [padding.top, padding.bottom, padding.left, padding.right]),
             Attribute::new("dilation", dilation),
             Attribute::new("groups", groups),
-            Attribute::new("activation", self.activation.name()),
         ]
     }
 
+    fn infer(&self, x: Spec, weight: Spec) -> cnn_tensor::Result<Spec> {
+        conv2d::infer(x, weight, self)
+    }
+
+    fn multiply_adds(&self, x: Spec, weight: Spec) -> cnn_tensor::Result<u64> {
+        conv2d::multiply_adds(x, weight, self)
+    }
+
+    fn forward(
+        &self,
+        [x, weight]: [&Tensor; 2],
+        bias: Option<&Tensor>,
+        act: Activation,
+    ) -> cnn_tensor::Result<Tensor> {
+        conv2d::forward(x, weight, bias, act, self)
+    }
+
+    fn grad_input(&self, grad: &Tensor, weight: &Tensor, input: &[usize]) -> cnn_tensor::Result<Tensor> {
+        conv2d::grad_input(grad, weight, input, self)
+    }
+
+    fn grad_weight(&self, x: &Tensor, grad: &Tensor, kernel: &[usize]) -> cnn_tensor::Result<Tensor> {
+        conv2d::grad_weight(x, grad, kernel, self)
+    }
+}
+
+impl<K: Kernels> Function for Convolution<K> {
+    fn name(&self) -> &'static str {
+        K::NAME
+    }
+
+    fn attributes(&self) -> Vec<Attribute> {
+        let activation = Attribute::new("activation", self.activation.name());
+        self.options.attributes().into_iter().chain([activation]).collect()
+    }
+
     fn infer(&self, inputs: &[Spec]) -> Result<Spec> {
-        let ([x, weight], bias) = with_optional(self.name(), inputs.to_vec())?;
-        let output = conv2d::infer(x, weight, &self.options)?;
+        let ([x, weight], bias) = with_optional(K::NAME, inputs.to_vec())?;
+        let output = self.options.infer(x, weight)?;
         if let (Some(bias), Some(&channels)) = (bias, output.shape.last()) {
-            expect_vector(self.name(), "bias", bias, channels, x.dtype)?;
+            expect_vector(K::NAME, "bias", bias, channels, x.dtype)?;
         }
         Ok(output)
     }
 
     fn multiply_adds(&self, inputs: &[Spec]) -> u64 {
         match inputs {
-            [x, weight, ..] => conv2d::multiply_adds(*x, *weight, &self.options).unwrap_or(0),
+            [x, weight, ..] => self.options.multiply_adds(*x, *weight).unwrap_or(0),
             _ => 0,
         }
     }
@@ -55,17 +112,16 @@ impl Function for Conv2d {
     }
 
     fn forward(&self, inputs: Vec<Tensor>, _purpose: Purpose) -> Result<Output> {
-        let ([x, weight], bias) = with_optional(self.name(), inputs)?;
-        Ok(conv2d::forward(&x, &weight, bias.as_ref(), self.activation, &self.options)?.into())
+        let ([x, weight], bias) = with_optional(K::NAME, inputs)?;
+        Ok(self.options.forward([&x, &weight], bias.as_ref(), self.activation)?.into())
     }
 
     fn backward(&self, saved: Saved, grad: Tensor) -> Result<Vec<Option<Tensor>>> {
         let grad = through(self.activation, &saved, grad)?;
         let (input, kernel) = (saved.input_spec(0)?.shape, saved.input_spec(1)?.shape);
-        let x =
-            saved.if_wanted(0, || Ok(conv2d::grad_input(&grad, saved.input(1)?, &input, &self.options)?))?;
-        let weight = saved
-            .if_wanted(1, || Ok(conv2d::grad_weight(saved.input(0)?, &grad, &kernel, &self.options)?))?;
+        let x = saved.if_wanted(0, || Ok(self.options.grad_input(&grad, saved.input(1)?, &input)?))?;
+        let weight =
+            saved.if_wanted(1, || Ok(self.options.grad_weight(saved.input(0)?, &grad, &kernel)?))?;
         let bias = saved.if_wanted(2, || Ok(reduce::sum_leading(&grad)?))?;
         Ok([x, weight, bias].into_iter().take(saved.input_count()).collect())
     }
@@ -96,6 +152,6 @@ impl Var {
         options: &Conv2dOptions,
     ) -> Result<Var> {
         let inputs = [self, weight].into_iter().chain(bias).collect();
-        Var::apply(Conv2d { options: *options, activation }, inputs)
+        Var::apply(Convolution { options: *options, activation }, inputs)
     }
 }

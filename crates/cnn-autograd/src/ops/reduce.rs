@@ -9,13 +9,26 @@ use super::expect_compute;
 use crate::function::{Function, Keeps, Output, Purpose, Saved, Wanted, expect_inputs, take_inputs};
 use crate::{Attribute, Result, Var};
 
-/// The sum of all elements.
-#[derive(Debug)]
-struct Sum;
+/// What is made of elements that are added up.
+#[derive(Debug, Clone, Copy)]
+enum Added {
+    Sum,
+    Mean,
+}
 
-/// The mean of all elements.
+impl Added {
+    /// The part that each of so many elements has in the result.
+    fn share(self, elements: f64) -> f64 {
+        match self {
+            Self::Sum => 1.0,
+            Self::Mean => 1.0 / elements,
+        }
+    }
+}
+
+/// The sum or the mean of all elements.
 #[derive(Debug)]
-struct Mean;
+struct All(Added);
 
 /// The axes that a reduction goes over, and whether they stay.
 #[derive(Debug)]
@@ -24,13 +37,9 @@ struct Over {
     keep: Keep,
 }
 
-/// The sums over axes.
+/// The sums or the means over axes.
 #[derive(Debug)]
-struct SumOver(Over);
-
-/// The means over axes.
-#[derive(Debug)]
-struct MeanOver(Over);
+struct AddedOver(Over, Added);
 
 /// The variances over axes; keeps the input.
 #[derive(Debug)]
@@ -67,9 +76,12 @@ impl Over {
     }
 }
 
-impl Function for SumOver {
+impl Function for AddedOver {
     fn name(&self) -> &'static str {
-        "sum_over"
+        match self.1 {
+            Added::Sum => "sum_over",
+            Added::Mean => "mean_over",
+        }
     }
 
     fn attributes(&self) -> Vec<Attribute> {
@@ -82,35 +94,17 @@ impl Function for SumOver {
 
     fn forward(&self, inputs: Vec<Tensor>, _purpose: Purpose) -> Result<Output> {
         let [x] = take_inputs(self.name(), inputs)?;
-        Ok(reduce::sum_over(&x, &self.0.axes, self.0.keep)?.into())
+        let value = match self.1 {
+            Added::Sum => reduce::sum_over(&x, &self.0.axes, self.0.keep),
+            Added::Mean => reduce::mean_over(&x, &self.0.axes, self.0.keep),
+        };
+        Ok(value?.into())
     }
 
     fn backward(&self, saved: Saved, grad: Tensor) -> Result<Vec<Option<Tensor>>> {
+        let share = self.1.share(saved.input_spec(0)?.shape.len() as f64 / grad.len() as f64);
+        let grad = if share == 1.0 { grad } else { unary::scale(grad, share)? };
         Ok(vec![Some(self.0.spread(self.name(), &saved, grad)?)])
-    }
-}
-
-impl Function for MeanOver {
-    fn name(&self) -> &'static str {
-        "mean_over"
-    }
-
-    fn attributes(&self) -> Vec<Attribute> {
-        self.0.attributes()
-    }
-
-    fn infer(&self, inputs: &[Spec]) -> Result<Spec> {
-        self.0.infer(self.name(), inputs)
-    }
-
-    fn forward(&self, inputs: Vec<Tensor>, _purpose: Purpose) -> Result<Output> {
-        let [x] = take_inputs(self.name(), inputs)?;
-        Ok(reduce::mean_over(&x, &self.0.axes, self.0.keep)?.into())
-    }
-
-    fn backward(&self, saved: Saved, grad: Tensor) -> Result<Vec<Option<Tensor>>> {
-        let values = saved.input_spec(0)?.shape.len() as f64 / grad.len() as f64;
-        Ok(vec![Some(self.0.spread(self.name(), &saved, unary::scale(grad, 1.0 / values)?)?)])
     }
 }
 
@@ -214,51 +208,34 @@ impl Function for L2Over {
     }
 }
 
-impl Function for Sum {
+impl Function for All {
     fn name(&self) -> &'static str {
-        "sum"
+        match self.0 {
+            Added::Sum => "sum",
+            Added::Mean => "mean",
+        }
     }
 
     fn infer(&self, inputs: &[Spec]) -> Result<Spec> {
-        infer(self.name(), inputs)
+        let [x] = expect_inputs(self.name(), inputs)?;
+        expect_compute(self.name(), x)?;
+        Ok(Spec::new(Shape::SCALAR, x.dtype))
     }
 
     fn forward(&self, inputs: Vec<Tensor>, _purpose: Purpose) -> Result<Output> {
         let [x] = take_inputs(self.name(), inputs)?;
-        Ok(reduce::sum(&x)?.into())
+        let value = match self.0 {
+            Added::Sum => reduce::sum(&x),
+            Added::Mean => reduce::mean(&x),
+        };
+        Ok(value?.into())
     }
 
     fn backward(&self, saved: Saved, grad: Tensor) -> Result<Vec<Option<Tensor>>> {
-        let input = saved.input_spec(0)?;
-        Ok(vec![Some(Tensor::full(&input.shape, grad.item()?, input.dtype)?)])
+        let Spec { shape, dtype } = saved.input_spec(0)?;
+        let share = grad.item()? * self.0.share(shape.len() as f64);
+        Ok(vec![Some(Tensor::full(&shape, share, dtype)?)])
     }
-}
-
-impl Function for Mean {
-    fn name(&self) -> &'static str {
-        "mean"
-    }
-
-    fn infer(&self, inputs: &[Spec]) -> Result<Spec> {
-        infer(self.name(), inputs)
-    }
-
-    fn forward(&self, inputs: Vec<Tensor>, _purpose: Purpose) -> Result<Output> {
-        let [x] = take_inputs(self.name(), inputs)?;
-        Ok(reduce::mean(&x)?.into())
-    }
-
-    fn backward(&self, saved: Saved, grad: Tensor) -> Result<Vec<Option<Tensor>>> {
-        let input = saved.input_spec(0)?;
-        let share = grad.item()? / input.shape.len() as f64;
-        Ok(vec![Some(Tensor::full(&input.shape, share, input.dtype)?)])
-    }
-}
-
-fn infer(op: &'static str, inputs: &[Spec]) -> Result<Spec> {
-    let [x] = expect_inputs(op, inputs)?;
-    expect_compute(op, x)?;
-    Ok(Spec::new(Shape::SCALAR, x.dtype))
 }
 
 impl Var {
@@ -267,7 +244,7 @@ impl Var {
     /// # Errors
     /// As [`Var::apply`].
     pub fn sum(self) -> Result<Var> {
-        Var::apply(Sum, vec![self])
+        Var::apply(All(Added::Sum), vec![self])
     }
 
     /// The mean of all elements, a scalar; NaN where there are none.
@@ -275,7 +252,7 @@ impl Var {
     /// # Errors
     /// As [`Var::apply`].
     pub fn mean(self) -> Result<Var> {
-        Var::apply(Mean, vec![self])
+        Var::apply(All(Added::Mean), vec![self])
     }
 
     /// The sums over the given axes.
@@ -283,7 +260,7 @@ impl Var {
     /// # Errors
     /// As [`Var::apply`].
     pub fn sum_over(self, axes: &[usize], keep: Keep) -> Result<Var> {
-        Var::apply(SumOver(Over { axes: axes.to_vec(), keep }), vec![self])
+        Var::apply(AddedOver(Over { axes: axes.to_vec(), keep }, Added::Sum), vec![self])
     }
 
     /// The means over the given axes.
@@ -291,7 +268,7 @@ impl Var {
     /// # Errors
     /// As [`Var::apply`].
     pub fn mean_over(self, axes: &[usize], keep: Keep) -> Result<Var> {
-        Var::apply(MeanOver(Over { axes: axes.to_vec(), keep }), vec![self])
+        Var::apply(AddedOver(Over { axes: axes.to_vec(), keep }, Added::Mean), vec![self])
     }
 
     /// The variances over the given axes.

@@ -7,21 +7,25 @@ use super::expect_compute;
 use crate::function::{Buffers, Function, Keeps, Output, Purpose, Saved, Wanted, expect_inputs, take_inputs};
 use crate::{Attribute, Result, Var};
 
-/// Shares of an axis.
+/// Shares of an axis, or their logarithms.
 #[derive(Debug)]
 struct Softmax {
+    kind: Kind,
     axis: usize,
 }
 
-/// Logarithms of the shares of an axis.
-#[derive(Debug)]
-struct LogSoftmax {
-    axis: usize,
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    Shares,
+    Logarithms,
 }
 
 impl Function for Softmax {
     fn name(&self) -> &'static str {
-        "softmax"
+        match self.kind {
+            Kind::Shares => "softmax",
+            Kind::Logarithms => "log_softmax",
+        }
     }
 
     fn attributes(&self) -> Vec<Attribute> {
@@ -29,7 +33,13 @@ impl Function for Softmax {
     }
 
     fn infer(&self, inputs: &[Spec]) -> Result<Spec> {
-        infer(self.name(), inputs, self.axis)
+        let [x] = expect_inputs(self.name(), inputs)?;
+        expect_compute(self.name(), x)?;
+        if self.axis >= x.shape.rank() {
+            let problem = format!("input {} has no axis {}", x.shape, self.axis);
+            return Err(cnn_tensor::Error::shape(self.name(), problem).into());
+        }
+        Ok(x)
     }
 
     fn keeps(&self, _wanted: &Wanted) -> Keeps {
@@ -42,53 +52,20 @@ impl Function for Softmax {
 
     fn forward(&self, inputs: Vec<Tensor>, _purpose: Purpose) -> Result<Output> {
         let [x] = take_inputs(self.name(), inputs)?;
-        Ok(softmax::softmax(x, self.axis)?.into())
+        let value = match self.kind {
+            Kind::Shares => softmax::softmax(x, self.axis),
+            Kind::Logarithms => softmax::log_softmax(x, self.axis),
+        };
+        Ok(value?.into())
     }
 
     fn backward(&self, saved: Saved, grad: Tensor) -> Result<Vec<Option<Tensor>>> {
-        Ok(vec![Some(softmax::softmax_backward(saved.output()?, grad, self.axis)?)])
+        let gradient = match self.kind {
+            Kind::Shares => softmax::softmax_backward(saved.output()?, grad, self.axis),
+            Kind::Logarithms => softmax::log_softmax_backward(saved.output()?, grad, self.axis),
+        };
+        Ok(vec![Some(gradient?)])
     }
-}
-
-impl Function for LogSoftmax {
-    fn name(&self) -> &'static str {
-        "log_softmax"
-    }
-
-    fn attributes(&self) -> Vec<Attribute> {
-        vec![Attribute::new("axis", self.axis)]
-    }
-
-    fn infer(&self, inputs: &[Spec]) -> Result<Spec> {
-        infer(self.name(), inputs, self.axis)
-    }
-
-    fn keeps(&self, _wanted: &Wanted) -> Keeps {
-        Keeps::nothing().output()
-    }
-
-    fn buffers(&self, _inputs: &[Spec]) -> Buffers {
-        Buffers::in_place(0)
-    }
-
-    fn forward(&self, inputs: Vec<Tensor>, _purpose: Purpose) -> Result<Output> {
-        let [x] = take_inputs(self.name(), inputs)?;
-        Ok(softmax::log_softmax(x, self.axis)?.into())
-    }
-
-    fn backward(&self, saved: Saved, grad: Tensor) -> Result<Vec<Option<Tensor>>> {
-        Ok(vec![Some(softmax::log_softmax_backward(saved.output()?, grad, self.axis)?)])
-    }
-}
-
-fn infer(op: &'static str, inputs: &[Spec], axis: usize) -> Result<Spec> {
-    let [x] = expect_inputs(op, inputs)?;
-    expect_compute(op, x)?;
-    if axis >= x.shape.rank() {
-        let problem = format!("input {} has no axis {axis}", x.shape);
-        return Err(cnn_tensor::Error::shape(op, problem).into());
-    }
-    Ok(x)
 }
 
 impl Var {
@@ -97,7 +74,7 @@ impl Var {
     /// # Errors
     /// As [`Var::apply`]; where there is no such axis.
     pub fn softmax(self, axis: usize) -> Result<Var> {
-        Var::apply(Softmax { axis }, vec![self])
+        Var::apply(Softmax { kind: Kind::Shares, axis }, vec![self])
     }
 
     /// The logarithm of [`Var::softmax`], also where that is too small for a number.
@@ -105,6 +82,6 @@ impl Var {
     /// # Errors
     /// As [`Var::softmax`].
     pub fn log_softmax(self, axis: usize) -> Result<Var> {
-        Var::apply(LogSoftmax { axis }, vec![self])
+        Var::apply(Softmax { kind: Kind::Logarithms, axis }, vec![self])
     }
 }

@@ -175,10 +175,13 @@ fn check(case: &str, inputs: &[Tensor], function: impl Fn(Vec<Var>) -> Result<Va
         .with_borrow_mut(|checked| checked.extend(graph.operations().map(|(_, operation)| operation.name)));
 }
 
-/// The names of a file's rules, where they are written out.
+/// The names of a file's rules, where they are written out: in `fn name`, one or one for each choice, or as `NAME`.
 fn names(source: &str) -> impl Iterator<Item = &str> {
     let bodies = source.split("fn name(&self) -> &'static str {").skip(1);
-    bodies.filter_map(|body| body.trim_start().strip_prefix('"')?.split('"').next())
+    let bodies = bodies.filter_map(|body| body.split("\n    }").next());
+    let constants =
+        source.split("const NAME: &'static str =").skip(1).filter_map(|rest| rest.split(';').next());
+    bodies.chain(constants).flat_map(|text| text.split('"').skip(1).step_by(2))
 }
 
 /// What is wrong between a folder of rules and the cases.

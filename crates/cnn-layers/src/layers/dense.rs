@@ -4,6 +4,7 @@ use cnn_autograd::{Ctx, Var};
 use cnn_tensor::ops::activation::Activation;
 use cnn_tensor::random::Key;
 
+use super::conv2d::{starting_bias, starting_weight};
 use crate::init::{Fans, Initializer, TorchDefault};
 use crate::layer::fused;
 use crate::{Bias, Error, FileLayout, Forward, Layer, Parameter, Result};
@@ -114,22 +115,8 @@ impl DenseBuilder {
         }
         let fans = Fans { fan_in: in_features, fan_out: out_features };
         let shape = [in_features, out_features];
-        let weight = initializer.tensor(&shape, fans, key.fold_str("weight"))?;
-        if weight.shape() != shape {
-            return Err(Error::argument(
-                "Dense",
-                "initial weight",
-                weight.shape_value(),
-                format!("{shape:?}"),
-            ));
-        }
-        let bias = match bias {
-            Bias::With => Some(TorchDefault.tensor(&[out_features], fans, key.fold_str("bias"))?),
-            Bias::Without => None,
-        };
-        Ok(Dense {
-            weight: Parameter::new(weight, FileLayout::Matrix),
-            bias: bias.map(|bias| Parameter::new(bias, FileLayout::AsIs)),
-        })
+        let weight = starting_weight("Dense", initializer, &shape, fans, key)?;
+        let bias = starting_bias(bias, out_features, fans, key)?;
+        Ok(Dense { weight: Parameter::new(weight, FileLayout::Matrix), bias })
     }
 }
