@@ -24,6 +24,9 @@ pub(super) fn reads_output(activation: Activation) -> bool {
 impl Var {
     /// The activation by itself, where nothing fuses it.
     ///
+    /// # Shapes
+    /// Any, unchanged.
+    ///
     /// # Errors
     /// As [`Var::apply`].
     pub fn activate(self, activation: Activation) -> Result<Var> {

@@ -233,6 +233,9 @@ fn gradient(saved: &Saved, index: usize, grad: Tensor) -> Result<Tensor> {
 impl Var {
     /// `self + other`, broadcast.
     ///
+    /// # Shapes
+    /// Any two that broadcast; the output has the shape that they have in common.
+    ///
     /// # Errors
     /// As [`Var::apply`].
     #[expect(clippy::should_implement_trait, reason = "an operator cannot return an error")]
@@ -242,6 +245,9 @@ impl Var {
 
     /// [`Var::add`] with the activation applied as the sum is stored: the end of a residual block.
     ///
+    /// # Shapes
+    /// Any two that broadcast; the output has the shape that they have in common.
+    ///
     /// # Errors
     /// As [`Var::apply`].
     pub fn add_act(self, other: Var, activation: Activation) -> Result<Var> {
@@ -249,6 +255,9 @@ impl Var {
     }
 
     /// `self - other`, broadcast.
+    ///
+    /// # Shapes
+    /// Any two that broadcast; the output has the shape that they have in common.
     ///
     /// # Errors
     /// As [`Var::apply`].
@@ -259,6 +268,9 @@ impl Var {
 
     /// `self * other`, element by element, broadcast.
     ///
+    /// # Shapes
+    /// Any two that broadcast; the output has the shape that they have in common.
+    ///
     /// # Errors
     /// As [`Var::apply`].
     #[expect(clippy::should_implement_trait, reason = "an operator cannot return an error")]
@@ -267,6 +279,9 @@ impl Var {
     }
 
     /// `self / other`, broadcast.
+    ///
+    /// # Shapes
+    /// Any two that broadcast; the output has the shape that they have in common.
     ///
     /// # Errors
     /// As [`Var::apply`].
@@ -277,6 +292,9 @@ impl Var {
 
     /// The larger of both, broadcast; equal numbers share the gradient.
     ///
+    /// # Shapes
+    /// Any two that broadcast; the output has the shape that they have in common.
+    ///
     /// # Errors
     /// As [`Var::apply`].
     pub fn maximum(self, other: Var) -> Result<Var> {
@@ -285,6 +303,9 @@ impl Var {
 
     /// The smaller of both, broadcast; equal numbers share the gradient.
     ///
+    /// # Shapes
+    /// Any two that broadcast; the output has the shape that they have in common.
+    ///
     /// # Errors
     /// As [`Var::apply`].
     pub fn minimum(self, other: Var) -> Result<Var> {
@@ -292,6 +313,9 @@ impl Var {
     }
 
     /// `self` to the power `exponent`, broadcast.
+    ///
+    /// # Shapes
+    /// Any two that broadcast; the output has the shape that they have in common.
     ///
     /// # Errors
     /// As [`Var::apply`].

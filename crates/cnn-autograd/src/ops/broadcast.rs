@@ -47,6 +47,9 @@ impl Function for BroadcastTo {
 impl Var {
     /// The elements repeated along the axes in which `shape` is larger; those have size 1, or are missing in front.
     ///
+    /// # Shapes
+    /// Any that fits into `shape`, which the output has.
+    ///
     /// # Errors
     /// As [`Var::apply`].
     pub fn broadcast_to(self, shape: &[usize]) -> Result<Var> {

@@ -46,6 +46,9 @@ impl Function for Concat {
 impl Var {
     /// The variables one after the other along an axis, in which alone they may differ in size.
     ///
+    /// # Shapes
+    /// Of one rank and the same sizes but along the axis, along which the output has the sum of them.
+    ///
     /// # Errors
     /// As [`Var::apply`].
     pub fn concat(inputs: Vec<Var>, axis: usize) -> Result<Var> {
@@ -53,6 +56,9 @@ impl Var {
     }
 
     /// The variables, all of one shape, along a new axis before the given one.
+    ///
+    /// # Shapes
+    /// All the same; the output has one axis more, of their number.
     ///
     /// # Errors
     /// As [`Var::apply`].

@@ -142,6 +142,9 @@ impl Var {
 
     /// [`Var::conv2d`] with the activation applied as the output is stored.
     ///
+    /// # Shapes
+    /// As [`Var::conv2d`].
+    ///
     /// # Errors
     /// As [`Var::apply`].
     pub fn conv2d_act(

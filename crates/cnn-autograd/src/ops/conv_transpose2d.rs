@@ -67,6 +67,9 @@ impl Var {
 
     /// [`Var::conv_transpose2d`] with the activation applied in the pass that adds the bias.
     ///
+    /// # Shapes
+    /// As [`Var::conv_transpose2d`].
+    ///
     /// # Errors
     /// As [`Var::apply`].
     pub fn conv_transpose2d_act(

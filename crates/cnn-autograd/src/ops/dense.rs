@@ -76,6 +76,9 @@ impl Var {
 
     /// [`Var::dense`] with the activation applied as the output is stored.
     ///
+    /// # Shapes
+    /// As [`Var::dense`].
+    ///
     /// # Errors
     /// As [`Var::apply`].
     pub fn dense_act(self, weight: Var, bias: Option<Var>, activation: Activation) -> Result<Var> {

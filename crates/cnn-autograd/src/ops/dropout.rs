@@ -46,6 +46,9 @@ impl Function for Dropout {
 impl Var {
     /// Zeros each element with a probability and divides the rest by one less it; the key says which.
     ///
+    /// # Shapes
+    /// Any, unchanged.
+    ///
     /// # Errors
     /// As [`Var::apply`].
     pub fn dropout(self, probability: f64, key: Key) -> Result<Var> {

@@ -78,6 +78,9 @@ fn infer(op: &'static str, inputs: &[Spec], axes: &[usize]) -> Result<Spec> {
 impl Var {
     /// The order along the given axes reversed.
     ///
+    /// # Shapes
+    /// Any, unchanged.
+    ///
     /// # Errors
     /// As [`Var::apply`].
     pub fn flip(self, axes: &[usize]) -> Result<Var> {
@@ -85,6 +88,9 @@ impl Var {
     }
 
     /// The elements moved along an axis by `shift` towards its end; those that pass it come in at the start.
+    ///
+    /// # Shapes
+    /// Any, unchanged.
     ///
     /// # Errors
     /// As [`Var::apply`].

@@ -176,6 +176,9 @@ impl Var {
 
     /// The slices across an axis that the indices, `I64` `[n]`, name.
     ///
+    /// # Shapes
+    /// Indices `[n]`; the output has `n` along the axis and else the sizes of the input.
+    ///
     /// # Errors
     /// As [`Var::apply`]; an index out of range is named.
     pub fn index_select(self, indices: &Tensor, axis: usize) -> Result<Var> {
@@ -196,6 +199,9 @@ impl Var {
     }
 
     /// `self` with the slices of `source` added to those across an axis that the indices, `I64` `[n]`, name.
+    ///
+    /// # Shapes
+    /// Indices `[n]`; `source` has `n` along the axis and else the sizes of `self`, which the output has.
     ///
     /// # Errors
     /// As [`Var::apply`]; an index out of range is named.

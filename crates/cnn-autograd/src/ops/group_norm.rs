@@ -99,6 +99,9 @@ impl Var {
 
     /// [`Var::group_norm`], with the statistics by which it normalised.
     ///
+    /// # Shapes
+    /// As [`Var::group_norm`]; mean and inverse deviation `[batch, groups]`.
+    ///
     /// # Errors
     /// As [`Var::apply`].
     pub fn group_norm_with_statistics(self, groups: usize, rescale: Rescale) -> Result<Grouped> {

@@ -166,6 +166,9 @@ impl Var {
 
     /// The squared error: [`SquaredError`].
     ///
+    /// # Shapes
+    /// Both of one shape; a scalar, or that shape for [`Reduction::None`].
+    ///
     /// # Errors
     /// As [`Var::loss`].
     pub fn mse_loss(self, target: Var, options: impl Into<LossOptions>) -> Result<Var> {
@@ -173,6 +176,9 @@ impl Var {
     }
 
     /// The absolute error: [`AbsoluteError`].
+    ///
+    /// # Shapes
+    /// Both of one shape; a scalar, or that shape for [`Reduction::None`].
     ///
     /// # Errors
     /// As [`Var::loss`].
@@ -182,6 +188,9 @@ impl Var {
 
     /// The absolute error with a round bottom: [`SmoothL1`].
     ///
+    /// # Shapes
+    /// Both of one shape; a scalar, or that shape for [`Reduction::None`].
+    ///
     /// # Errors
     /// As [`Var::loss`]; for a beta that is negative or NaN.
     pub fn smooth_l1_loss(self, target: Var, beta: f64, options: impl Into<LossOptions>) -> Result<Var> {
@@ -190,6 +199,9 @@ impl Var {
     }
 
     /// The squared error, straight from a distance on: [`Huber`].
+    ///
+    /// # Shapes
+    /// Both of one shape; a scalar, or that shape for [`Reduction::None`].
     ///
     /// # Errors
     /// As [`Var::loss`]; for a delta that is not above zero.
@@ -201,6 +213,9 @@ impl Var {
     /// The Kullback-Leibler divergence of these logarithms of probabilities from a target of probabilities:
     /// [`KlDivergence`]. By definition with [`Reduction::BatchMean`].
     ///
+    /// # Shapes
+    /// Both of one shape; a scalar, or that shape for [`Reduction::None`].
+    ///
     /// # Errors
     /// As [`Var::loss`].
     pub fn kl_div(self, target: Var, options: impl Into<LossOptions>) -> Result<Var> {
@@ -208,6 +223,9 @@ impl Var {
     }
 
     /// [`Var::kl_div`] from a target of logarithms of probabilities: [`KlDivergenceOfLogs`].
+    ///
+    /// # Shapes
+    /// Both of one shape; a scalar, or that shape for [`Reduction::None`].
     ///
     /// # Errors
     /// As [`Var::loss`].
@@ -239,6 +257,9 @@ impl Var {
     }
 
     /// Binary cross-entropy that counts what is right already the less: [`SigmoidFocal`].
+    ///
+    /// # Shapes
+    /// Both of one shape; a scalar, or that shape for [`Reduction::None`].
     ///
     /// # Errors
     /// As [`Var::loss`]; for a gamma that is negative or NaN.

@@ -73,6 +73,9 @@ impl Var {
 
     /// [`Var::matmul`] with the last two axes of either side exchanged before, without a copy.
     ///
+    /// # Shapes
+    /// As [`Var::matmul`], with the last two axes of the transposed side exchanged.
+    ///
     /// # Errors
     /// As [`Var::apply`].
     pub fn matmul_transposed(self, other: Var, transpose: Transpose) -> Result<Var> {

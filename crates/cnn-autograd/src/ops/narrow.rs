@@ -51,6 +51,9 @@ impl Function for Narrow {
 impl Var {
     /// A range of an axis.
     ///
+    /// # Shapes
+    /// Any; the output has the length of the range along the axis.
+    ///
     /// # Errors
     /// As [`Var::apply`].
     pub fn narrow_along(self, axis: usize, range: Range<usize>) -> Result<Var> {
@@ -58,6 +61,9 @@ impl Var {
     }
 
     /// Parts of these sizes along an axis.
+    ///
+    /// # Shapes
+    /// Any; the parts have the sizes along the axis, which add up to that of the input.
     ///
     /// # Errors
     /// As [`Var::apply`], and where the sizes do not add up to that of the axis.
@@ -67,6 +73,9 @@ impl Var {
     }
 
     /// `count` parts along an axis, all but the last of equal size; fewer where that covers the axis.
+    ///
+    /// # Shapes
+    /// Any; so many parts, as even along the axis as they can be.
     ///
     /// # Errors
     /// As [`Var::apply`], and where `count` is 0.

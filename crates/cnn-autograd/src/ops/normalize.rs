@@ -48,6 +48,9 @@ impl Function for Normalize {
 impl Var {
     /// `x / max(length of x, epsilon)`, where a vector is what lies along an axis.
     ///
+    /// # Shapes
+    /// Any, unchanged.
+    ///
     /// # Errors
     /// As [`Var::apply`]; where there is no such axis.
     pub fn normalize(self, axis: usize, epsilon: f64) -> Result<Var> {

@@ -241,6 +241,9 @@ impl Function for All {
 impl Var {
     /// The sum of all elements, a scalar.
     ///
+    /// # Shapes
+    /// Any, to a scalar.
+    ///
     /// # Errors
     /// As [`Var::apply`].
     pub fn sum(self) -> Result<Var> {
@@ -248,6 +251,9 @@ impl Var {
     }
 
     /// The mean of all elements, a scalar; NaN where there are none.
+    ///
+    /// # Shapes
+    /// Any, to a scalar.
     ///
     /// # Errors
     /// As [`Var::apply`].
@@ -257,6 +263,9 @@ impl Var {
 
     /// The sums over the given axes.
     ///
+    /// # Shapes
+    /// Any; the output is without the axes, or has 1 in their place, as `keep` says.
+    ///
     /// # Errors
     /// As [`Var::apply`].
     pub fn sum_over(self, axes: &[usize], keep: Keep) -> Result<Var> {
@@ -264,6 +273,9 @@ impl Var {
     }
 
     /// The means over the given axes.
+    ///
+    /// # Shapes
+    /// Any; the output is without the axes, or has 1 in their place, as `keep` says.
     ///
     /// # Errors
     /// As [`Var::apply`].
@@ -273,6 +285,9 @@ impl Var {
 
     /// The variances over the given axes.
     ///
+    /// # Shapes
+    /// Any; the output is without the axes, or has 1 in their place, as `keep` says.
+    ///
     /// # Errors
     /// As [`Var::apply`].
     pub fn var_over(self, axes: &[usize], variance: Variance, keep: Keep) -> Result<Var> {
@@ -280,6 +295,9 @@ impl Var {
     }
 
     /// The largest values over the given axes; equal ones share the gradient.
+    ///
+    /// # Shapes
+    /// Any; the output is without the axes, or has 1 in their place, as `keep` says.
     ///
     /// # Errors
     /// As [`Var::apply`].
@@ -289,6 +307,9 @@ impl Var {
 
     /// The smallest values over the given axes; equal ones share the gradient.
     ///
+    /// # Shapes
+    /// Any; the output is without the axes, or has 1 in their place, as `keep` says.
+    ///
     /// # Errors
     /// As [`Var::apply`].
     pub fn min_over(self, axes: &[usize], keep: Keep) -> Result<Var> {
@@ -296,6 +317,9 @@ impl Var {
     }
 
     /// The norms over the given axes. The gradient of [`Norm::L2`] is 0 where the norm is.
+    ///
+    /// # Shapes
+    /// Any; the output is without the axes, or has 1 in their place, as `keep` says.
     ///
     /// # Errors
     /// As [`Var::apply`].

@@ -149,6 +149,9 @@ impl Var {
 
     /// The same elements, in the same order, under another shape.
     ///
+    /// # Shapes
+    /// Any of as many elements as `shape`.
+    ///
     /// # Errors
     /// As [`Var::apply`].
     pub fn reshape(self, shape: &[usize]) -> Result<Var> {
@@ -156,6 +159,9 @@ impl Var {
     }
 
     /// The axes in another order: axis `i` of the result is axis `axes[i]` of `self`.
+    ///
+    /// # Shapes
+    /// Any; axis `i` of the output is `axes[i]` of the input.
     ///
     /// # Errors
     /// As [`Var::apply`].
@@ -190,6 +196,9 @@ impl Var {
     }
 
     /// The last two axes exchanged.
+    ///
+    /// # Shapes
+    /// `[.., rows, columns]` to `[.., columns, rows]`.
     ///
     /// # Errors
     /// As [`Var::apply`]; with fewer than two axes.

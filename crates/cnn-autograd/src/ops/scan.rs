@@ -52,6 +52,9 @@ impl Function for Cumsum {
 impl Var {
     /// The sum of each element and all those before it along an axis, or after it.
     ///
+    /// # Shapes
+    /// Any, unchanged.
+    ///
     /// # Errors
     /// As [`Var::apply`].
     pub fn cumsum(self, axis: usize, from: From) -> Result<Var> {

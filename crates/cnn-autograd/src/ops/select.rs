@@ -43,6 +43,9 @@ impl Function for Select {
 impl Var {
     /// `self` where the condition holds, else `other`; all three broadcast.
     ///
+    /// # Shapes
+    /// Any three that broadcast; the output has the shape that they have in common.
+    ///
     /// # Errors
     /// As [`Var::apply`].
     pub fn select(self, condition: &Tensor, other: Var) -> Result<Var> {

@@ -71,6 +71,9 @@ impl Function for Softmax {
 impl Var {
     /// `exp(x) / sum(exp(x))`, where the sum is over an axis.
     ///
+    /// # Shapes
+    /// Any, unchanged.
+    ///
     /// # Errors
     /// As [`Var::apply`]; where there is no such axis.
     pub fn softmax(self, axis: usize) -> Result<Var> {
@@ -78,6 +81,9 @@ impl Var {
     }
 
     /// The logarithm of [`Var::softmax`], also where that is too small for a number.
+    ///
+    /// # Shapes
+    /// Any, unchanged.
     ///
     /// # Errors
     /// As [`Var::softmax`].

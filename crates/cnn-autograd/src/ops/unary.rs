@@ -79,6 +79,9 @@ macro_rules! methods {
         impl Var {
             $($(#[$doc])*
             ///
+            /// # Shapes
+            /// Any, unchanged.
+            ///
             /// # Errors
             /// As [`Var::apply`].
             pub fn $name(self) -> Result<Var> {
@@ -129,6 +132,9 @@ methods! {
 impl Var {
     /// Every element times `factor`.
     ///
+    /// # Shapes
+    /// Any, unchanged.
+    ///
     /// # Errors
     /// As [`Var::apply`].
     pub fn scale(self, factor: f64) -> Result<Var> {
@@ -136,6 +142,9 @@ impl Var {
     }
 
     /// `-x`.
+    ///
+    /// # Shapes
+    /// Any, unchanged.
     ///
     /// # Errors
     /// As [`Var::apply`].
@@ -146,6 +155,9 @@ impl Var {
 
     /// `x` above zero, else `slope * x`.
     ///
+    /// # Shapes
+    /// Any, unchanged.
+    ///
     /// # Errors
     /// As [`Var::apply`].
     pub fn leaky_relu(self, slope: f64) -> Result<Var> {
@@ -154,6 +166,9 @@ impl Var {
 
     /// `x` above zero, else `alpha * (e^x - 1)`.
     ///
+    /// # Shapes
+    /// Any, unchanged.
+    ///
     /// # Errors
     /// As [`Var::apply`].
     pub fn elu(self, alpha: f64) -> Result<Var> {
@@ -161,6 +176,9 @@ impl Var {
     }
 
     /// `ln(1 + e^(beta x)) / beta`, straight above a threshold: [`Softplus`], whose default is PyTorch's.
+    ///
+    /// # Shapes
+    /// Any, unchanged.
     ///
     /// # Errors
     /// As [`Var::apply`].
@@ -171,6 +189,9 @@ impl Var {
 
     /// Every element to a power.
     ///
+    /// # Shapes
+    /// Any, unchanged.
+    ///
     /// # Errors
     /// As [`Var::apply`].
     pub fn powf(self, exponent: f64) -> Result<Var> {
@@ -178,6 +199,9 @@ impl Var {
     }
 
     /// `min(max(x, least), most)`; no gradient at the bounds.
+    ///
+    /// # Shapes
+    /// Any, unchanged.
     ///
     /// # Errors
     /// As [`Var::apply`].
@@ -187,6 +211,9 @@ impl Var {
     }
 
     /// A member of the family, built in or the user's own.
+    ///
+    /// # Shapes
+    /// Any, unchanged.
     ///
     /// # Errors
     /// As [`Var::apply`].

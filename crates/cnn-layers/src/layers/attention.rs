@@ -15,7 +15,8 @@ use crate::visit::for_each_parameter_mut;
 use crate::{Dense, Error, FileLayout, Forward, Layer, Parameter, Result};
 
 /// Attention in several heads between projections of its inputs, as `torch.nn.MultiheadAttention` with
-/// `batch_first=True`. Called with one input, the input attends to itself.
+/// `batch_first=True`. Called with one input, the input attends to itself. Keys and values have the channels of the
+/// queries: PyTorch's `kdim`, `vdim`, `add_bias_kv` and `add_zero_attn` are not here.
 ///
 /// # Shapes
 /// `[batch, length, embed_dim]`, unchanged. `in_proj_weight` is `[embed_dim, 3 * embed_dim]` in memory and

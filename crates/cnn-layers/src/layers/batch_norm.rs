@@ -54,7 +54,8 @@ pub type BatchNorm2dBuilder = BatchNormBuilder<TwoAxes>;
 /// enter them when the step is applied; in eval mode, or frozen, by the running statistics. Without running
 /// statistics, always by the batch's. An empty batch in train mode counts as a batch and moves no statistics.
 ///
-/// Starts as PyTorch does: weight 1, bias 0, running mean 0, running variance 1, epsilon 1e-5, momentum 0.1.
+/// Starts as PyTorch does: weight 1, bias 0, running mean 0, running variance 1, epsilon 1e-5, momentum 0.1. A momentum
+/// above 1, which PyTorch takes, is refused.
 #[derive(Debug, Clone)]
 pub struct BatchNorm<A> {
     parts: Tracked,

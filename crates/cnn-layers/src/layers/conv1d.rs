@@ -3,6 +3,7 @@
 use cnn_autograd::{Ctx, Var};
 use cnn_tensor::ops::activation::Activation;
 use cnn_tensor::ops::pad::PaddingMode;
+use cnn_tensor::ops::window::Padding;
 use cnn_tensor::random::Key;
 
 use super::conv2d::{Conv2d, Conv2dBuilder, Convolution, Parts};
@@ -61,6 +62,31 @@ impl Conv1d {
         self.bias.as_ref()
     }
 
+    /// Distance between windows.
+    pub fn stride(&self) -> usize {
+        self.convolution.options().stride[1]
+    }
+
+    /// What is at the ends: the left and the right side.
+    pub fn padding(&self) -> Padding {
+        self.convolution.padding()
+    }
+
+    /// What the padding is made of.
+    pub fn padding_mode(&self) -> PaddingMode {
+        self.convolution.mode()
+    }
+
+    /// Distance between the taps of a window.
+    pub fn dilation(&self) -> usize {
+        self.convolution.options().dilation[1]
+    }
+
+    /// Number of groups that channels fall into.
+    pub fn groups(&self) -> usize {
+        self.convolution.options().groups
+    }
+
     /// [`Forward::call`] with the activation applied as the output is stored.
     ///
     /// # Errors
@@ -70,7 +96,7 @@ impl Conv1d {
     }
 
     fn run(&self, x: Var, activation: Activation, cx: &mut Ctx) -> Result<Var> {
-        let takes = |[_, group_in, _]: [usize; 3]| group_in.saturating_mul(self.convolution.groups());
+        let takes = |[_, group_in, _]: [usize; 3]| group_in.saturating_mul(self.groups());
         let parameters = (&self.weight, &self.bias);
         over_rows("conv1d", x, takes, parameters, cx, |x, weight, bias| {
             self.convolution.run(x, weight, bias, activation)

@@ -126,8 +126,16 @@ pub(super) struct Convolution {
 }
 
 impl Convolution {
-    pub(super) fn groups(&self) -> usize {
-        self.options.groups
+    pub(super) fn options(&self) -> &Conv2dOptions {
+        &self.options
+    }
+
+    pub(super) fn padding(&self) -> Padding {
+        self.padding
+    }
+
+    pub(super) fn mode(&self) -> PaddingMode {
+        self.mode
     }
 
     /// Zeros are part of the convolution; other padding is put around the image before it.

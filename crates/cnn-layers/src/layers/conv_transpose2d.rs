@@ -243,6 +243,11 @@ impl ConvTranspose1d {
         self.bias.as_ref()
     }
 
+    /// All settings, as those of images of one row.
+    pub fn options(&self) -> &ConvTranspose2dOptions {
+        &self.options
+    }
+
     /// [`Forward::call`] with the activation applied in the pass that adds the bias.
     ///
     /// # Errors

@@ -55,6 +55,11 @@ impl Upsample {
         let target = Target::Factor([vertical, horizontal]);
         Ok(Self { options: InterpolateOptions { target, interpolation } })
     }
+
+    /// Size or factors, and how pixels are made.
+    pub fn options(&self) -> &InterpolateOptions {
+        &self.options
+    }
 }
 
 impl Forward for Upsample {

@@ -38,6 +38,16 @@ impl Pad2d {
     pub fn new(sides: impl Into<Sides>, mode: PaddingMode) -> Self {
         Self { sides: sides.into().0, mode }
     }
+
+    /// Rows and columns at the sides.
+    pub fn sides(&self) -> Padding2d {
+        self.sides
+    }
+
+    /// What they are made of.
+    pub fn mode(&self) -> PaddingMode {
+        self.mode
+    }
 }
 
 impl Forward for Pad2d {
@@ -66,6 +76,16 @@ impl Pad1d {
     pub fn new(ends: impl Into<Ends>, mode: PaddingMode) -> Self {
         Self { ends: ends.into(), mode }
     }
+
+    /// Elements at the ends.
+    pub fn ends(&self) -> Ends {
+        self.ends
+    }
+
+    /// What they are made of.
+    pub fn mode(&self) -> PaddingMode {
+        self.mode
+    }
 }
 
 impl Forward for Pad1d {
@@ -75,7 +95,7 @@ impl Forward for Pad1d {
 }
 
 /// An image without rows and columns at its sides, as `torchvision.transforms.CenterCrop` or PyTorch's negative
-/// padding. No parameters.
+/// padding. No parameters. An image that is smaller than what is to be left is an error, where `CenterCrop` pads it.
 ///
 /// # Shapes
 /// `[batch, top + height + bottom, left + width + right, channels]` to `[batch, height, width, channels]`. Sequences

@@ -1,8 +1,8 @@
 //! Pooling along the length of sequences: that of images of one row.
 
 use cnn_autograd::{Ctx, Var};
-use cnn_tensor::ops::pool2d::PaddingCounts;
-use cnn_tensor::ops::window::Rounding;
+use cnn_tensor::ops::pool2d::{PaddingCounts, Pool2dOptions};
+use cnn_tensor::ops::window::{Padding, Rounding};
 
 use super::pool2d::{AvgPool2d, MaxPool2d, Pool2dBuilder, Sliding, output_size};
 use crate::sizes::{Pad, PadEnds, Pair};
@@ -60,6 +60,16 @@ pub struct AdaptiveMaxPool1d {
 }
 
 impl MaxPool1d {
+    /// Windows and what happens at the sides, as those of images of one row; the padding is in [`MaxPool1d::padding`].
+    pub fn options(&self) -> &Pool2dOptions {
+        self.sliding.options()
+    }
+
+    /// What is around the input.
+    pub fn padding(&self) -> Padding {
+        self.sliding.padding()
+    }
+
     /// Windows that tile the sequence.
     ///
     /// # Errors
@@ -75,6 +85,16 @@ impl MaxPool1d {
 }
 
 impl AvgPool1d {
+    /// Windows and what happens at the sides, as those of images of one row; the padding is in [`AvgPool1d::padding`].
+    pub fn options(&self) -> &Pool2dOptions {
+        self.sliding.options()
+    }
+
+    /// What is around the input.
+    pub fn padding(&self) -> Padding {
+        self.sliding.padding()
+    }
+
     /// Windows that tile the sequence.
     ///
     /// # Errors
@@ -90,6 +110,11 @@ impl AvgPool1d {
 }
 
 impl AdaptiveAvgPool1d {
+    /// How many windows.
+    pub fn output(&self) -> usize {
+        self.output
+    }
+
     /// So many windows.
     ///
     /// # Errors
@@ -101,6 +126,11 @@ impl AdaptiveAvgPool1d {
 }
 
 impl AdaptiveMaxPool1d {
+    /// How many windows.
+    pub fn output(&self) -> usize {
+        self.output
+    }
+
     /// So many windows.
     ///
     /// # Errors
@@ -175,7 +205,8 @@ impl Pool1dBuilder<MaxPool2d> {
     /// The layer.
     ///
     /// # Errors
-    /// For a size of zero, and padding as large as the window.
+    /// For a size of zero, and padding as large as the window from its first tap to its last; PyTorch takes up to half of
+    /// the kernel.
     pub fn build(self) -> Result<MaxPool1d> {
         Ok(MaxPool1d { sliding: self.0.max("MaxPool1d")? })
     }
@@ -191,7 +222,8 @@ impl Pool1dBuilder<AvgPool2d> {
     /// The layer.
     ///
     /// # Errors
-    /// For a size of zero, and padding as large as the window.
+    /// For a size of zero, and padding as large as the window from its first tap to its last; PyTorch takes up to half of
+    /// the kernel.
     pub fn build(self) -> Result<AvgPool1d> {
         Ok(AvgPool1d { sliding: self.0.average("AvgPool1d")? })
     }

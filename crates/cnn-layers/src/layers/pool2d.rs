@@ -79,6 +79,11 @@ pub struct AdaptiveMaxPool2d {
 }
 
 impl AdaptiveAvgPool2d {
+    /// How many windows.
+    pub fn output(&self) -> [usize; 2] {
+        self.output
+    }
+
     /// So many windows: one number for both axes, or `[vertical, horizontal]`.
     ///
     /// # Errors
@@ -89,6 +94,11 @@ impl AdaptiveAvgPool2d {
 }
 
 impl AdaptiveMaxPool2d {
+    /// How many windows.
+    pub fn output(&self) -> [usize; 2] {
+        self.output
+    }
+
     /// So many windows: one number for both axes, or `[vertical, horizontal]`.
     ///
     /// # Errors
@@ -126,6 +136,16 @@ impl Forward for GlobalMaxPool2d {
 }
 
 impl MaxPool2d {
+    /// Windows and what happens at the sides, as those of images; the padding is in [`MaxPool2d::padding`].
+    pub fn options(&self) -> &Pool2dOptions {
+        self.sliding.options()
+    }
+
+    /// What is around the input.
+    pub fn padding(&self) -> Padding {
+        self.sliding.padding()
+    }
+
     /// Windows that tile the image.
     ///
     /// # Errors
@@ -141,6 +161,16 @@ impl MaxPool2d {
 }
 
 impl AvgPool2d {
+    /// Windows and what happens at the sides, as those of images; the padding is in [`AvgPool2d::padding`].
+    pub fn options(&self) -> &Pool2dOptions {
+        self.sliding.options()
+    }
+
+    /// What is around the input.
+    pub fn padding(&self) -> Padding {
+        self.sliding.padding()
+    }
+
     /// Windows that tile the image.
     ///
     /// # Errors
@@ -184,6 +214,14 @@ pub(super) struct Sliding {
 }
 
 impl Sliding {
+    pub(super) fn options(&self) -> &Pool2dOptions {
+        &self.options
+    }
+
+    pub(super) fn padding(&self) -> Padding {
+        self.padding
+    }
+
     /// The windows over an image of this shape.
     pub(super) fn over(&self, op: &'static str, image: &[usize]) -> cnn_tensor::Result<Pool2dOptions> {
         let Pool2dOptions { kernel, stride, dilation, .. } = self.options;
@@ -264,7 +302,8 @@ impl Pool2dBuilder<MaxPool2d> {
     /// The layer.
     ///
     /// # Errors
-    /// For a size of zero, and padding as large as the window.
+    /// For a size of zero, and padding as large as the window from its first tap to its last; PyTorch takes up to half of
+    /// the kernel.
     pub fn build(self) -> Result<MaxPool2d> {
         Ok(MaxPool2d { sliding: self.max("MaxPool2d")? })
     }
@@ -287,7 +326,8 @@ impl Pool2dBuilder<AvgPool2d> {
     /// The layer.
     ///
     /// # Errors
-    /// For a size of zero, and padding as large as the window.
+    /// For a size of zero, and padding as large as the window from its first tap to its last; PyTorch takes up to half of
+    /// the kernel.
     pub fn build(self) -> Result<AvgPool2d> {
         Ok(AvgPool2d { sliding: self.average("AvgPool2d")? })
     }

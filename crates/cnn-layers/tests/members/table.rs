@@ -39,12 +39,14 @@ fn traits(member: &Member) -> (BTreeSet<&'static str>, BTreeSet<String>) {
                 None => {}
             }
         }
-        let mut cx = Ctx::trace(Mode::Train);
-        let inputs = setting.inputs.iter().map(|input| cx.input(input.clone())).collect();
         cnn_layers::convert(&mut setting.subject, DType::F64).unwrap();
-        let output = setting.subject.run(inputs, &mut cx).unwrap();
-        if let Ok(graph) = cx.graph(&[&output]) {
-            operations.extend(graph.operations().map(|(_, operation)| operation.name));
+        for mode in [Mode::Train, Mode::Eval] {
+            let mut cx = Ctx::trace(mode);
+            let inputs = setting.inputs.iter().map(|input| cx.input(input.clone())).collect();
+            let output = setting.subject.run(inputs, &mut cx).unwrap();
+            if let Ok(graph) = cx.graph(&[&output]) {
+                operations.extend(graph.operations().map(|(_, operation)| operation.name));
+            }
         }
     }
     (operations, gradients)
