@@ -165,15 +165,17 @@ fn outputs_gradients_and_buffers_are_those_of_pytorch() {
 #[test]
 fn a_fixture_that_is_gone_and_one_of_another_script_are_found() {
     let copy = tempfile::tempdir().unwrap();
-    crate::copy_files(&folder(), copy.path());
-    assert!(problems(copy.path()).is_empty());
-    std::fs::remove_file(copy.path().join("pooling.safetensors")).unwrap();
-    let found = problems(copy.path());
+    let members = copy.path().join("members");
+    crate::copy_files(&folder(), &members);
+    std::fs::copy(folder().join("../stored.py"), copy.path().join("stored.py")).unwrap();
+    assert_eq!(problems(&members), Vec::<String>::new());
+    std::fs::remove_file(members.join("pooling.safetensors")).unwrap();
+    let found = problems(&members);
     assert!(matches!(&found[..], [one] if one.starts_with("pooling.safetensors: ")), "{found:?}");
 
-    crate::copy_files(&folder(), copy.path());
-    let script = copy.path().join("losses.py");
+    crate::copy_files(&folder(), &members);
+    let script = members.join("losses.py");
     std::fs::write(&script, std::fs::read_to_string(&script).unwrap() + "\n").unwrap();
-    let found = problems(copy.path());
+    let found = problems(&members);
     assert!(matches!(&found[..], [one] if one.starts_with("losses: the script has changed")), "{found:?}");
 }
