@@ -334,6 +334,7 @@ fn gradients_of_a_network_agree_with_differences() {
 
 #[test]
 fn a_wrong_gradient_of_a_parameter_is_named() {
+    let _turn = turn();
     /// `x + w`, with a gradient of `w` that is lost.
     #[derive(Layer)]
     struct Lossy {
