@@ -70,8 +70,8 @@ proptest! {
         let _ = a.matmul_transposed(&a, transpose);
         let _ = matmul::backward_left(&a, &b, transpose, &shape);
         let _ = matmul::backward_right(&a, &b, transpose, c.shape());
-        let _ = binary::extreme_backward(a.clone(), &b, &c, binary::Extreme::Maximum);
-        let _ = binary::pow_backward_exponent(a.clone(), &b, &c);
+        let _ = binary::extreme_backward(&a, &b, &c, binary::Extreme::Maximum);
+        let _ = binary::pow_backward_exponent(&a, &b, &c);
         let _ = Tensor::concat(&[&a, &b, &c], which);
         let _ = Tensor::stack(&[&a, &a, &b], which);
         let _ = Tensor::stack(&[&a, &a], which);

@@ -108,7 +108,7 @@ impl Forward for Products {
         let x = self.squeeze.call(x, cx)?;
         // Each side is copied in turn: a number for each channel, and one for each pixel.
         let bright = x.clone().mean_over(&[3], Keep::Axes)?;
-        let x = x.mul(self.scale.var(cx)?)?.mul(bright)?;
+        let x = x.mul(self.scale.var(cx)?)?.mul(bright.clone())?.maximum(bright)?;
 
         let &[batch, height, width, channels] = x.shape() else { unreachable!("a convolution's output") };
         let x = x.reshape(&[batch, height * width, channels])?;

@@ -194,16 +194,16 @@ impl Function for OfBoth {
 
     fn backward(&self, saved: Saved, grad: Tensor) -> Result<Vec<Option<Tensor>>> {
         let (a, b) = (saved.input(0)?, saved.input(1)?);
-        let left = |grad| match self {
+        let left = |grad: &Tensor| match self {
             Self::Extreme(extreme) => binary::extreme_backward(grad, a, b, *extreme),
             Self::Pow => binary::pow_backward_base(grad, a, b),
         };
-        let right = |grad| match self {
+        let right = |grad: &Tensor| match self {
             Self::Extreme(extreme) => binary::extreme_backward(grad, b, a, *extreme),
             Self::Pow => binary::pow_backward_exponent(grad, a, b),
         };
-        let first = saved.if_wanted(0, || gradient(&saved, 0, left(grad.clone())?))?;
-        let second = saved.if_wanted(1, || gradient(&saved, 1, right(grad)?))?;
+        let first = saved.if_wanted(0, || gradient(&saved, 0, left(&grad)?))?;
+        let second = saved.if_wanted(1, || gradient(&saved, 1, right(&grad)?))?;
         Ok(vec![first, second])
     }
 }

@@ -64,7 +64,7 @@ fn equal_numbers_share_the_gradient_of_an_extreme() {
     let (a, b) = (vector(&[1.0, 2.0, 3.0, f32::NAN, 5.0]), vector(&[2.0, 2.0, 2.0, 2.0, 1.0]));
     let grad = vector(&[4.0, 4.0, f32::INFINITY, 4.0, f32::NAN]);
     let share = |own: &Tensor, other: &Tensor, extreme| {
-        extreme_backward(grad.clone(), own, other, extreme).unwrap().to_vec::<f32>().unwrap()
+        extreme_backward(&grad, own, other, extreme).unwrap().to_vec::<f32>().unwrap()
     };
     let of_larger = share(&a, &b, Extreme::Maximum);
     assert_eq!(of_larger[..4], [0.0, 2.0, f32::INFINITY, 4.0]);
@@ -78,9 +78,9 @@ fn equal_numbers_share_the_gradient_of_an_extreme() {
 fn the_gradients_of_a_power_are_zero_where_they_should_be() {
     let (base, exponent) = (vector(&[3.0, 0.0, 0.0, 2.0]), vector(&[2.0, 0.0, 3.0, 0.0]));
     let grad = vector(&[1.0; 4]);
-    let of_base = pow_backward_base(grad.clone(), &base, &exponent).unwrap();
+    let of_base = pow_backward_base(&grad, &base, &exponent).unwrap();
     assert_eq!(of_base.to_vec::<f32>().unwrap(), [6.0, 0.0, 0.0, 0.0]);
-    let of_exponent = pow_backward_exponent(grad, &base, &exponent).unwrap().to_vec::<f32>().unwrap();
+    let of_exponent = pow_backward_exponent(&grad, &base, &exponent).unwrap().to_vec::<f32>().unwrap();
     assert_eq!(of_exponent[1..], [0.0, 0.0, 2.0f32.ln()]);
     assert!((of_exponent[0] - 9.0 * 3.0f32.ln()).abs() < 1e-5);
 }
