@@ -211,8 +211,8 @@ unsafe impl Element for u8 {
 /// The types that references and f64 paths are generic over: `f32` and `f64`.
 ///
 /// The elementary functions of `f32` have no branches, so that loops of them become vector code, and the same bits on
-/// every instruction set. Over all of `f32` they are off by at most so many units in the last place: `exp` and
-/// `exp_falling` 1.01, `exp_m1` 1.65, `ln` 0.8, `ln_1p` 1.5, `tanh` 2.4, `normal_cdf` 6.5, `normal_density` 2. Only
+/// every instruction set. Over all of `f32` they are off by at most so many units in the last place: `exp`, and
+/// `exp_falling` of what is not above zero, 1.01, `exp_m1` 1.65, `ln` 0.8, `ln_1p` 1.5, `tanh` 2.4, `normal_cdf` 6.5, `normal_density` 2. Only
 /// [`Float::powf`] is a call of the standard library for each number; those of `f64` are its own all, but for
 /// `normal_cdf` and its derivative, which it lacks.
 pub trait Float:

@@ -34,8 +34,9 @@ fn step(network: &mut dyn Forward, optimizer: &mut dyn Optimizer, shape: &[usize
 
 /// Bytes of this process in memory, where the system tells.
 fn resident() -> Option<usize> {
-    let statm = std::fs::read_to_string("/proc/self/statm").ok()?;
-    Some(statm.split_whitespace().nth(1)?.parse::<usize>().ok()? * 4096)
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let kibibytes = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.strip_suffix("kB"))?;
+    Some(kibibytes.trim().parse::<usize>().ok()? << 10)
 }
 
 #[test]

@@ -56,7 +56,13 @@ fn rows(root: &Path) -> Vec<Finding> {
         let name = entry.file_name().to_string_lossy().into_owned();
         // The call at the script's end names the test.
         let test = script.split_once("\nfinish(\"").and_then(|(_, rest)| rest.split_once('"'));
-        let Some((test, _)) = test else { continue };
+        let Some((test, _)) = test else {
+            if script.contains("from rows import") {
+                let problem = "writes rows and does not end with `finish(\"TEST\", ..)` on a line of its own";
+                findings.push(Finding::file(format!("fixtures/{name}"), problem));
+            }
+            continue;
+        };
         let rows = std::fs::read_to_string(root.join(test)).unwrap_or_default();
         let origin =
             format!("// fixtures/{name} {:016x}, torch ", fnv(script.bytes().chain(shared.iter().copied())));

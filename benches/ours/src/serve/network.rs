@@ -125,7 +125,9 @@ pub(super) fn fill(network: &mut dyn Layer) -> Result<()> {
     let mut dict = StateDict::of(network)?;
     let names: Vec<String> = named_parameters(network).into_iter().map(|(path, _)| path).collect();
     for name in names {
-        let Some(shape) = dict.get(&name).map(|tensor| tensor.shape().to_vec()) else { continue };
+        let Some(shape) = dict.get(&name).map(|tensor| tensor.shape().to_vec()) else {
+            return failure(format!("parameter {name} is not kept under its name"));
+        };
         let numbers = Layout::plain(&shape).filled(inputs::parameter(&name, &shape))?;
         dict.insert(name, numbers);
     }

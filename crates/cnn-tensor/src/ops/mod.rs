@@ -48,7 +48,7 @@ mod separable;
 pub mod shuffle;
 pub mod softmax;
 pub mod sort;
+mod strips;
 pub mod unary;
 pub mod update;
 pub mod window;
-mod windows;

@@ -3,7 +3,7 @@
 //! The gradient of a running sum is the running sum of the gradient from the other end.
 
 use super::check;
-use super::windows::{self, Window};
+use super::strips::{self, Strip};
 use crate::parallel::for_each;
 use crate::simd::{self, Isa, Kernel};
 use crate::{DType, Float, Result, Tensor};
@@ -53,15 +53,13 @@ fn run<F: Float>(x: &[F], output: &mut [F], len: usize, inner: usize, from: From
     let level = simd::active()?;
     let (block, bytes) = (len * inner, 2 * size_of_val(x));
     // Few blocks: the columns behind the axis are shared out.
-    if let Some(width) = windows::width(x.len() / block, [len, inner]) {
+    if let Some(width) = strips::width(x.len() / block, [len, inner]) {
         let blocks = output.chunks_mut(block).zip(x.chunks(block));
         let pieces: Vec<_> = blocks
-            .flat_map(|(output, x)| {
-                windows::of(output, inner, width).into_iter().map(move |window| (window, x))
-            })
+            .flat_map(|(output, x)| strips::of(output, inner, width).into_iter().map(move |strip| (strip, x)))
             .collect();
-        return for_each(pieces.into_iter(), bytes, |(Window { first, rows }, x)| {
-            level.run(ScanWindow { x: &x[first..], inner, rows, from });
+        return for_each(pieces.into_iter(), bytes, |(Strip { first, rows }, x)| {
+            level.run(ScanStrip { x: &x[first..], inner, rows, from });
         });
     }
     // Some whole blocks; those of the last axis are short.
@@ -119,7 +117,7 @@ impl<F: Float> Kernel for Scan<'_, F> {
 }
 
 /// Some columns of one block.
-struct ScanWindow<'a, F> {
+struct ScanStrip<'a, F> {
     /// The block from the first column on.
     x: &'a [F],
     inner: usize,
@@ -127,7 +125,7 @@ struct ScanWindow<'a, F> {
     from: From,
 }
 
-impl<F: Float> Kernel for ScanWindow<'_, F> {
+impl<F: Float> Kernel for ScanStrip<'_, F> {
     type Output = ();
 
     #[inline(always)]

@@ -49,9 +49,9 @@ mod tests {
     fn a_block_of_megabytes_is_advised_to_have_large_pages() {
         let (buffer, _) = Buffer::new(16 << 20).unwrap();
         let middle = buffer.slice::<u8>(8 << 20, 1).as_ptr().addr();
-        // A system that has no such pages has no such flag.
-        if std::path::Path::new("/sys/kernel/mm/transparent_hugepage").is_dir() {
-            let flags = flags(middle).unwrap();
+        // A system that has no such pages has no such flag, and some show nobody any.
+        let large = std::path::Path::new("/sys/kernel/mm/transparent_hugepage").is_dir();
+        if let Some(flags) = flags(middle).filter(|_| large) {
             assert!(flags.split_whitespace().any(|flag| flag == "hg"), "{flags}");
         }
     }

@@ -46,8 +46,8 @@ pub enum Causality {
     #[default]
     All,
     /// Query number `i` sees the keys up to number `i`, also where there are more or fewer keys than queries. What a query
-    /// does not see has weight 0, and 0 times NaN or infinity is NaN: such a value may reach queries before it, all of
-    /// them in `F64` and in PyTorch, in `F32` some of those shortly before it.
+    /// does not see has weight 0, and 0 times NaN or infinity is NaN: such a value may reach queries before it: all of
+    /// them in `F64`, some of those shortly before it in `F32`, as in PyTorch, which skips blocks of other sizes.
     Causal,
 }
 

@@ -188,6 +188,13 @@ fn every_pass_agrees_with_the_reference() {
     cases.iter().filter(|case| !cfg!(miri) || small(case)).for_each(check);
 }
 
+#[test]
+fn steps_as_wide_as_numbers_go_are_computed() {
+    // The next column that a gradient of weights would ask for is beyond every address.
+    let case = Case::new([1, 1, 3, 5], 5, [1, 2]).groups(5).stride([1, 1 << 38]).dilation([1, 1 << 23]);
+    check(&case.padding(Padding2d { top: 0, bottom: 0, left: 0, right: (1 << 37) - 1 }));
+}
+
 proptest! {
     #[test]
     fn gradients_of_few_channels_agree_with_the_reference_on_generated_shapes(

@@ -1,4 +1,5 @@
-//! The loops for `f32`: a row in vectors, rows in pieces for the threads, the loss in double precision.
+//! The loops for `f32`: a row in vectors, rows in pieces for the threads. The logarithm of a row's sum is taken in single
+//! precision, losses are summed in double.
 
 use super::{Problem, Target};
 use crate::Result;

@@ -118,20 +118,29 @@ impl Product<'_> {
     }
 }
 
-/// Computes products of one size, each into its part of the target: all of their pieces are handed out together.
+/// Computes `count` products of one size, each into its part of the target: all of their pieces are handed out together.
+/// `products` gives those of a range; small ones are not all there at one time.
 ///
 /// # Errors
 /// As [`Product::run`].
-pub(in crate::ops) fn run_all(products: &[Product<'_>], target: &mut [f32]) -> Result<()> {
-    let Some(first) = products.first().filter(|first| first.depth > 0 && !target.is_empty()) else {
+pub(in crate::ops) fn run_all<'a, P>(
+    count: usize,
+    products: impl Fn(Range<usize>) -> P + Sync,
+    target: &mut [f32],
+) -> Result<()>
+where
+    P: Iterator<Item = Product<'a>>,
+{
+    let first = products(0..count.min(1)).next();
+    let Some(first) = first.filter(|first| first.depth > 0 && !target.is_empty()) else {
         target.fill(0.0);
         return Ok(());
     };
     let level = simd::active()?;
     let tile = Tile::of(level);
     let (algorithm, len) = (first.choose(tile), first.rows * first.columns);
-    let mut each = products.iter().zip(target.chunks_exact_mut(len));
-    if products.len() == 1 || algorithm == Algorithm::Vector {
+    if count == 1 || algorithm == Algorithm::Vector {
+        let mut each = products(0..count).zip(target.chunks_exact_mut(len));
         return each.try_for_each(|(product, target)| product.run(target));
     }
     let part = part_of(first.depth);
@@ -141,21 +150,25 @@ pub(in crate::ops) fn run_all(products: &[Product<'_>], target: &mut [f32]) -> R
         Cut { by_depth: true, .. } => Cut { rows: first.rows, columns: first.columns, by_depth: false },
         cut => cut,
     };
-    let worker = |product| Worker { product, level, tile, part, algorithm, cut };
-    let work = len.saturating_mul(first.depth).saturating_mul(products.len()) / PRODUCTS_IN_OPERATION;
-    let scratch = worker(first).scratch_len();
+    let work = len.saturating_mul(first.depth).saturating_mul(count) / PRODUCTS_IN_OPERATION;
+    let scratch = Worker { product: &first, level, tile, part, algorithm, cut }.scratch_len();
     if cut.rows >= first.rows && cut.columns >= first.columns {
         // Some products, where they are small, and no lists of their pieces.
         let some = (SOME / len.saturating_mul(first.depth)).max(1);
-        let items = products.chunks(some).zip(target.chunks_mut(some * len));
-        return parallel::for_each_with_memory(items, work, scratch, |(products, target), scratch| {
-            for (product, numbers) in products.iter().zip(target.chunks_exact_mut(len)) {
+        let items = target.chunks_mut(some * len).enumerate();
+        return parallel::for_each_with_memory(items, work, scratch, |(item, target), scratch| {
+            let start = item * some;
+            let products = products(start..count.min(start + some));
+            for (product, numbers) in products.zip(target.chunks_exact_mut(len)) {
                 let output = Target::new(numbers, first.rows, first.columns);
-                worker(product).run(Piece { row: 0, column: 0, parts: 0..parts, output }, scratch);
+                let worker = Worker { product: &product, level, tile, part, algorithm, cut };
+                worker.run(Piece { row: 0, column: 0, parts: 0..parts, output }, scratch);
             }
         });
     }
-    let workers: Vec<_> = products.iter().map(worker).collect();
+    let products: Vec<_> = products(0..count).collect();
+    let workers = products.iter().map(|product| Worker { product, level, tile, part, algorithm, cut });
+    let workers: Vec<_> = workers.collect();
     let (mut pieces, mut owners) = (Vec::new(), Vec::new());
     for (worker, numbers) in workers.iter().zip(target.chunks_exact_mut(len)) {
         pieces_of(Target::new(numbers, first.rows, first.columns), cut, 0..parts, &mut pieces);

@@ -4,7 +4,6 @@ use super::Mask;
 use crate::Result;
 use crate::ops::in_place::{PIECE, Source};
 use crate::parallel::for_each;
-use crate::random::unit;
 use crate::simd::{self, Isa, Kernel};
 
 /// Elements whose mask is drawn at a time: sixteen blocks of the generator.
@@ -37,16 +36,10 @@ impl Kernel for Dropout<'_> {
     #[inline(always)]
     fn run<I: Isa>(self, _isa: I) {
         let Self { x, output, mask, first } = self;
-        let kept = mask.factor as f32;
         let mut factors = [0.0f32; GROUP];
         for (group, output) in output.chunks_mut(GROUP).enumerate() {
             let start = group * GROUP;
-            let block = (first + start as u64) / 4;
-            for (offset, factors) in factors.chunks_exact_mut(4).enumerate() {
-                for (factor, word) in factors.iter_mut().zip(mask.key.block(block + offset as u64)) {
-                    *factor = if unit(word) >= mask.threshold { kept } else { 0.0 };
-                }
-            }
+            mask.factors(first + start as u64, &mut factors);
             match x.part(start..start + output.len()) {
                 Source::InPlace => output.iter_mut().zip(&factors).for_each(|(y, factor)| *y *= factor),
                 Source::Other(x) => {

@@ -12,7 +12,7 @@ use std::ops::Range;
 
 use crate::dtype::by_size;
 use crate::ops::check;
-use crate::ops::windows::{self, Window};
+use crate::ops::strips::{self, Strip};
 use crate::parallel::for_each;
 use crate::simd::{self, Isa, Kernel};
 use crate::{DType, Error, Float, Result, Shape, Spec, Tensor};
@@ -328,15 +328,15 @@ impl Scatter {
         }
         let block = count * inner;
         // Few blocks, and few rows beside the indices: the columns behind the axis are shared out.
-        let width = windows::width(target.len() / (len * inner), [count, inner]);
+        let width = strips::width(target.len() / (len * inner), [count, inner]);
         if let Some(width) = width.filter(|_| len <= MOST_ROWS * count) {
             let blocks = target.chunks_mut(len * inner).zip(places.chunks(block).zip(source.chunks(block)));
             let pieces: Vec<_> = blocks
                 .flat_map(|(target, block)| {
-                    windows::of(target, inner, width).into_iter().map(move |window| (window, block))
+                    strips::of(target, inner, width).into_iter().map(move |strip| (strip, block))
                 })
                 .collect();
-            return for_each(pieces.into_iter(), bytes, |(Window { first, mut rows }, (places, source))| {
+            return for_each(pieces.into_iter(), bytes, |(Strip { first, mut rows }, (places, source))| {
                 for (places, source) in places.chunks_exact(inner).zip(source.chunks_exact(inner)) {
                     for (column, (&place, &value)) in
                         places[first..].iter().zip(&source[first..]).take(width).enumerate()

@@ -10,6 +10,8 @@ mod reference;
 #[cfg(test)]
 mod tests;
 
+use std::ops::Range;
+
 use crate::gemm::product::Left;
 use crate::ops::activation::Activation;
 use crate::ops::broadcast::{self, walk::Walk};
@@ -212,11 +214,16 @@ impl Geometry {
         Self { rows, batch: Shape::SCALAR, walk: Walk::new(&[], [&[], &[]]), ..self }
     }
 
-    /// The matrices of each product.
-    fn pairs<'x, F>(&self, a: &'x [F], b: &'x [F]) -> impl Iterator<Item = [&'x [F]; 2]> {
+    /// The matrices of some of the products.
+    fn pairs<'x, F>(
+        &self,
+        products: Range<usize>,
+        a: &'x [F],
+        b: &'x [F],
+    ) -> impl Iterator<Item = [&'x [F]; 2]> {
         let (a_len, b_len) = (self.rows * self.depth, self.depth * self.columns);
         let steps = [self.walk.step(0), self.walk.step(1)];
-        self.walk.runs(0..self.batch.len()).flat_map(move |(run, [a_at, b_at])| {
+        self.walk.runs(products).flat_map(move |(run, [a_at, b_at])| {
             (0..run.len()).map(move |index| {
                 let a_at = (a_at + index * steps[0]) * a_len;
                 let b_at = (b_at + index * steps[1]) * b_len;
@@ -243,8 +250,7 @@ impl Geometry {
             bias: None,
             activation: Activation::Identity,
         };
-        let products: Vec<_> = self.pairs(a, b).map(product).collect();
-        run_all(&products, target)
+        run_all(self.batch.len(), |some| self.pairs(some, a, b).map(product), target)
     }
 
     fn run_f64(&self, a: &[f64], b: &[f64], target: &mut [f64]) -> Result<()> {
@@ -257,12 +263,13 @@ impl Geometry {
             false => Matrix::new(data, rows, columns),
         };
         let work = target.len().saturating_mul(depth);
-        let pairs: Vec<_> = self.pairs(a, b).collect();
         // Some small products together.
         let len = rows * columns;
         let some = (PIECE / len.saturating_mul(depth).max(1)).max(1);
-        parallel::for_each(pairs.chunks(some).zip(target.chunks_mut(some * len)), work, |(pairs, target)| {
-            for (&[a, b], target) in pairs.iter().zip(target.chunks_exact_mut(len)) {
+        parallel::for_each(target.chunks_mut(some * len).enumerate(), work, |(item, target)| {
+            let start = item * some;
+            let pairs = self.pairs(start..self.batch.len().min(start + some), a, b);
+            for ([a, b], target) in pairs.zip(target.chunks_exact_mut(len)) {
                 let a = side(a, rows, depth, transpose.left());
                 double::multiply(a, side(b, depth, columns, transpose.right()), target);
             }

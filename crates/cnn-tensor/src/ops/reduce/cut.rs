@@ -45,9 +45,6 @@ const PIECE: usize = 1 << 15;
 /// Most parts that one reduction is cut into.
 const PARTS: usize = 64;
 
-/// Pieces that are enough for all threads.
-const ENOUGH: usize = 16;
-
 /// The layout of a reduction.
 #[derive(Debug)]
 pub(super) struct Cut {
@@ -91,11 +88,10 @@ impl Cut {
         let len = |axes: &[[usize; 2]]| axes.iter().map(|axis| axis[0]).product::<usize>();
         let (outer, all_rows) = (len(&kept), len(&reduced) * rows);
 
-        let pieces = outer * columns.div_ceil(COLUMNS);
-        let wanted = (outer * all_rows * columns / PIECE).min(PARTS);
-        let parts = if pieces >= ENOUGH { 1 } else { wanted.div_ceil(pieces).clamp(1, all_rows) };
-        let part = all_rows.div_ceil(parts);
-        let group = (PIECE / (all_rows * columns.min(COLUMNS))).max(1);
+        // What one output is made of decides alone: the order of its sums must not depend on how many others there are.
+        let numbers = all_rows * columns.min(COLUMNS);
+        let part = all_rows.div_ceil((numbers / PIECE).clamp(1, PARTS));
+        let group = (PIECE / numbers).max(1);
         Self { kept, reduced, rows, columns, all_rows, outer, part, group }
     }
 

@@ -262,6 +262,29 @@ fn large_reductions_agree_with_plain_loops() {
 }
 
 #[test]
+fn an_image_is_reduced_as_it_is_without_its_batch_mates() {
+    // Large enough to be cut by itself, with columns to the end, in the middle and none.
+    for (shape, axes) in
+        [([16, 100, 100, 24], [1, 2].as_slice()), ([16, 90, 80, 70], &[2, 3]), ([16, 3, 40_000, 1], &[2])]
+    {
+        let x = normal(&shape, 1, DType::F32).unwrap();
+        let one = x.narrow(5..6).unwrap();
+        let of = |x: &Tensor| {
+            let norm = norm_over(x, axes, Norm::L2, Keep::Axes).unwrap();
+            vec![
+                sum_over(x, axes, Keep::Axes).unwrap(),
+                mean_over(x, axes, Keep::Axes).unwrap(),
+                var_over(x, axes, Variance::Biased, Keep::Axes).unwrap(),
+                norm,
+            ]
+        };
+        for (alone, all) in of(&one).iter().zip(of(&x)) {
+            assert!(same_bits(alone, &all.narrow(5..6).unwrap()), "{shape:?} over {axes:?}");
+        }
+    }
+}
+
+#[test]
 fn threads_change_no_reduction_over_axes() {
     for (shape, axes) in large_cases() {
         let x = normal(&shape, 1, DType::F32).unwrap();

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::{log_softmax, log_softmax_backward, softmax, softmax_backward};
 use crate::testing::{assert_close, assert_threads_change_nothing, normal, on_each_level, poison, same_bits};
-use crate::{DType, Error, Tensor};
+use crate::{DType, Error, Result, Tensor};
 
 fn tensor(shape: &[usize], values: &[f32]) -> Tensor {
     Tensor::from_slice(shape, values).unwrap()
@@ -46,17 +46,22 @@ fn numbers_that_are_large_far_apart_or_not_numbers_go_as_in_pytorch() {
         ([nan, 0.0, 1.0], [nan; 3], [nan; 3]),
     ];
     for (row, shares, logarithms) in rows {
-        for (shape, axis) in [([1, 3], 1), ([3, 1], 0)] {
-            on_each_level(|level| {
-                let met = [softmax, log_softmax].map(|of| of(tensor(&shape, &row), axis).unwrap());
-                for (met, expected) in met.iter().zip([shares, logarithms]) {
-                    for (&met, expected) in met.as_slice::<f32>().unwrap().iter().zip(expected) {
-                        let same = met == expected || (met.is_nan() && expected.is_nan());
-                        let near = (met - expected).abs() <= 1e-6 * expected.abs();
-                        assert!(same || near, "{row:?}: {met}, not {expected}, on {level}");
+        // Numbers that have no share, before the three, make rows that are longer than lanes and end within a vector.
+        for before in [0, 30, 1100] {
+            let long = [vec![-inf; before], row.to_vec()].concat();
+            for (shape, axis) in [([1, long.len()], 1), ([long.len(), 1], 0)] {
+                on_each_level(|level| {
+                    let met = [softmax, log_softmax].map(|of| of(tensor(&shape, &long), axis).unwrap());
+                    for (met, expected) in met.iter().zip([shares, logarithms]) {
+                        for (&met, expected) in met.as_slice::<f32>().unwrap()[before..].iter().zip(expected)
+                        {
+                            let same = met == expected || (met.is_nan() && expected.is_nan());
+                            let near = (met - expected).abs() <= 1e-6 * expected.abs();
+                            assert!(same || near, "{before}, {row:?}: {met}, not {expected}, on {level}");
+                        }
                     }
-                }
-            });
+                });
+            }
         }
     }
 }
@@ -80,26 +85,35 @@ fn no_elements_are_no_error_and_missing_axes_are() {
 
 #[test]
 fn a_row_does_not_depend_on_its_batch_mates() {
-    let x = normal(&[70, 130], 1, DType::F32).unwrap();
-    for of in [softmax, log_softmax] {
-        let all = of(x.clone(), 1).unwrap();
-        for row in [0, 33, 69] {
-            let alone = of(x.narrow(row..row + 1).unwrap(), 1).unwrap();
-            assert!(same_bits(&alone, &all.narrow(row..row + 1).unwrap()));
+    // Rows that lie side by side in lanes, up to whole vectors of them, and long ones.
+    for len in [1, 5, 16, 17, 32, 33, 130] {
+        let x = normal(&[70, len], 1, DType::F32).unwrap();
+        for of in [softmax, log_softmax] {
+            let all = of(x.clone(), 1).unwrap();
+            for row in 0..70 {
+                let alone = of(x.narrow(row..row + 1).unwrap(), 1).unwrap();
+                assert!(same_bits(&alone, &all.narrow(row..row + 1).unwrap()), "row {row} of {len}");
+            }
         }
     }
 }
+
+/// A softmax or its logarithm, and its gradient.
+type Of = fn(Tensor, usize) -> Result<Tensor>;
+type Backward = fn(&Tensor, Tensor, usize) -> Result<Tensor>;
 
 #[test]
 fn threads_change_nothing() {
     // Rows; many small blocks; one block of few long columns.
     for (shape, axis) in [([300, 257, 1], 1), ([900, 7, 13], 1), ([40, 11, 300], 0)] {
         let (x, grad) = (normal(&shape, 1, DType::F32).unwrap(), normal(&shape, 2, DType::F32).unwrap());
-        assert_threads_change_nothing("softmax", || {
-            let (y, log) = (softmax(x.clone(), axis).unwrap(), log_softmax(x.clone(), axis).unwrap());
-            let back = softmax_backward(&y, grad.clone(), axis).unwrap();
-            vec![log_softmax_backward(&log, grad.clone(), axis).unwrap(), back, log, y]
-        });
+        for (of, backward) in
+            [(softmax as Of, softmax_backward as Backward), (log_softmax, log_softmax_backward)]
+        {
+            let y = of(x.clone(), axis).unwrap();
+            assert_threads_change_nothing("softmax", || vec![of(x.clone(), axis).unwrap()]);
+            assert_threads_change_nothing("gradient", || vec![backward(&y, grad.clone(), axis).unwrap()]);
+        }
     }
 }
 
@@ -140,8 +154,14 @@ proptest! {
             let back = log_softmax_backward(&y, grad.clone(), 1).unwrap();
             let expected = log_softmax_backward(&logarithm, wide(&grad), 1).unwrap();
             assert_close("gradient of the logarithm", &back, &expected, &shares, 2e-6);
-            let own = tensor(&shape, x.as_slice().unwrap());
-            assert!(same_bits(&y, &log_softmax(own, 1).unwrap()));
+            // A buffer that nobody shares is worked on in place.
+            let own = |x: &Tensor| tensor(&shape, x.as_slice().unwrap());
+            for (of, backward) in [(softmax as Of, softmax_backward as Backward), (log_softmax, log_softmax_backward)] {
+                let y = of(x.clone(), 1).unwrap();
+                assert!(same_bits(&y, &of(own(&x), 1).unwrap()));
+                let expected = backward(&y, grad.clone(), 1).unwrap();
+                assert!(same_bits(&expected, &backward(&y, own(&grad), 1).unwrap()));
+            }
         });
     }
 }

@@ -253,15 +253,20 @@ impl Step<'_> {
     #[inline(always)]
     fn ask_ahead<I: Isa>(&self, isa: I, x: *const f32, grad: *const f32) {
         let (x, grad) = (x.wrapping_add(self.rows_ahead[0]), grad.wrapping_add(self.rows_ahead[1]));
-        let column = self.phase.pitch * self.channels;
+        // A prefetch may name any place, so numbers of wide steps may go round.
+        let column = self.phase.pitch.wrapping_mul(self.channels);
+        let stride = self.phase.stride;
+        let source = |pixel: usize, more: usize| {
+            x.wrapping_add(pixel.wrapping_mul(stride).wrapping_add(more).wrapping_mul(column))
+        };
         each!(up to 8, STRIP, P, {
-            isa.prefetch(grad.wrapping_add(P * self.grad_step));
-            isa.prefetch(x.wrapping_add((P * self.phase.stride + 1) * column));
+            isa.prefetch(grad.wrapping_add(self.grad_step.wrapping_mul(P)));
+            isa.prefetch(source(P, 1));
         });
         // Each row of output gradients goes on by as many rows of the input.
-        if self.phase.stride > 1 {
+        if stride > 1 {
             each!(up to 8, STRIP, P, {
-                let pixel = x.wrapping_add((P * self.phase.stride + 2) * column);
+                let pixel = source(P, 2);
                 isa.prefetch(pixel);
                 isa.prefetch(pixel.wrapping_add(self.rows_ahead[0]));
                 isa.prefetch(pixel.wrapping_add(self.rows_ahead[0]).wrapping_sub(column));

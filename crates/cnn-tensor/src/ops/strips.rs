@@ -1,10 +1,10 @@
 //! Columns of a block of rows, shared out between threads where there are too few blocks for them.
 
-/// Fewest columns of a window: what its list of rows takes is little beside the rows.
+/// Fewest columns of a strip: what its list of rows takes is little beside the rows.
 const COLUMNS: usize = 64;
 
-/// Most windows of a block.
-const WINDOWS: usize = 8;
+/// Most strips of a block.
+const STRIPS: usize = 8;
 
 /// Blocks that are enough for all threads.
 const ENOUGH: usize = 16;
@@ -13,30 +13,30 @@ const ENOUGH: usize = 16;
 const WORTH: usize = 1 << 15;
 
 /// Some columns of all rows of a block.
-pub(crate) struct Window<'a, E> {
+pub(crate) struct Strip<'a, E> {
     /// Number of the first column.
     pub(crate) first: usize,
     pub(crate) rows: Vec<&'a mut [E]>,
 }
 
-/// Columns of a window of blocks of rows of `inner` columns; `None` where blocks stay whole. A function of the sizes
+/// Columns of a strip of blocks of rows of `inner` columns; `None` where blocks stay whole. A function of the sizes
 /// alone.
 pub(crate) fn width(blocks: usize, [rows, inner]: [usize; 2]) -> Option<usize> {
     let cut = blocks < ENOUGH && inner >= 2 * COLUMNS && rows.saturating_mul(inner) >= WORTH;
-    cut.then(|| inner.div_ceil(WINDOWS).next_multiple_of(COLUMNS))
+    cut.then(|| inner.div_ceil(STRIPS).next_multiple_of(COLUMNS))
 }
 
-/// Cuts a block into windows.
-pub(crate) fn of<E>(block: &mut [E], inner: usize, width: usize) -> Vec<Window<'_, E>> {
+/// Cuts a block into strips.
+pub(crate) fn of<E>(block: &mut [E], inner: usize, width: usize) -> Vec<Strip<'_, E>> {
     let rows = block.len() / inner;
-    let window = |first| Window { first, rows: Vec::with_capacity(rows) };
-    let mut windows: Vec<_> = (0..inner).step_by(width).map(window).collect();
+    let strip = |first| Strip { first, rows: Vec::with_capacity(rows) };
+    let mut strips: Vec<_> = (0..inner).step_by(width).map(strip).collect();
     for row in block.chunks_exact_mut(inner) {
-        for (window, columns) in windows.iter_mut().zip(row.chunks_mut(width)) {
-            window.rows.push(columns);
+        for (strip, columns) in strips.iter_mut().zip(row.chunks_mut(width)) {
+            strip.rows.push(columns);
         }
     }
-    windows
+    strips
 }
 
 #[cfg(test)]
@@ -44,11 +44,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn windows_are_all_columns_of_all_rows() {
+    fn strips_are_all_columns_of_all_rows() {
         let mut block: Vec<usize> = (0..3 * 300).collect();
-        let windows = of(&mut block, 300, 128);
-        assert_eq!(windows.iter().map(|window| window.first).collect::<Vec<_>>(), [0, 128, 256]);
-        for Window { first, rows } in windows {
+        let strips = of(&mut block, 300, 128);
+        assert_eq!(strips.iter().map(|strip| strip.first).collect::<Vec<_>>(), [0, 128, 256]);
+        for Strip { first, rows } in strips {
             for (row, columns) in rows.iter().enumerate() {
                 let expected: Vec<usize> = (first..300.min(first + 128)).map(|at| row * 300 + at).collect();
                 assert_eq!(**columns, expected);
