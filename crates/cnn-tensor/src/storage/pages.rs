@@ -25,7 +25,8 @@ pub(super) fn prefer_large(memory: &mut [u8]) {
 #[cfg(not(all(target_os = "linux", not(miri))))]
 pub(super) fn prefer_large(_memory: &mut [u8]) {}
 
-#[cfg(all(test, target_os = "linux", not(miri)))]
+// Emulators of other processors pass the advice over.
+#[cfg(all(test, target_os = "linux", target_arch = "x86_64", not(miri)))]
 mod tests {
     use crate::storage::Buffer;
 
