@@ -1,6 +1,6 @@
 //! What batch normalisation takes and gives.
 
-use crate::Tensor;
+use crate::{Result, Tensor};
 
 /// The learnt scale and shift, `[channels]` each, and the number under the root.
 #[derive(Debug, Clone, Copy)]
@@ -34,6 +34,16 @@ pub struct TrainForward {
     /// Variance of each channel over the batch, divided by one less than the number of values: what a
     /// running average takes.
     pub unbiased_variance: Tensor,
+}
+
+impl TrainForward {
+    /// The statistics of no values: NaN.
+    pub(super) fn of_nothing(&mut self) -> Result<()> {
+        for statistics in [&mut self.mean, &mut self.inverse_deviation, &mut self.unbiased_variance] {
+            *statistics = Tensor::full(statistics.shape(), f64::NAN, statistics.dtype())?;
+        }
+        Ok(())
+    }
 }
 
 /// What the gradient of [`forward_train`](super::forward_train) reads.
@@ -87,4 +97,14 @@ pub struct Backward {
     pub bias: Option<Tensor>,
     /// Of the residual.
     pub residual: Option<Tensor>,
+}
+
+impl Backward {
+    /// The gradients of an empty input, to which none arrives.
+    pub(super) fn of_nothing(wanted: Wanted, weight: &Tensor, grad: Tensor) -> Result<Self> {
+        let zeros = || wanted.affine.then(|| Tensor::zeros(weight.shape(), grad.dtype())).transpose();
+        let (weight, bias) = (zeros()?, zeros()?);
+        let residual = wanted.residual.then(|| grad.clone());
+        Ok(Self { weight, bias, residual, input: wanted.input.then_some(grad) })
+    }
 }

@@ -19,11 +19,11 @@ pub use arguments::{Affine, Backward, EvalSaved, Running, TrainForward, TrainSav
 
 use crate::ops::activation::{self, Activation};
 use crate::ops::check;
-use crate::{DType, Error, Result, Tensor};
+use crate::{DType, Error, Result, Shape, Tensor};
 
 const OP: &str = "batch_norm";
 
-/// Normalises with the statistics of the batch.
+/// Normalises with the statistics of the batch. Those of no values are NaN.
 ///
 /// # Shapes
 /// Input, residual and output `[.., channels]` of rank 2 or more; the others `[channels]`.
@@ -42,8 +42,8 @@ const OP: &str = "batch_norm";
 /// ```
 ///
 /// # Errors
-/// [`Error::Shape`] where shapes do not fit or the batch has fewer than two values per channel, which have no
-/// variance; [`Error::DType`] where the types differ or are not `F32` or `F64`.
+/// [`Error::Shape`] where shapes do not fit or the batch has one value per channel, which has no variance;
+/// [`Error::DType`] where the types differ or are not `F32` or `F64`.
 pub fn forward_train(
     x: &Tensor,
     affine: Affine<'_>,
@@ -51,7 +51,7 @@ pub fn forward_train(
     act: Activation,
 ) -> Result<TrainForward> {
     check_input(x, affine, residual)?;
-    check_count(x)?;
+    expect_variance(&x.shape_value())?;
     let per_channel = || Tensor::stale(affine.weight.shape(), x.dtype());
     let mut forward = TrainForward {
         output: Tensor::stale(x.shape(), x.dtype())?,
@@ -60,6 +60,7 @@ pub fn forward_train(
         unbiased_variance: per_channel()?,
     };
     match x.dtype() {
+        _ if x.is_empty() => forward.of_nothing()?,
         DType::F32 => vector::train(x, affine, residual, act, &mut forward)?,
         _ => reference::train::<f64>(x, affine, residual, act, &mut forward)?,
     }
@@ -79,7 +80,7 @@ pub fn backward_train(
     check::same_spec(OP, ("gradient", &grad), ("input", saved.x))?;
     check::same_spec(OP, ("gradient", &grad), ("output", saved.output))?;
     check_rank(saved.x)?;
-    check_count(saved.x)?;
+    expect_variance(&saved.x.shape_value())?;
     for (name, values) in
         [("weight", saved.weight), ("mean", saved.mean), ("inverse deviation", saved.inverse_deviation)]
     {
@@ -89,6 +90,7 @@ pub fn backward_train(
         return residual_only(saved.output, act, wanted, grad);
     }
     match grad.dtype() {
+        dtype if dtype.is_compute() && grad.is_empty() => Backward::of_nothing(wanted, saved.weight, grad),
         DType::F32 => vector::train_back(saved, act, wanted, grad),
         DType::F64 => reference::train_back::<f64>(saved, act, wanted, grad),
         met => Err(check::not_compute(OP, met)),
@@ -155,14 +157,15 @@ fn check_rank(x: &Tensor) -> Result<()> {
     Err(Error::shape(OP, format!("input {:?}, expected [batch, .., channels]", x.shape())))
 }
 
-/// Statistics of a batch need two values for each channel.
-fn check_count(x: &Tensor) -> Result<()> {
-    let values = x.shape()[..x.rank() - 1].iter().fold(1usize, |values, &size| values.saturating_mul(size));
-    if values >= 2 {
+/// Whether a batch of this shape has a variance: that of one value per channel is not known, that of none not asked.
+///
+/// # Errors
+/// [`Error::Shape`] for one value per channel.
+pub fn expect_variance(x: &Shape) -> Result<()> {
+    if x.contains(&0) || x[..x.rank().saturating_sub(1)].iter().any(|&size| size > 1) {
         return Ok(());
     }
-    let problem = format!("input {:?} has {values} values per channel, training needs 2 or more", x.shape());
-    Err(Error::shape(OP, problem))
+    Err(Error::shape(OP, format!("input {x} has one value per channel, training needs 2 or more")))
 }
 
 fn check_input(x: &Tensor, affine: Affine<'_>, residual: Option<&Tensor>) -> Result<()> {

@@ -184,9 +184,7 @@ fn shapes_and_counts_that_do_not_fit_are_errors() {
     let inputs = Inputs::new(&[2, 3], 1);
     let (affine, act) = (inputs.affine(), Activation::Identity);
     let single = forward_train(&inputs.x.narrow(0..1).unwrap(), affine, None, act).unwrap_err();
-    assert!(single.to_string().contains("[1, 3] has 1 values per channel"), "{single}");
-    let empty = forward_train(&inputs.x.narrow(0..0).unwrap(), affine, None, act);
-    assert!(matches!(empty, Err(Error::Shape { .. })));
+    assert!(single.to_string().contains("[1, 3] has one value per channel"), "{single}");
     assert!(matches!(forward_train(&inputs.bias, affine, None, act), Err(Error::Shape { .. })));
     let wide = f32s(&[2, 4], &[0.0; 8]);
     let error = forward_train(&wide, affine, None, act).unwrap_err().to_string();
@@ -198,24 +196,51 @@ fn shapes_and_counts_that_do_not_fit_are_errors() {
     assert!(matches!(forward_train(&inputs.x, bad, None, act), Err(Error::Argument { name: "epsilon", .. })));
     let running = Running { mean: &inputs.x, variance: &inputs.variance };
     assert!(matches!(forward_eval(inputs.x.clone(), running, affine, None, act), Err(Error::Shape { .. })));
-    let empty = forward_eval(inputs.x.narrow(0..0).unwrap(), inputs.running(), affine, None, act).unwrap();
-    assert_eq!(empty.shape(), [0, 3]);
 }
 
 #[test]
-fn the_gradient_of_training_needs_two_values_per_channel_as_training_does() {
-    let channel = f32s(&[3], &[1.0; 3]);
-    for rows in [0, 1] {
-        let x = f32s(&[rows, 3], &vec![1.0; 3 * rows]);
-        for dtype in [DType::F32, DType::F64] {
-            let (x, channel) = (x.to_dtype(dtype).unwrap(), channel.to_dtype(dtype).unwrap());
-            let (mean, inverse_deviation) = (&channel, &channel);
-            let saved = TrainSaved { x: &x, output: &x, weight: &channel, mean, inverse_deviation };
-            let error = backward_train(saved, Activation::Relu, PLAIN, x.clone()).unwrap_err();
-            let expected = format!("[{rows}, 3] has {rows} values per channel");
-            assert!(error.to_string().contains(&expected), "{error}");
+fn the_gradient_of_training_takes_no_single_value_per_channel_as_training_does() {
+    let (x, channel) = (f32s(&[1, 3], &[1.0; 3]), f32s(&[3], &[1.0; 3]));
+    for dtype in [DType::F32, DType::F64] {
+        let (x, channel) = (x.to_dtype(dtype).unwrap(), channel.to_dtype(dtype).unwrap());
+        let (mean, inverse_deviation) = (&channel, &channel);
+        let saved = TrainSaved { x: &x, output: &x, weight: &channel, mean, inverse_deviation };
+        let error = backward_train(saved, Activation::Relu, PLAIN, x.clone()).unwrap_err();
+        assert!(error.to_string().contains("[1, 3] has one value per channel"), "{error}");
+    }
+}
+
+#[test]
+fn empty_batches_and_images_work() {
+    for shape in [&[0, 3][..], &[2, 0, 3], &[0, 4, 4, 3]] {
+        let inputs = Inputs::new(shape, 1);
+        for inputs in [inputs.wide(), inputs] {
+            for wanted in [PLAIN, RESIDUAL] {
+                let (forward, back) = inputs.train(wanted, Activation::Relu, None);
+                let (output, eval_back) = inputs.eval(wanted, Activation::Relu, None);
+                assert_eq!((forward.output.shape(), output.shape()), (shape, shape));
+                for statistics in [forward.mean, forward.inverse_deviation, forward.unbiased_variance] {
+                    let values = statistics.to_f64_vec().unwrap();
+                    assert!(values.len() == 3 && values.iter().all(|value| value.is_nan()), "{values:?}");
+                }
+                for back in [back, eval_back] {
+                    assert_eq!(back.input.unwrap().shape(), shape);
+                    assert_eq!(back.residual.is_some(), wanted.residual);
+                    assert!(back.residual.is_none_or(|residual| residual.shape() == shape));
+                    for gradient in [back.weight, back.bias] {
+                        assert_eq!(gradient.unwrap().to_f64_vec().unwrap(), [0.0; 3]);
+                    }
+                }
+            }
         }
     }
+}
+
+#[test]
+fn one_image_of_one_pixel_without_channels_has_no_values() {
+    let (x, none) = (f32s(&[1, 0], &[]), f32s(&[0], &[]));
+    let affine = Affine { weight: &none, bias: &none, epsilon: EPSILON };
+    assert_eq!(forward_train(&x, affine, None, Activation::Relu).unwrap().output.shape(), [1, 0]);
 }
 
 #[test]
