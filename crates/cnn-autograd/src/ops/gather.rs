@@ -21,13 +21,13 @@ struct IndexSelect {
     axis: usize,
 }
 
-/// The second input added to the first, each element at its index along an axis.
+/// The third input added to the first, each element at the index along an axis that the second has for it.
 #[derive(Debug)]
 struct ScatterAdd {
     axis: usize,
 }
 
-/// The second input added to the first, each slice across an axis at its index.
+/// The third input added to the first, each slice across an axis at the index that the second has for it.
 #[derive(Debug)]
 struct IndexAdd {
     axis: usize,

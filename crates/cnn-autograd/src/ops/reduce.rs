@@ -1,4 +1,4 @@
-//! Sum and mean of all elements; sums, means, variances and extremes over some axes.
+//! Sum and mean of all elements; sums, means, variances, extremes and norms over some axes.
 
 use cnn_tensor::ops::binary::Extreme;
 use cnn_tensor::ops::reduce::{self, Keep, Norm, Variance};
