@@ -8,7 +8,7 @@ use cnn_tensor::{DType, Tensor};
 
 use crate::Setting;
 use crate::draw::Scale;
-use crate::precision::{backward, forward, run};
+use crate::precision::{Results, backward, forward, run};
 
 /// The output for inputs in another's place.
 fn output(setting: &Setting, inputs: &[Tensor], cx: &mut Ctx) -> cnn_layers::Result<Tensor> {
@@ -46,6 +46,7 @@ fn what_is_inferred_from_shapes_is_what_is_computed() {
 #[test]
 fn an_empty_batch_gives_an_empty_output_and_no_gradients() {
     crate::each_setting(|member, number| {
+        let mut whole = member.setting(number, Scale::Small)?;
         let mut setting = member.setting(number, Scale::Small)?;
         for input in &mut setting.inputs {
             if input.rank() > 0 {
@@ -53,8 +54,23 @@ fn an_empty_batch_gives_an_empty_output_and_no_gradients() {
             }
         }
         for mode in [Mode::Train, Mode::Eval] {
-            let results =
-                run(&mut setting, DType::F32, mode).map_err(|error| format!("{mode:?}: {error}"))?;
+            let of = |setting: &mut Setting| {
+                run(setting, DType::F32, mode).map_err(|error| format!("{mode:?}: {error}"))
+            };
+            let (expected, results) = (of(&mut whole)?, of(&mut setting)?);
+            for (place, input) in setting.inputs.iter().enumerate() {
+                let gradient = |results: &Results| {
+                    let name = format!("grad_input.{place}");
+                    results
+                        .iter()
+                        .find(|(other, _)| *other == name)
+                        .map(|(_, tensor)| tensor.shape().to_vec())
+                };
+                let met = gradient(&results);
+                if met != gradient(&expected).map(|_| input.shape().to_vec()) {
+                    return Err(format!("{mode:?}: input {place} is {input:?}, its gradient {met:?}"));
+                }
+            }
             let (_, output) = &results[0];
             // A loss of nothing is a number, or not one.
             if !output.is_empty() && output.rank() > 0 {
