@@ -4,7 +4,7 @@ use cnn_layers::{
     AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveMaxPool1d, AdaptiveMaxPool2d, AvgPool1d, AvgPool2d,
     ChannelShuffle, Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d, Corners, Crop, Ctx, Ends, Forward,
     GlobalMaxPool2d, Interpolation, Key, MaxPool1d, MaxPool2d, Mode, Pad1d, Pad2d, Padding2d, PaddingMode,
-    PixelShuffle, PixelUnshuffle, Recording, Rounding, Same, Upsample,
+    PixelShuffle, PixelUnshuffle, Recording, Rounding, Same, Upsample, Var,
 };
 use cnn_tensor::testing::bounded;
 use cnn_tensor::{DType, Tensor};
@@ -195,6 +195,25 @@ fn arguments_that_make_no_sense_are_refused_at_construction() {
     assert!(message(PixelShuffle::new(0)).contains("factor is 0"));
     assert!(message(ChannelShuffle::new(0)).contains("groups is 0"));
     assert_eq!(message(Crop::center([0, 3])), "Crop: size is [0, 3], expected 1 or more");
+}
+
+#[test]
+fn rows_of_a_crop_do_not_count_for_sequences() {
+    let _bounded = bounded(1 << 22);
+    let x = Tensor::from_slice(&[1, 8, 1], &[0.0f32, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]).unwrap();
+    let sides = Padding2d { top: 9, bottom: 1, left: 2, right: 3 };
+    let rows = [
+        (Crop::center(4).unwrap(), &[2.0f32, 3.0, 4.0, 5.0][..]),
+        (Crop::center([100, 4]).unwrap(), &[2.0, 3.0, 4.0, 5.0]),
+        (Crop::new(2), &[2.0, 3.0, 4.0, 5.0]),
+        (Crop::new(sides), &[2.0, 3.0, 4.0]),
+    ];
+    for (crop, expected) in rows {
+        let mut cx = Ctx::inference();
+        let y = crop.call(Var::constant(x.clone()), &mut cx).unwrap();
+        assert_eq!(y.shape(), [1, expected.len(), 1]);
+        assert_eq!(y.value().to_vec::<f32>().unwrap(), expected);
+    }
 }
 
 #[test]

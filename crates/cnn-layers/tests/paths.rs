@@ -4,9 +4,10 @@ use std::sync::{Arc, Mutex};
 
 use cnn_autograd::graph::Source;
 use cnn_layers::{
-    AvgPool1d, Buffer, Conv1d, Conv2d, ConvTranspose1d, Ctx, Dense, FileLayout, Flatten, Forward, Key, Layer,
-    LocalResponseNorm, MaxPool1d, Mode, Pad1d, PaddingMode, Parameter, Relu, Result, Sequential,
-    SqueezeExcite, Var, named_buffers, named_layers, named_parameters, within,
+    AdaptiveAvgPool1d, AdaptiveMaxPool1d, AvgPool1d, Buffer, Conv1d, Conv2d, ConvTranspose1d, Crop, Ctx,
+    Dense, FileLayout, Flatten, Forward, Interpolation, Key, Layer, LocalResponseNorm, MaxPool1d, Mode,
+    Pad1d, PaddingMode, Parameter, Relu, Result, Sequential, SqueezeExcite, Upsample, Var, named_buffers,
+    named_layers, named_parameters, within,
 };
 use cnn_tensor::{DType, Tensor};
 
@@ -207,7 +208,7 @@ fn layers_of_sequences_name_themselves_and_the_shapes_that_they_were_given() {
     let transposed = ConvTranspose1d::builder(3, 4, 2).padding(1).build(key).unwrap();
     let (most, mean) = (MaxPool1d::new(5).unwrap(), AvgPool1d::new(5).unwrap());
     let pad = Pad1d::new(2, PaddingMode::Reflect);
-    let rows: [(&dyn Forward, &[usize], &str); 8] = [
+    let rows: [(&dyn Forward, &[usize], &str); 11] = [
         (&conv, &[2, 9, 4], "net: conv1d: input [2, 9, 4] has 4 channels, the kernel [5, 3, 4] takes 3"),
         (
             &conv,
@@ -236,12 +237,52 @@ fn layers_of_sequences_name_themselves_and_the_shapes_that_they_were_given() {
             "net: average_pool1d: a window of 5 (kernel 5, dilation 1) does not fit an input of 3 padded to 3",
         ),
         (&pad, &[4], "net: pad: input [4] should be [batch, length, channels]"),
+        (&Crop::new(5), &[2, 8, 3], "net: crop: nothing is left of an axis of 8 without 5 + 5"),
+        (&Crop::center(9).unwrap(), &[2, 8, 3], "net: crop: input has an axis of 8, expected 9 or more"),
+        (
+            &Upsample::by(0.1, Interpolation::Nearest).unwrap(),
+            &[2, 8, 3],
+            "net: interpolate: nothing is left of an axis of 8, expected 1 or more",
+        ),
     ];
-    for (layer, shape, expected) in rows {
+    let refused = |layer: &dyn Forward, x: Tensor| {
         let mut cx = Ctx::inference();
-        let x = cx.input(Tensor::zeros(shape, DType::F32).unwrap());
-        let error = cx.scope("net", |cx| layer.call(x, cx)).unwrap_err();
-        assert_eq!(error.to_string(), expected);
+        let x = cx.input(x);
+        cx.scope("net", |cx| layer.call(x, cx)).unwrap_err().to_string()
+    };
+    for (layer, shape, expected) in rows {
+        assert_eq!(refused(layer, Tensor::zeros(shape, DType::F32).unwrap()), expected);
+    }
+    let (mean_of_all, most_of_all) = (AdaptiveAvgPool1d::new(2).unwrap(), AdaptiveMaxPool1d::new(2).unwrap());
+    let (crop, center) = (Crop::new(5), Crop::center(9).unwrap());
+    let smaller = Upsample::by(0.2, Interpolation::Nearest).unwrap();
+    let of_no_length: [(&dyn Forward, &str); 10] = [
+        (&conv, "conv1d"),
+        (&transposed, "conv_transpose1d"),
+        (&most, "max_pool1d"),
+        (&mean, "average_pool1d"),
+        (&mean_of_all, "adaptive_average_pool1d"),
+        (&most_of_all, "adaptive_max_pool1d"),
+        (&pad, "pad"),
+        (&crop, "crop"),
+        (&center, "crop"),
+        (&smaller, "interpolate"),
+    ];
+    for (layer, name) in of_no_length {
+        let expected = format!("net: {name}: input [2, 0, 3] has no length (only the batch may be empty)");
+        assert_eq!(refused(layer, Tensor::zeros(&[2, 0, 3], DType::F32).unwrap()), expected);
+    }
+    let doubles = Tensor::zeros(&[2, 9, 3], DType::F64).unwrap();
+    for (layer, name) in [(&conv as &dyn Forward, "conv1d"), (&transposed, "conv_transpose1d")] {
+        let message = refused(layer, doubles.clone());
+        assert!(message.starts_with(&format!("net: {name}: element type is ")), "{message}");
+    }
+    let long = Conv1d::builder(3, 4, 1).padding(1 << 40).build(key).unwrap();
+    for (layer, name) in
+        [(&long as &dyn Forward, "conv1d"), (&Pad1d::new(1 << 40, PaddingMode::ZEROS), "pad")]
+    {
+        let message = refused(layer, Tensor::zeros(&[2, 9, 3], DType::F32).unwrap());
+        assert!(message.starts_with(&format!("net: {name}: cannot allocate ")), "{message}");
     }
     let error = SqueezeExcite::new(0, 1, key).err().unwrap();
     assert_eq!(error.to_string(), "SqueezeExcite: channels is 0, expected 1 or more");

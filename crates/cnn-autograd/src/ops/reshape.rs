@@ -123,15 +123,17 @@ impl Function for Reshape {
     }
 }
 
-/// An error of sizes as that of the operation on sequences.
+/// An error of an operation on images as that of the operation on sequences.
 fn named(op: &'static str, error: Error) -> Error {
-    use cnn_tensor::Error::{Argument, Shape};
+    use cnn_tensor::Error::{Argument, DType, Shape};
     match error {
         Error::Tensor(Shape { problem, .. }) => Error::Tensor(Shape { op, problem }),
+        Error::Tensor(DType { met, expected, .. }) => Error::Tensor(DType { op, met, expected }),
         Error::Tensor(Argument { name, met, expected, .. }) => {
             Error::Tensor(Argument { op, name, met, expected })
         }
-        other => other,
+        Error::OutOfMemory { source, .. } => Error::OutOfMemory { op, source },
+        other => other.of(op),
     }
 }
 
@@ -170,19 +172,23 @@ impl Var {
     }
 
     /// Runs operations on images over sequences, as over images of one row: a convolution or a pooling along the
-    /// length. Copies nothing. Errors of sizes are those of the operation of this name.
+    /// length. Copies nothing. Errors are those of the operation of this name.
     ///
     /// # Shapes
     /// `[batch, length, channels]` to `[batch, length, channels]`, where `run` takes `[batch, 1, length, channels]` to
     /// the like.
     ///
     /// # Errors
-    /// As [`Var::apply`]; where `run` gives images of several rows; those of `run`.
+    /// As [`Var::apply`]; for sequences of no length; where `run` gives images of several rows; those of `run`.
     pub fn as_images(self, op: &'static str, run: impl FnOnce(Var) -> Result<Var>) -> Result<Var> {
         let &[batch, length, channels] = self.shape() else {
             let problem = format!("input {:?} should be [batch, length, channels]", self.shape());
             return Err(cnn_tensor::Error::shape(op, problem).into());
         };
+        if length == 0 {
+            let problem = format!("input {:?} has no length (only the batch may be empty)", self.shape());
+            return Err(cnn_tensor::Error::shape(op, problem).into());
+        }
         expect_compute(op, self.spec())?;
         let images = run(self.reshape(&[batch, 1, length, channels])?).map_err(|error| named(op, error))?;
         match *images.shape() {

@@ -96,10 +96,11 @@ impl Forward for Pad1d {
 
 /// An image without rows and columns at its sides, as `torchvision.transforms.CenterCrop` or PyTorch's negative
 /// padding. No parameters. An image that is smaller than what is to be left is an error, where `CenterCrop` pads it.
+/// Of sequences, what is said about rows does not count.
 ///
 /// # Shapes
 /// `[batch, top + height + bottom, left + width + right, channels]` to `[batch, height, width, channels]`. Sequences
-/// `[batch, length, channels]` are cropped as images of one row.
+/// `[batch, left + length + right, channels]` to `[batch, length, channels]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Layer)]
 pub struct Crop {
     #[layer(skip)]
@@ -132,36 +133,43 @@ impl Crop {
         }
         Ok(Self { cut: Cut::ToCenter(size) })
     }
+}
 
-    /// What is cut off an image of this shape.
-    fn sides(&self, image: &[usize]) -> cnn_autograd::Result<Padding2d> {
-        let size = match self.cut {
-            Cut::Sides(sides) => return Ok(sides),
-            Cut::ToCenter(size) => size,
+impl Cut {
+    /// The same of a sequence, an image of one row, which stays.
+    fn of_sequence(self) -> Self {
+        match self {
+            Self::Sides(sides) => Self::Sides(Padding2d { top: 0, bottom: 0, ..sides }),
+            Self::ToCenter([_, length]) => Self::ToCenter([1, length]),
+        }
+    }
+
+    /// What is cut off an image of this height and width.
+    fn sides(self, [height, width]: [usize; 2]) -> cnn_autograd::Result<Padding2d> {
+        let [rows, columns] = match self {
+            Self::Sides(sides) => return Ok(sides),
+            Self::ToCenter(size) => size,
         };
         let middle = |input: usize, left: usize| {
-            let over = input.checked_sub(left)?;
+            let problem = || format!("input has an axis of {input}, expected {left} or more");
+            let over = input.checked_sub(left).ok_or_else(|| cnn_tensor::Error::shape("crop", problem()))?;
             let before = over / 2 + usize::from(over % 4 == 3);
-            Some((before, over - before))
+            Ok::<_, cnn_autograd::Error>([before, over - before])
         };
-        if let &[_, height, width, _] = image
-            && let (Some((top, bottom)), Some((left, right))) =
-                (middle(height, size[0]), middle(width, size[1]))
-        {
-            return Ok(Padding2d { top, bottom, left, right });
-        }
-        let problem =
-            format!("input {image:?}, expected images of at least {} by {} pixels", size[0], size[1]);
-        Err(cnn_tensor::Error::shape("crop", problem).into())
+        let ([top, bottom], [left, right]) = (middle(height, rows)?, middle(width, columns)?);
+        Ok(Padding2d { top, bottom, left, right })
     }
 }
 
 impl Forward for Crop {
     fn forward(&self, x: Var, _cx: &mut Ctx) -> Result<Var> {
-        let crop = |x: Var| {
-            let sides = self.sides(x.shape())?;
-            x.crop(sides)
-        };
-        Ok(if x.shape().len() == 3 { x.as_images("crop", crop)? } else { crop(x)? })
+        match *x.shape() {
+            [_, length, _] => {
+                let cut = self.cut.of_sequence();
+                Ok(x.as_images("crop", |x| x.crop(cut.sides([1, length])?))?)
+            }
+            [_, height, width, _] => Ok(x.crop(self.cut.sides([height, width])?)?),
+            _ => Ok(x.crop(Padding2d::default())?),
+        }
     }
 }

@@ -137,9 +137,8 @@ impl Target {
                 [0, 1].map(|axis| (input[axis] as f64 * factors[axis]) as usize)
             }
         };
-        if size.contains(&0) {
-            let problem =
-                format!("{input:?} pixels become {size:?}, expected at least one row and one column");
+        if let Some(axis) = size.iter().position(|&size| size == 0) {
+            let problem = format!("nothing is left of an axis of {}, expected 1 or more", input[axis]);
             return Err(Error::shape(OP, problem));
         }
         Ok(size)

@@ -156,16 +156,11 @@ pub fn crop_infer(x: Spec, sides: &Padding2d) -> Result<Spec> {
     let [batch, height, width, channels] = check::pixels(OP, &x.shape)?;
     let Padding2d { top, bottom, left, right } = *sides;
     let left_over = |size: usize, [before, after]: [usize; 2]| {
-        size.checked_sub(before).and_then(|size| size.checked_sub(after)).filter(|&size| size > 0)
+        let rest = size.checked_sub(before).and_then(|size| size.checked_sub(after)).filter(|&size| size > 0);
+        let problem = || format!("nothing is left of an axis of {size} without {before} + {after}");
+        rest.ok_or_else(|| Error::shape(OP, problem()))
     };
-    let (Some(height), Some(width)) = (left_over(height, [top, bottom]), left_over(width, [left, right]))
-    else {
-        let problem = format!(
-            "nothing is left of input {} without {top} + {bottom} rows and {left} + {right} columns",
-            x.shape
-        );
-        return Err(Error::shape(OP, problem));
-    };
+    let (height, width) = (left_over(height, [top, bottom])?, left_over(width, [left, right])?);
     Ok(Spec::new(Shape::new(&[batch, height, width, channels])?, x.dtype))
 }
 
