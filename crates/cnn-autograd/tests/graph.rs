@@ -3,7 +3,8 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use cnn_autograd::graph::Source;
-use cnn_autograd::ops::batch_norm::{Epilogue, Scaling};
+use cnn_autograd::ops::affine::Affine;
+use cnn_autograd::ops::batch_norm::Epilogue;
 use cnn_autograd::ops::loss::LossOptions;
 use cnn_autograd::{Attribute, Ctx, Error, Mode, ParameterId, Result, Trainable, Value, Var, random::Key};
 use cnn_tensor::ops::activation::Activation;
@@ -39,9 +40,9 @@ impl Net {
         let x = x.conv2d_act(parameter(0)?, None, Activation::Relu, &options)?;
         let identity = x.clone();
         let x = x.conv2d(parameter(1)?, None, &options)?;
-        let scaling = Scaling { weight: parameter(2)?, bias: parameter(3)?, epsilon: 1e-5 };
+        let affine = Affine { weight: Some(parameter(2)?), bias: Some(parameter(3)?), epsilon: 1e-5 };
         let epilogue = Epilogue { residual: Some(identity), activation: Activation::Relu };
-        let x = x.batch_norm_train(scaling, epilogue)?.output.max_pool2d(2)?.relu()?;
+        let x = x.batch_norm_train(affine, epilogue)?.output.max_pool2d(2)?.relu()?;
         let x = x.global_average_pool2d()?.flatten()?;
         x.dense(parameter(4)?, Some(parameter(5)?))
     }

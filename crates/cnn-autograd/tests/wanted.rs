@@ -1,7 +1,8 @@
 //! Batch norm keeps and computes what the wanted gradients need, and they are the same whatever else is wanted.
 
 use cnn_autograd::graph::Source;
-use cnn_autograd::ops::batch_norm::{Epilogue, Scaling, Statistics};
+use cnn_autograd::ops::affine::Affine;
+use cnn_autograd::ops::batch_norm::{Epilogue, Statistics};
 use cnn_autograd::{Ctx, Mode, Seeded, Var};
 use cnn_tensor::ops::activation::Activation;
 use cnn_tensor::random::Key;
@@ -38,14 +39,14 @@ fn pass(norm: Norm, activation: Activation, wanted: [bool; 4]) -> Pass {
         _ => cx.input(leaf),
     });
     let [x, weight, bias, residual] = leaves.clone();
-    let scaling = Scaling { weight, bias, epsilon: 1e-3 };
+    let affine = Affine { weight: Some(weight), bias: Some(bias), epsilon: 1e-3 };
     let epilogue = Epilogue { residual: Some(residual), activation };
     let y = match norm {
-        Norm::OfTheBatch => x.batch_norm_train(scaling, epilogue).unwrap().output,
+        Norm::OfTheBatch => x.batch_norm_train(affine, epilogue).unwrap().output,
         Norm::Given => {
             let variance = Var::constant(Tensor::full(&[6], 0.6, DType::F32).unwrap());
             let statistics = Statistics { mean: Var::constant(random(&[6], 5)), variance };
-            x.batch_norm(statistics, scaling, epilogue).unwrap()
+            x.batch_norm(statistics, affine, epilogue).unwrap()
         }
     };
     let graph = cx.graph(&[&y]).unwrap();

@@ -167,12 +167,15 @@ fn statistics_that_cannot_be_are_refused_with_the_path_of_the_layer() {
     let message = refused(&BatchNorm1d::new(3).unwrap(), &[1, 3], Mode::Train);
     assert_eq!(
         message,
-        "head.norm: batch_norm_train: input [1, 3] has one value per channel, training needs 2 or more"
+        "head.norm: batch_norm: input [1, 3] has one value per channel, training needs 2 or more"
     );
     let untracked = BatchNorm1d::builder(3).tracking(Tracking::Without).build().unwrap();
     assert!(refused(&untracked, &[1, 1, 3], Mode::Eval).contains("one value per channel"));
     let message = refused(&InstanceNorm2d::new(3).unwrap(), &[5, 1, 1, 3], Mode::Eval);
     assert!(message.starts_with("head.norm: instance_norm: input [5, 1, 1, 3] has 1 values"), "{message}");
+    let plain = BatchNorm1d::builder(3).affine(Affine::Without).tracking(Tracking::Without).build().unwrap();
+    let message = refused(&plain, &[2, 5], Mode::Train);
+    assert_eq!(message, "head.norm: batch_norm: input [2, 5] should be [batch, .., 3]");
     let message = refused(&BatchNorm2d::new(3).unwrap(), &[4, 3], Mode::Train);
     assert!(message.contains("should be [batch, height, width, channels]"), "{message}");
     let message =

@@ -2,11 +2,12 @@
 //! activation: `act(norm(x) * weight + bias [+ residual])`.
 
 use cnn_tensor::ops::activation::Activation;
-use cnn_tensor::ops::batch_norm::{self, Affine, Backward, EvalSaved, Running, TrainSaved};
+use cnn_tensor::ops::batch_norm::{self, Backward, EvalSaved, Running, TrainSaved};
 use cnn_tensor::ops::reduce;
 use cnn_tensor::{Spec, Tensor};
 
 use super::activation::{reads_output, through};
+use super::affine::Affine;
 use super::{expect_compute, expect_same, expect_vector, with_optional};
 use crate::function::{Buffer, Buffers, Function, Keeps, Output, Purpose, Saved, Wanted};
 use crate::{Attribute, Error, Result, Var};
@@ -30,8 +31,8 @@ impl Settings {
         vec![Attribute::new("epsilon", self.epsilon), Attribute::new("activation", self.activation.name())]
     }
 
-    fn affine<'a>(self, weight: &'a Tensor, bias: &'a Tensor) -> Affine<'a> {
-        Affine { weight, bias, epsilon: self.epsilon }
+    fn affine<'a>(self, weight: &'a Tensor, bias: &'a Tensor) -> batch_norm::Affine<'a> {
+        batch_norm::Affine { weight, bias, epsilon: self.epsilon }
     }
 }
 
@@ -46,11 +47,8 @@ impl Function for BatchNormTrain {
 
     fn infer(&self, inputs: &[Spec]) -> Result<Spec> {
         let ([x, weight, bias], residual) = with_optional(self.name(), inputs.to_vec())?;
-        let channels = infer(self.name(), x, [("weight", weight), ("bias", bias)], residual)?;
-        if x.shape.len() == channels && channels > 0 {
-            let problem = format!("input {} has one value per channel, training needs 2 or more", x.shape);
-            return Err(cnn_tensor::Error::shape(self.name(), problem).into());
-        }
+        infer(self.name(), x, [("weight", weight), ("bias", bias)], residual)?;
+        batch_norm::expect_variance(&x.shape)?;
         Ok(x)
     }
 
@@ -77,10 +75,6 @@ impl Function for BatchNormTrain {
 
     fn forward(&self, inputs: Vec<Tensor>, _purpose: Purpose) -> Result<Output> {
         let ([x, weight, bias], residual) = with_optional(self.name(), inputs)?;
-        if x.is_empty() {
-            let zeros = Tensor::zeros(weight.shape(), weight.dtype())?;
-            return Ok(Output { value: x, extras: vec![zeros; 3] });
-        }
         let affine = self.0.affine(&weight, &bias);
         let result = batch_norm::forward_train(&x, affine, residual.as_ref(), self.0.activation)?;
         Ok(Output {
@@ -90,9 +84,6 @@ impl Function for BatchNormTrain {
     }
 
     fn backward(&self, saved: Saved, grad: Tensor) -> Result<Vec<Option<Tensor>>> {
-        if grad.is_empty() {
-            return nothing(&saved, &grad);
-        }
         if !saved.wants(0) && !saved.wants(1) {
             let grad = through(self.0.activation, &saved, grad)?;
             let bias = saved.if_wanted(2, || Ok(reduce::sum_leading(&grad)?))?;
@@ -187,17 +178,6 @@ impl BatchNormEval {
     }
 }
 
-/// The gradients of a batch without values: none arrives, and so none goes on.
-fn nothing(saved: &Saved, grad: &Tensor) -> Result<Vec<Option<Tensor>>> {
-    let zeros = |index| {
-        let Spec { shape, dtype } = saved.input_spec(index)?;
-        saved.if_wanted(index, || {
-            if shape == *grad.shape() { Ok(grad.clone()) } else { Ok(Tensor::zeros(&shape, dtype)?) }
-        })
-    };
-    (0..saved.input_count()).map(zeros).collect()
-}
-
 /// The kernels compute the gradients of weight and bias together; one that nobody wants ends here.
 fn affine_wanted(saved: &Saved, [weight, bias]: [Option<Tensor>; 2]) -> [Option<Tensor>; 2] {
     [weight.filter(|_| saved.wants(1)), bias.filter(|_| saved.wants(2))]
@@ -217,13 +197,13 @@ fn wanted(saved: &Saved, residual: usize) -> batch_norm::Wanted {
     }
 }
 
-/// Checks shapes; the number of channels.
+/// Checks shapes.
 fn infer<const N: usize>(
     op: &'static str,
     x: Spec,
     vectors: [(&'static str, Spec); N],
     residual: Option<Spec>,
-) -> Result<usize> {
+) -> Result<()> {
     expect_compute(op, x)?;
     let (2.., Some(&channels)) = (x.shape.rank(), x.shape.last()) else {
         let problem = format!("input {} should be [batch, .., channels]", x.shape);
@@ -235,18 +215,7 @@ fn infer<const N: usize>(
     if let Some(residual) = residual {
         expect_same(op, x, residual)?;
     }
-    Ok(channels)
-}
-
-/// Learnt scale and shift, `[channels]` each, and the number under the root.
-#[derive(Debug, Clone)]
-pub struct Scaling {
-    /// Scale of the normalised value.
-    pub weight: Var,
-    /// Shift of the normalised value.
-    pub bias: Var,
-    /// Added to the variance before its root is taken.
-    pub epsilon: f64,
+    Ok(())
 }
 
 /// What follows the normalisation in the same pass.
@@ -279,18 +248,17 @@ pub struct Normalised {
 }
 
 impl Var {
-    /// Normalises each channel by the mean and biased variance of this batch. An empty batch stays empty; what is given
-    /// as its statistics means nothing.
+    /// Normalises each channel by the mean and biased variance of this batch. An empty batch stays empty; its statistics
+    /// are NaN.
     ///
     /// # Shapes
-    /// `[batch, .., channels]`, unchanged.
+    /// `[batch, .., channels]`, unchanged; weight and bias `[channels]`.
     ///
     /// # Errors
     /// As [`Var::apply`]; with one value per channel.
-    pub fn batch_norm_train(self, scaling: Scaling, epilogue: Epilogue) -> Result<Normalised> {
-        let Scaling { weight, bias, epsilon } = scaling;
-        let rule = BatchNormTrain(Settings { epsilon, activation: epilogue.activation });
-        let inputs = [self, weight, bias].into_iter().chain(epilogue.residual).collect();
+    pub fn batch_norm_train(self, affine: Affine, epilogue: Epilogue) -> Result<Normalised> {
+        let rule = BatchNormTrain(Settings { epsilon: affine.epsilon, activation: epilogue.activation });
+        let inputs = affine.all_inputs(self)?.into_iter().chain(epilogue.residual).collect();
         let mut applied = Var::apply_with_extras(rule, inputs)?;
         let (Some(unbiased_variance), 2..) = (applied.extras.pop(), applied.extras.len() + 1) else {
             return Err(Error::rule("batch_norm_train", "forward made no statistics"));
@@ -302,14 +270,14 @@ impl Var {
     /// Normalises each channel by given statistics, which are constants to the gradient.
     ///
     /// # Shapes
-    /// `[batch, .., channels]`, unchanged.
+    /// `[batch, .., channels]`, unchanged; weight and bias `[channels]`.
     ///
     /// # Errors
     /// As [`Var::apply`].
-    pub fn batch_norm(self, statistics: Statistics, scaling: Scaling, epilogue: Epilogue) -> Result<Var> {
-        let Scaling { weight, bias, epsilon } = scaling;
-        let rule = BatchNormEval(Settings { epsilon, activation: epilogue.activation });
-        let inputs = [self, weight, bias, statistics.mean.detach(), statistics.variance.detach()];
-        Var::apply(rule, inputs.into_iter().chain(epilogue.residual).collect())
+    pub fn batch_norm(self, statistics: Statistics, affine: Affine, epilogue: Epilogue) -> Result<Var> {
+        let rule = BatchNormEval(Settings { epsilon: affine.epsilon, activation: epilogue.activation });
+        let constants = [statistics.mean.detach(), statistics.variance.detach()];
+        let inputs = affine.all_inputs(self)?.into_iter().chain(constants).chain(epilogue.residual);
+        Var::apply(rule, inputs.collect())
     }
 }

@@ -1,11 +1,11 @@
 //! Group normalisation: `norm(x) * weight + bias` over each group of channels of each image, with or without scale and
 //! shift. With one channel in a group it is instance normalisation.
 
-use cnn_tensor::ops::group_norm::{self, Affine, Backward, Question, Saved as Kept};
+use cnn_tensor::ops::group_norm::{self, Backward, Question, Saved as Kept};
 use cnn_tensor::ops::reduce;
 use cnn_tensor::{Spec, Tensor};
 
-use super::layer_norm::{Learnt, Rescale};
+use super::affine::{Affine, Learnt};
 use crate::function::{Buffer, Buffers, Function, Keeps, Output, Purpose, Saved, Wanted};
 use crate::{Attribute, Error, Result, Var};
 
@@ -53,7 +53,8 @@ impl Function for GroupNorm {
 
     fn forward(&self, inputs: Vec<Tensor>, _purpose: Purpose) -> Result<Output> {
         let (x, [weight, bias]) = self.learnt.take(self.name(), inputs)?;
-        let affine = Affine { weight: weight.as_ref(), bias: bias.as_ref(), epsilon: self.epsilon };
+        let affine =
+            group_norm::Affine { weight: weight.as_ref(), bias: bias.as_ref(), epsilon: self.epsilon };
         let result = group_norm::forward(&x, self.groups, affine)?;
         Ok(Output { value: result.output, extras: vec![result.mean, result.inverse_deviation] })
     }
@@ -63,10 +64,7 @@ impl Function for GroupNorm {
             let bias = Some(reduce::sum_leading(&grad)?);
             return Ok(self.learnt.order(&saved, Backward { bias, ..Backward::default() }));
         }
-        let weight = match self.learnt.weight() {
-            1 if saved.wants(0) => Some(saved.input(1)?),
-            _ => None,
-        };
+        let weight = self.learnt.kept_weight(&saved)?;
         let (mean, inverse_deviation) = (saved.extra(0)?, saved.extra(1)?);
         let kept = Kept { x: saved.input(0)?, weight, mean, inverse_deviation };
         let back = group_norm::backward(kept, self.learnt.gradients(&saved), grad)?;
@@ -93,8 +91,8 @@ impl Var {
     ///
     /// # Errors
     /// As [`Var::apply`].
-    pub fn group_norm(self, groups: usize, rescale: Rescale) -> Result<Var> {
-        Ok(self.group_norm_with_statistics(groups, rescale)?.output)
+    pub fn group_norm(self, groups: usize, affine: Affine) -> Result<Var> {
+        Ok(self.group_norm_with_statistics(groups, affine)?.output)
     }
 
     /// [`Var::group_norm`], with the statistics by which it normalised.
@@ -104,10 +102,10 @@ impl Var {
     ///
     /// # Errors
     /// As [`Var::apply`].
-    pub fn group_norm_with_statistics(self, groups: usize, rescale: Rescale) -> Result<Grouped> {
-        let rule = GroupNorm { groups, learnt: Learnt::of(&rescale), epsilon: rescale.epsilon };
+    pub fn group_norm_with_statistics(self, groups: usize, affine: Affine) -> Result<Grouped> {
+        let rule = GroupNorm { groups, learnt: Learnt::of(&affine), epsilon: affine.epsilon };
         let name = rule.name();
-        let mut applied = Var::apply_with_extras(rule, rescale.inputs(self))?;
+        let mut applied = Var::apply_with_extras(rule, affine.inputs(self))?;
         match (applied.extras.pop(), applied.extras.pop()) {
             (Some(inverse_deviation), Some(mean)) => {
                 Ok(Grouped { output: applied.output, mean, inverse_deviation })

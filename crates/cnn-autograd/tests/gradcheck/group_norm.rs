@@ -1,10 +1,10 @@
 //! Group norm in any number of groups, with and without scale and shift, whichever gradients are wanted.
 
 use cnn_autograd::Var;
-use cnn_autograd::ops::layer_norm::Rescale;
+use cnn_autograd::ops::affine::Affine;
 use cnn_tensor::random::Key;
 
-use crate::layer_norm::each_choice;
+use crate::affine::each_choice;
 use crate::random;
 
 pub(crate) fn cases() {
@@ -25,7 +25,7 @@ fn over(shape: &[usize], groups: usize, epsilon: f64, seed: u64) {
     let channels = [*shape.last().unwrap()];
     let inputs = [random(shape, seed), random(&channels, seed + 1), random(&channels, seed + 2)];
     let case = format!("{shape:?} in {groups} groups, epsilon {epsilon}");
-    each_choice(&case, &inputs, |x, weight, bias| x.group_norm(groups, Rescale { weight, bias, epsilon }));
+    each_choice(&case, &inputs, |x, weight, bias| x.group_norm(groups, Affine { weight, bias, epsilon }));
 }
 
 #[test]
@@ -35,7 +35,7 @@ fn gradients_of_group_norm_agree_with_differences() {
 
 #[test]
 fn groups_that_do_not_divide_the_channels_are_refused() {
-    let rescale = Rescale { weight: None, bias: None, epsilon: 1e-5 };
-    let error = Var::constant(random(&[2, 4, 6], 1)).group_norm(4, rescale).unwrap_err();
+    let affine = Affine { weight: None, bias: None, epsilon: 1e-5 };
+    let error = Var::constant(random(&[2, 4, 6], 1)).group_norm(4, affine).unwrap_err();
     assert!(error.to_string().contains("groups is 4 for the 6 channels of [2, 4, 6]"), "{error}");
 }

@@ -1,43 +1,11 @@
 //! Layer norm over one axis and several, with and without scale and shift, whichever gradients are wanted.
 
 use cnn_autograd::Var;
-use cnn_autograd::ops::layer_norm::Rescale;
-use cnn_tensor::Tensor;
+use cnn_autograd::ops::affine::Affine;
 use cnn_tensor::random::Key;
 
-use crate::{check, random};
-
-/// Runs `function` with each choice of scale and shift, and of inputs that vary, the others constant: what is kept
-/// depends on both.
-pub(crate) fn each_choice(
-    case: &str,
-    [x, weight, bias]: &[Tensor; 3],
-    function: impl Fn(Var, Option<Var>, Option<Var>) -> cnn_autograd::Result<Var>,
-) {
-    for present in 0..4 {
-        let all: Vec<&Tensor> = [(0, x), (1, weight), (2, bias)]
-            .into_iter()
-            .filter(|&(bit, _)| bit == 0 || present & bit != 0)
-            .map(|(_, tensor)| tensor)
-            .collect();
-        for choice in 1..1usize << all.len() {
-            let varies = |input: usize| choice & (1 << input) != 0;
-            let wanted: Vec<Tensor> =
-                (0..all.len()).filter(|&input| varies(input)).map(|input| all[input].clone()).collect();
-            check(&format!("{case}, parts {present} of which vary {choice:b}"), &wanted, |variables| {
-                let mut variables = variables.into_iter();
-                let mut inputs = (0..all.len()).map(|input| match varies(input) {
-                    true => variables.next().unwrap(),
-                    false => Var::constant(all[input].clone()),
-                });
-                let x = inputs.next().unwrap();
-                let weight = if present & 1 != 0 { inputs.next() } else { None };
-                let bias = if present & 2 != 0 { inputs.next() } else { None };
-                function(x, weight, bias)
-            });
-        }
-    }
-}
+use super::affine::each_choice;
+use crate::random;
 
 pub(crate) fn cases() {
     let key = Key::new(0x6c6e);
@@ -62,7 +30,7 @@ fn over(shape: &[usize], normalized_shape: &[usize], epsilon: f64, seed: u64) {
     let inputs = [random(shape, seed), weight, random(normalized_shape, seed + 2)];
     let case = format!("{shape:?} over {normalized_shape:?}, epsilon {epsilon}");
     each_choice(&case, &inputs, |x, weight, bias| {
-        x.layer_norm(normalized_shape, Rescale { weight, bias, epsilon })
+        x.layer_norm(normalized_shape, Affine { weight, bias, epsilon })
     });
 }
 
@@ -74,9 +42,9 @@ fn gradients_of_layer_norm_agree_with_differences() {
 #[test]
 fn what_does_not_fit_is_refused_before_anything_is_computed() {
     let x = || Var::constant(random(&[2, 3], 1));
-    let rescale = || Rescale { weight: None, bias: Some(Var::constant(random(&[2], 2))), epsilon: 1e-5 };
-    let error = x().layer_norm(&[3], rescale()).unwrap_err();
+    let affine = || Affine { weight: None, bias: Some(Var::constant(random(&[2], 2))), epsilon: 1e-5 };
+    let error = x().layer_norm(&[3], affine()).unwrap_err();
     assert!(error.to_string().contains("bias is [2], expected [3]"), "{error}");
-    let error = x().layer_norm(&[2], Rescale { bias: None, ..rescale() }).unwrap_err();
+    let error = x().layer_norm(&[2], Affine { bias: None, ..affine() }).unwrap_err();
     assert!(error.to_string().contains("should end in the normalized shape [2]"), "{error}");
 }

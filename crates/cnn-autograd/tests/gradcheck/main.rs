@@ -2,6 +2,7 @@
 //! does a rule that no case runs.
 
 mod activation;
+mod affine;
 mod attention;
 mod batch_norm;
 mod binary;
@@ -48,6 +49,7 @@ use cnn_tensor::{DType, Tensor};
 /// The cases of each file, by its name.
 const STEMS: &[(&str, fn())] = &[
     ("activation", activation::cases),
+    ("affine", affine::cases),
     ("attention", attention::cases),
     ("batch_norm", batch_norm::cases),
     ("binary", binary::cases),

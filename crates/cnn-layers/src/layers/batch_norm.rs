@@ -7,7 +7,7 @@ use cnn_autograd::{BatchStatistics, Ctx, Mode, Var};
 use cnn_tensor::Tensor;
 use cnn_tensor::ops::activation::Activation;
 
-use super::normalisation::{Counted, Momentum, Running, Settings, Tracked};
+use super::normalisation::{Counted, Momentum, Running, Settings, Tracked, expect_channels};
 use crate::layer::{fused, observed, within};
 use crate::sizes::{Affine, Tracking};
 use crate::spatial::{OneAxis, SpatialAxes, TwoAxes};
@@ -117,7 +117,7 @@ impl<A: SpatialAxes> BatchNorm<A> {
     /// Batches that have entered the running statistics.
     ///
     /// # Errors
-    /// Where the buffer holds no number.
+    /// Where the buffer holds no number, or one below zero.
     pub fn num_batches_tracked(&self) -> Result<i64> {
         self.parts.running.as_ref().map_or(Ok(0), Running::batches)
     }
@@ -168,14 +168,15 @@ impl<A: SpatialAxes> BatchNorm<A> {
             let problem = format!("input {:?} should be {rows}{}", x.shape(), A::EXPECTED);
             return Err(cnn_tensor::Error::shape("batch_norm", problem).into());
         }
+        expect_channels("batch_norm", &x, self.parts.channels)?;
         if let Some(running) = &self.parts.running
             && (cx.mode() == Mode::Eval || self.source == Source::Frozen)
         {
             return self.parts.run_by(running, x, epilogue, cx);
         }
-        let scaling = self.parts.learnt.scaling(self.parts.channels, x.dtype(), cx)?;
+        let affine = self.parts.learnt.affine(cx)?;
         let count = x.value().len() / self.parts.channels.max(1);
-        let Normalised { output, mean, unbiased_variance } = x.batch_norm_train(scaling, epilogue)?;
+        let Normalised { output, mean, unbiased_variance } = x.batch_norm_train(affine, epilogue)?;
         if let Some(running) = &self.parts.running {
             let (layer, path) = (running.mean().id(), cx.path().to_owned());
             cx.record(BatchStatistics { layer, path, mean, unbiased_variance, count });

@@ -9,7 +9,9 @@ use cnn_autograd::{BatchStatistics, Ctx, Mode, Var};
 use cnn_tensor::ops::group_norm;
 use cnn_tensor::{Shape, Spec, Tensor};
 
-use super::normalisation::{Counted, Learnt, Momentum, Running, Settings, Tracked, expect_some};
+use super::normalisation::{
+    Counted, Learnt, Momentum, Running, Settings, Tracked, expect_channels, expect_some,
+};
 use crate::sizes::{Affine, Tracking};
 use crate::spatial::{OneAxis, SpatialAxes, TwoAxes};
 use crate::visit::{Visitor, VisitorMut};
@@ -88,17 +90,8 @@ impl GroupNorm {
 impl Forward for GroupNorm {
     fn forward(&self, x: Var, cx: &mut Ctx) -> Result<Var> {
         expect_channels("group_norm", &x, self.channels)?;
-        Ok(x.group_norm(self.groups, self.learnt.rescale(cx)?)?)
+        Ok(x.group_norm(self.groups, self.learnt.affine(cx)?)?)
     }
-}
-
-/// Refuses another number of channels: without scale and shift, the operation would take any.
-fn expect_channels(op: &'static str, x: &Var, channels: usize) -> Result<()> {
-    if x.shape().last() == Some(&channels) {
-        return Ok(());
-    }
-    let problem = format!("input {:?} should be [batch, .., {channels}]", x.shape());
-    Err(cnn_tensor::Error::shape(op, problem).into())
 }
 
 /// Settings of a [`GroupNorm`].
@@ -290,9 +283,9 @@ impl<A: SpatialAxes> Forward for InstanceNorm<A> {
             );
             return Err(cnn_tensor::Error::shape("instance_norm", problem).into());
         }
-        let scaling = self.parts.learnt.rescale(cx)?;
+        let affine = self.parts.learnt.affine(cx)?;
         let Grouped { output, mean, inverse_deviation } =
-            x.group_norm_with_statistics(self.parts.channels, scaling)?;
+            x.group_norm_with_statistics(self.parts.channels, affine)?;
         if let Some(running) = &self.parts.running
             && *batch > 0
         {

@@ -74,7 +74,7 @@ impl LayerNorm {
 
 impl Forward for LayerNorm {
     fn forward(&self, x: Var, cx: &mut Ctx) -> Result<Var> {
-        Ok(x.layer_norm(&self.normalized_shape, self.learnt.rescale(cx)?)?)
+        Ok(x.layer_norm(&self.normalized_shape, self.learnt.affine(cx)?)?)
     }
 }
 

@@ -1,7 +1,7 @@
 //! What the normalising layers have in common: scale and shift, running statistics, and what is refused.
 
-use cnn_autograd::ops::batch_norm::{Epilogue, Scaling, Statistics};
-use cnn_autograd::ops::layer_norm::Rescale;
+use cnn_autograd::ops::affine;
+use cnn_autograd::ops::batch_norm::{Epilogue, Statistics};
 use cnn_autograd::{BatchStatistics, Ctx, Var};
 use cnn_tensor::ops::{binary, unary};
 use cnn_tensor::{DType, Tensor};
@@ -48,22 +48,11 @@ impl Learnt {
         Ok(Self { weight: parameter(1.0)?, bias: parameter(0.0)?, epsilon })
     }
 
-    /// For an operation that can do without them.
-    pub(crate) fn rescale(&self, cx: &mut Ctx) -> Result<Rescale> {
+    /// As operations take them.
+    pub(crate) fn affine(&self, cx: &mut Ctx) -> Result<affine::Affine> {
         let [weight, bias] =
             [&self.weight, &self.bias].map(|learnt| learnt.as_ref().map(|learnt| learnt.var(cx)).transpose());
-        Ok(Rescale { weight: weight?, bias: bias?, epsilon: self.epsilon })
-    }
-
-    /// For an operation that asks for both; what is not learnt is constant.
-    pub(crate) fn scaling(&self, channels: usize, dtype: DType, cx: &mut Ctx) -> Result<Scaling> {
-        // A type that does not compute is for the operation to refuse.
-        let dtype = if dtype.is_compute() { dtype } else { DType::F32 };
-        let constant = |value| Ok(Var::constant(Tensor::full(&[channels], value, dtype)?));
-        let Rescale { weight, bias, epsilon } = self.rescale(cx)?;
-        let weight = weight.map_or_else(|| constant(1.0), Ok::<_, Error>)?;
-        let bias = bias.map_or_else(|| constant(0.0), Ok::<_, Error>)?;
-        Ok(Scaling { weight, bias, epsilon })
+        Ok(affine::Affine { weight: weight?, bias: bias?, epsilon: self.epsilon })
     }
 }
 
@@ -122,13 +111,22 @@ pub(crate) fn expect_some(layer: &'static str, channels: usize) -> Result<()> {
     if channels > 0 { Ok(()) } else { Err(Error::argument(layer, "channels", channels, "1 or more")) }
 }
 
+/// Refuses another number of channels: without scale and shift, the operation would take any.
+pub(crate) fn expect_channels(op: &'static str, x: &Var, channels: usize) -> Result<()> {
+    if x.shape().last() == Some(&channels) {
+        return Ok(());
+    }
+    let problem = format!("input {:?} should be [batch, .., {channels}]", x.shape());
+    Err(cnn_tensor::Error::shape(op, problem).into())
+}
+
 impl Tracked {
     /// Normalises by running statistics.
     pub(crate) fn run_by(&self, running: &Running, x: Var, epilogue: Epilogue, cx: &mut Ctx) -> Result<Var> {
-        let scaling = self.learnt.scaling(self.channels, x.dtype(), cx)?;
+        let affine = self.learnt.affine(cx)?;
         let [mean, variance] =
             [&running.mean, &running.variance].map(|buffer| Var::constant(buffer.value().clone()));
-        Ok(x.batch_norm(Statistics { mean, variance }, scaling, epilogue)?)
+        Ok(x.batch_norm(Statistics { mean, variance }, affine, epilogue)?)
     }
 
     /// Folds those of the batches in that are this layer's own; how many they were. Whether they are counted is the
