@@ -5,8 +5,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use cnn_layers::{
     Affine, BatchNorm1d, BatchNorm2d, Bias, Conv2d, CrossEntropy, Ctx, Dense, Dropout, Error, FileLayout,
     Forward, GroupNorm, InstanceNorm1d, InstanceNorm2d, Key, Layer, Mode, Momentum, Parameter, Recording,
-    Relu, Result, Sequential, Tracking, Trainable, Var, fold_statistics, for_each_parameter_mut, gradcheck,
-    init, named_parameters, parameter_count, set_trainable,
+    Relu, Result, Sequential, StateDict, Strictness, Tracking, Trainable, Var, fold_statistics,
+    for_each_parameter_mut, gradcheck, init, named_parameters, parameter_count, set_trainable,
 };
 use cnn_tensor::ops::update::{Sgd, Velocity, sgd};
 use cnn_tensor::testing::same_bits;
@@ -172,7 +172,7 @@ fn statistics_that_cannot_be_are_refused_with_the_path_of_the_layer() {
     let untracked = BatchNorm1d::builder(3).tracking(Tracking::Without).build().unwrap();
     assert!(refused(&untracked, &[1, 1, 3], Mode::Eval).contains("one value per channel"));
     let message = refused(&InstanceNorm2d::new(3).unwrap(), &[5, 1, 1, 3], Mode::Eval);
-    assert!(message.starts_with("head.norm: instance_norm: input [5, 1, 1, 3] has 1 values"), "{message}");
+    assert!(message.starts_with("head.norm: instance_norm: input [5, 1, 1, 3] has one value"), "{message}");
     let plain = BatchNorm1d::builder(3).affine(Affine::Without).tracking(Tracking::Without).build().unwrap();
     let message = refused(&plain, &[2, 5], Mode::Train);
     assert_eq!(message, "head.norm: batch_norm: input [2, 5] should be [batch, .., 3]");
@@ -195,8 +195,10 @@ fn running_statistics_of_instances_are_means_over_the_batch() {
     let mut cx = Ctx::training(Key::new(1));
     norm.call(Var::constant(batch.clone()), &mut cx).unwrap();
     norm.call(Var::constant(batch.narrow(0..0).unwrap()), &mut cx).unwrap();
+    norm.call(Var::constant(Tensor::zeros(&[2, 0, 1], DType::F32).unwrap()), &mut cx).unwrap();
     let step = cx.finish();
-    assert_eq!(step.statistics.len(), 1, "an empty batch has none");
+    let counts: Vec<usize> = step.statistics.iter().map(|batch| batch.count).collect();
+    assert_eq!(counts, [2, 0, 0]);
     fold_statistics(&mut norm, &step.statistics).unwrap();
     // Means 2 and 13, unbiased variances 2 and 18.
     assert!((norm.running_mean().unwrap().item().unwrap() - 3.75).abs() < 1e-6);
@@ -205,6 +207,64 @@ fn running_statistics_of_instances_are_means_over_the_batch() {
     let output = norm.call(Var::constant(batch), &mut cx).unwrap();
     let expected = (1.0 - 3.75) / (5.5f64 + 1e-5).sqrt();
     assert!((output.value().to_f64_vec().unwrap()[0] - expected).abs() < 1e-4);
+}
+
+/// As torch.nn.BatchNorm1d(1, momentum=None) does after an empty batch and one of 4 and 6.
+#[test]
+fn an_empty_batch_has_the_same_weight_in_the_mean_of_batches_and_of_instances() {
+    let _turn = turn();
+    let batches = || {
+        let batch = Tensor::from_slice(&[1, 2, 1], &[4.0f32, 6.0]).unwrap();
+        [batch.narrow(0..0).unwrap(), batch].map(Var::constant)
+    };
+    let mut of_batches = BatchNorm1d::builder(1).momentum(Momentum::Cumulative).build().unwrap();
+    let builder = InstanceNorm1d::builder(1).tracking(Tracking::With).momentum(Momentum::Cumulative);
+    let mut of_instances = builder.build().unwrap();
+    for batch in batches() {
+        let mut cx = Ctx::training(Key::new(1));
+        of_batches.call(batch.clone(), &mut cx).unwrap();
+        fold_statistics(&mut of_batches, &cx.finish().statistics).unwrap();
+        let mut cx = Ctx::training(Key::new(1));
+        of_instances.call(batch, &mut cx).unwrap();
+        fold_statistics(&mut of_instances, &cx.finish().statistics).unwrap();
+    }
+    let statistics = [
+        (of_batches.running_mean(), of_batches.running_var()),
+        (of_instances.running_mean(), of_instances.running_var()),
+    ];
+    for (mean, variance) in statistics {
+        assert!((mean.unwrap().item().unwrap() - 2.5).abs() < 1e-6, "{mean:?}");
+        assert!((variance.unwrap().item().unwrap() - 1.5).abs() < 1e-4, "{variance:?}");
+    }
+}
+
+/// As torch.nn.InstanceNorm1d(4)(torch.zeros(2, 4, 0)) does.
+#[test]
+fn sequences_of_no_length_are_normalised_to_nothing() {
+    let _turn = turn();
+    let norm = InstanceNorm1d::builder(4).affine(Affine::With).build().unwrap();
+    let mut cx = Ctx::training(Key::new(1));
+    let x = cx.variable(Tensor::zeros(&[2, 0, 4], DType::F32).unwrap());
+    let y = norm.call(x.clone(), &mut cx).unwrap();
+    assert_eq!(y.shape(), [2, 0, 4]);
+    let step = cx.backward(y.sum().unwrap()).unwrap();
+    assert_eq!(step.gradients.of(&x).unwrap().shape(), [2, 0, 4]);
+}
+
+#[test]
+fn a_count_of_batches_below_zero_is_refused() {
+    let _turn = turn();
+    let mut norm = BatchNorm1d::builder(1).momentum(Momentum::Cumulative).build().unwrap();
+    let mut dict = StateDict::of(&norm).unwrap();
+    dict.insert("num_batches_tracked", Tensor::scalar(-1i64).unwrap());
+    dict.load_into(&mut norm, Strictness::Strict).unwrap();
+    let mut cx = Ctx::training(Key::new(1));
+    let batch = Var::constant(Tensor::from_slice(&[2, 1], &[1.0f32, 3.0]).unwrap());
+    cx.scope("norm", |cx| norm.call(batch, cx)).unwrap();
+    let error = fold_statistics(&mut norm, &cx.finish().statistics).unwrap_err().to_string();
+    assert_eq!(error, "norm: num_batches_tracked is -1, expected 0 or more");
+    assert!(norm.num_batches_tracked().is_err());
+    assert_eq!(norm.running_mean().unwrap().item().unwrap(), 0.0);
 }
 
 #[test]

@@ -162,8 +162,8 @@ pub type InstanceNorm1d = InstanceNorm<OneAxis>;
 /// As in PyTorch, scale and shift are not learnt, and there are no running statistics, unless they are asked for. With
 /// running statistics, the means over the batch of mean and unbiased variance enter them when the step is applied,
 /// eval mode normalises by them, and `num_batches_tracked` stays 0. An empty batch leaves them as they are, where
-/// PyTorch's become NaN; [`Momentum::Cumulative`] is the mean over all batches, which it counts, where PyTorch's
-/// `momentum=None` leaves them as they start.
+/// PyTorch's become NaN, or with scale and shift it is refused; [`Momentum::Cumulative`] is the mean over all batches,
+/// which it counts, empty ones too, where PyTorch's `momentum=None` leaves them as they start.
 #[derive(Debug, Clone)]
 pub struct InstanceNorm<A> {
     parts: Tracked,
@@ -221,13 +221,13 @@ impl<A: SpatialAxes> InstanceNorm<A> {
         self.parts.momentum
     }
 
-    /// Notes the statistics of a batch, `values` numbers for each channel of each image.
+    /// Notes the statistics of a batch, `values` numbers for each channel of each image; those of no images are none.
     fn record(
         &self,
         running: &Running,
         mean: &Tensor,
         inverse: &Tensor,
-        values: usize,
+        [batch, values]: [usize; 2],
         cx: &mut Ctx,
     ) -> Result<()> {
         let like = running.mean().value();
@@ -240,7 +240,8 @@ impl<A: SpatialAxes> InstanceNorm<A> {
             }
         };
         let (layer, path) = (running.mean().id(), cx.path().to_owned());
-        cx.record(BatchStatistics { layer, path, mean, unbiased_variance, count: values });
+        let count = if batch > 0 { values } else { 0 };
+        cx.record(BatchStatistics { layer, path, mean, unbiased_variance, count });
         Ok(())
     }
 }
@@ -266,7 +267,7 @@ impl<A: SpatialAxes> Layer for InstanceNorm<A> {
 impl<A: SpatialAxes> Forward for InstanceNorm<A> {
     fn forward(&self, x: Var, cx: &mut Ctx) -> Result<Var> {
         let shape = Shape::new(x.shape())?;
-        let [batch, spatial @ .., _] = shape.dims() else { return self.wrong(&x) };
+        let &[batch, ref spatial @ .., _] = shape.dims() else { return self.wrong(&x) };
         if shape.rank() != A::RANK {
             return self.wrong(&x);
         }
@@ -277,19 +278,17 @@ impl<A: SpatialAxes> Forward for InstanceNorm<A> {
             return self.parts.run_by(running, x, Epilogue::default(), cx);
         }
         let values: usize = spatial.iter().product();
-        if values < 2 {
+        if values == 1 {
             let problem = format!(
-                "input {shape} has {values} values for each channel of an image, their variance needs 2 or more"
+                "input {shape} has one value for each channel of an image, a variance needs 2 or more"
             );
             return Err(cnn_tensor::Error::shape("instance_norm", problem).into());
         }
         let affine = self.parts.learnt.affine(cx)?;
         let Grouped { output, mean, inverse_deviation } =
             x.group_norm_with_statistics(self.parts.channels, affine)?;
-        if let Some(running) = &self.parts.running
-            && *batch > 0
-        {
-            self.record(running, &mean, &inverse_deviation, values, cx)?;
+        if let Some(running) = &self.parts.running {
+            self.record(running, &mean, &inverse_deviation, [batch, values], cx)?;
         }
         Ok(output)
     }

@@ -2,7 +2,7 @@
 
 use cnn_autograd::ops::affine;
 use cnn_autograd::ops::batch_norm::{Epilogue, Statistics};
-use cnn_autograd::{BatchStatistics, Ctx, Var};
+use cnn_autograd::{BatchStatistics, Ctx, Locate, Var};
 use cnn_tensor::ops::{binary, unary};
 use cnn_tensor::{DType, Tensor};
 
@@ -15,7 +15,9 @@ use crate::{Buffer, Error, FileLayout, Layer, Parameter, Result};
 pub enum Momentum {
     /// `running = (1 - m) * running + m * batch`.
     Exponential(f64),
-    /// The mean over all batches so far, each with the same weight (PyTorch's `momentum=None` of a batch norm).
+    /// The mean over all batches so far, each with the same weight (PyTorch's `momentum=None` of a batch norm): batch
+    /// number `n` enters with `m = 1 / n`. An empty batch is counted and moves nothing, so that behind one the statistics
+    /// of the start have its weight.
     Cumulative,
 }
 
@@ -136,7 +138,7 @@ impl Tracked {
         let id = running.mean.id();
         let mut folded = 0;
         for batch in statistics.iter().filter(|batch| batch.layer == id) {
-            let batches = running.batches()?.saturating_add(1);
+            let batches = running.batches().map_err(|error| error.at(&batch.path))?.saturating_add(1);
             let share = match self.momentum {
                 Momentum::Exponential(momentum) => momentum,
                 Momentum::Cumulative => 1.0 / batches as f64,
@@ -202,8 +204,13 @@ impl Running {
         &self.variance
     }
 
+    /// How many batches have entered, which a file may say wrongly.
     pub(crate) fn batches(&self) -> Result<i64> {
-        Ok(self.batches.value().as_slice::<i64>()?.first().copied().unwrap_or(0))
+        let batches = self.batches.value().as_slice::<i64>()?.first().copied().unwrap_or(0);
+        if batches < 0 {
+            return Err(Error::Layer(format!("num_batches_tracked is {batches}, expected 0 or more")));
+        }
+        Ok(batches)
     }
 
     pub(crate) fn set_batches(&mut self, batches: i64) -> Result<()> {
