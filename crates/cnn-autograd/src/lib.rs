@@ -23,6 +23,7 @@
 
 #![forbid(unsafe_code)]
 
+mod affine;
 mod attribute;
 mod ctx;
 mod error;
@@ -37,6 +38,7 @@ mod sweep;
 mod tape;
 mod variable;
 
+pub use affine::Affine;
 pub use attribute::{Attribute, Value};
 pub use cnn_tensor::random;
 pub use ctx::{Ctx, Mode, Recording, Trainable};

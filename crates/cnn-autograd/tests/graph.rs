@@ -2,8 +2,8 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use cnn_autograd::Affine;
 use cnn_autograd::graph::Source;
-use cnn_autograd::ops::affine::Affine;
 use cnn_autograd::ops::batch_norm::Epilogue;
 use cnn_autograd::ops::loss::LossOptions;
 use cnn_autograd::{Attribute, Ctx, Error, Mode, ParameterId, Result, Trainable, Value, Var, random::Key};

@@ -1,7 +1,7 @@
 //! Batch norm keeps and computes what the wanted gradients need, and they are the same whatever else is wanted.
 
+use cnn_autograd::Affine;
 use cnn_autograd::graph::Source;
-use cnn_autograd::ops::affine::Affine;
 use cnn_autograd::ops::batch_norm::{Epilogue, Statistics};
 use cnn_autograd::{Ctx, Mode, Seeded, Var};
 use cnn_tensor::ops::activation::Activation;

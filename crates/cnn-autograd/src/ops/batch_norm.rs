@@ -7,8 +7,8 @@ use cnn_tensor::ops::reduce;
 use cnn_tensor::{Spec, Tensor};
 
 use super::activation::{reads_output, through};
-use super::affine::Affine;
 use super::{expect_compute, expect_same, expect_vector, with_optional};
+use crate::affine::Affine;
 use crate::function::{Buffer, Buffers, Function, Keeps, Output, Purpose, Saved, Wanted};
 use crate::{Attribute, Error, Result, Var};
 

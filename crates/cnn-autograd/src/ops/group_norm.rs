@@ -5,7 +5,7 @@ use cnn_tensor::ops::group_norm::{self, Backward, Question, Saved as Kept};
 use cnn_tensor::ops::reduce;
 use cnn_tensor::{Spec, Tensor};
 
-use super::affine::{Affine, Learnt};
+use crate::affine::{Affine, Learnt};
 use crate::function::{Buffer, Buffers, Function, Keeps, Output, Purpose, Saved, Wanted};
 use crate::{Attribute, Error, Result, Var};
 

@@ -4,7 +4,7 @@ use cnn_tensor::ops::layer_norm::{self, Backward, Question, Saved as Kept};
 use cnn_tensor::ops::reduce;
 use cnn_tensor::{Shape, Spec, Tensor};
 
-use super::affine::{Affine, Learnt};
+use crate::affine::{Affine, Learnt};
 use crate::function::{Buffer, Buffers, Function, Keeps, Output, Purpose, Saved, Wanted};
 use crate::{Attribute, Result, Value, Var};
 

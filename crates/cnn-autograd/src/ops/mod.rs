@@ -1,11 +1,9 @@
-//! The rules: one file for each operation of [`cnn_tensor::ops`], under the same name. What normalisations share is in
-//! [`affine`].
+//! The rules: one file for each operation of [`cnn_tensor::ops`], under the same name.
 //!
 //! A file holds the operation's [`Function`](crate::Function)s and its methods of [`Var`](crate::Var).
 //! Rules call kernels and decide which; there are no loops over elements here.
 
 pub mod activation;
-pub mod affine;
 pub mod attention;
 pub mod batch_norm;
 pub mod binary;

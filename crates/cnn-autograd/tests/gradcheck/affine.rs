@@ -1,8 +1,8 @@
 //! Scale and shift, both, one of them or none, whichever gradients are wanted; batch norm, which fills in what is left
 //! out.
 
+use cnn_autograd::Affine;
 use cnn_autograd::Var;
-use cnn_autograd::ops::affine::Affine;
 use cnn_autograd::ops::batch_norm::{Epilogue, Statistics};
 use cnn_tensor::testing::same_bits;
 use cnn_tensor::{DType, Tensor};
@@ -49,7 +49,8 @@ fn given() -> Statistics {
     Statistics { mean: Var::constant(random(&[3], 4)), variance: full(0.7) }
 }
 
-pub(crate) fn cases() {
+#[test]
+fn gradients_with_and_without_scale_and_shift_agree_with_differences() {
     let inputs = [random(&[4, 2, 3], 1), random(&[3], 2), random(&[3], 3)];
     each_choice("batch statistics", &inputs, |x, weight, bias| {
         let affine = Affine { weight, bias, epsilon: 1e-3 };
@@ -58,11 +59,6 @@ pub(crate) fn cases() {
     each_choice("given statistics", &inputs, |x, weight, bias| {
         x.batch_norm(given(), Affine { weight, bias, epsilon: 1e-3 }, Epilogue::default())
     });
-}
-
-#[test]
-fn gradients_with_and_without_scale_and_shift_agree_with_differences() {
-    cases();
 }
 
 #[test]

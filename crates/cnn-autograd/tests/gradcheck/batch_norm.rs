@@ -1,7 +1,7 @@
 //! Batch norm with both kinds of statistics, with and without residual and activation, whichever gradients are
 //! wanted.
 
-use cnn_autograd::ops::affine::Affine;
+use cnn_autograd::Affine;
 use cnn_autograd::ops::batch_norm::{Epilogue, Statistics};
 use cnn_autograd::{Ctx, Var};
 use cnn_tensor::ops::activation::Activation;

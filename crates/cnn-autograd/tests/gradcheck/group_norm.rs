@@ -1,7 +1,7 @@
 //! Group norm in any number of groups, with and without scale and shift, whichever gradients are wanted.
 
+use cnn_autograd::Affine;
 use cnn_autograd::Var;
-use cnn_autograd::ops::affine::Affine;
 use cnn_tensor::random::Key;
 
 use crate::affine::each_choice;

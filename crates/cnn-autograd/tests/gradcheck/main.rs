@@ -49,7 +49,6 @@ use cnn_tensor::{DType, Tensor};
 /// The cases of each file, by its name.
 const STEMS: &[(&str, fn())] = &[
     ("activation", activation::cases),
-    ("affine", affine::cases),
     ("attention", attention::cases),
     ("batch_norm", batch_norm::cases),
     ("binary", binary::cases),

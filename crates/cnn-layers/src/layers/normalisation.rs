@@ -1,6 +1,5 @@
 //! What the normalising layers have in common: scale and shift, running statistics, and what is refused.
 
-use cnn_autograd::ops::affine;
 use cnn_autograd::ops::batch_norm::{Epilogue, Statistics};
 use cnn_autograd::{BatchStatistics, Ctx, Locate, Var};
 use cnn_tensor::ops::{binary, unary};
@@ -51,10 +50,10 @@ impl Learnt {
     }
 
     /// As operations take them.
-    pub(crate) fn affine(&self, cx: &mut Ctx) -> Result<affine::Affine> {
+    pub(crate) fn affine(&self, cx: &mut Ctx) -> Result<cnn_autograd::Affine> {
         let [weight, bias] =
             [&self.weight, &self.bias].map(|learnt| learnt.as_ref().map(|learnt| learnt.var(cx)).transpose());
-        Ok(affine::Affine { weight: weight?, bias: bias?, epsilon: self.epsilon })
+        Ok(cnn_autograd::Affine { weight: weight?, bias: bias?, epsilon: self.epsilon })
     }
 }
 

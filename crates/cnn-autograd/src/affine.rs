@@ -22,12 +22,12 @@ pub struct Affine {
 
 impl Affine {
     /// The input, and what there is of scale and shift.
-    pub(super) fn inputs(self, x: Var) -> Vec<Var> {
+    pub(crate) fn inputs(self, x: Var) -> Vec<Var> {
         [x].into_iter().chain(self.weight).chain(self.bias).collect()
     }
 
     /// The input, scale and shift: 1 and 0 for each channel where they are left out.
-    pub(super) fn all_inputs(self, x: Var) -> Result<[Var; 3]> {
+    pub(crate) fn all_inputs(self, x: Var) -> Result<[Var; 3]> {
         let channels = x.shape().last().copied().unwrap_or(0);
         // A type that does not compute is for the rule to refuse.
         let dtype = if x.dtype().is_compute() { x.dtype() } else { DType::F32 };
@@ -42,28 +42,28 @@ impl Affine {
 
 /// Which of scale and shift a normalisation has. They follow its input, in this order.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Learnt {
+pub(crate) struct Learnt {
     weight: bool,
     bias: bool,
 }
 
 impl Learnt {
-    pub(super) fn of(affine: &Affine) -> Self {
+    pub(crate) fn of(affine: &Affine) -> Self {
         Self { weight: affine.weight.is_some(), bias: affine.bias.is_some() }
     }
 
     /// Which input is the scale; where there is none, no input.
-    pub(super) fn weight(self) -> usize {
+    pub(crate) fn weight(self) -> usize {
         if self.weight { 1 } else { usize::MAX }
     }
 
     /// Which input is the shift; where there is none, no input.
-    pub(super) fn bias(self) -> usize {
+    pub(crate) fn bias(self) -> usize {
         if self.bias { 1 + usize::from(self.weight) } else { usize::MAX }
     }
 
     /// The input, and what there is of scale and shift.
-    pub(super) fn take<T>(self, op: &'static str, inputs: Vec<T>) -> Result<(T, [Option<T>; 2])> {
+    pub(crate) fn take<T>(self, op: &'static str, inputs: Vec<T>) -> Result<(T, [Option<T>; 2])> {
         let (met, expected) = (inputs.len(), 1 + usize::from(self.weight) + usize::from(self.bias));
         let mut inputs = inputs.into_iter();
         match inputs.next() {
@@ -76,18 +76,18 @@ impl Learnt {
     }
 
     /// What backward reads beside the statistics.
-    pub(super) fn keeps(self, wanted: &Wanted) -> Keeps {
+    pub(crate) fn keeps(self, wanted: &Wanted) -> Keeps {
         let kernel = wanted.input(0) || wanted.input(self.weight());
         Keeps::nothing().input_if(0, kernel).input_if(1, self.weight && wanted.input(0))
     }
 
     /// The scale, where the input's gradient reads it.
-    pub(super) fn kept_weight(self, saved: &Saved) -> Result<Option<&Tensor>> {
+    pub(crate) fn kept_weight(self, saved: &Saved) -> Result<Option<&Tensor>> {
         (self.weight && saved.wants(0)).then(|| saved.input(1)).transpose()
     }
 
     /// The gradients in the order of the inputs, those that nobody wants left out.
-    pub(super) fn order(self, saved: &Saved, back: Backward) -> Vec<Option<Tensor>> {
+    pub(crate) fn order(self, saved: &Saved, back: Backward) -> Vec<Option<Tensor>> {
         let mut gradients = vec![back.input];
         if self.weight {
             gradients.push(back.weight.filter(|_| saved.wants(self.weight())));
@@ -99,7 +99,7 @@ impl Learnt {
     }
 
     /// What the kernels compute.
-    pub(super) fn gradients(self, saved: &Saved) -> Gradients {
+    pub(crate) fn gradients(self, saved: &Saved) -> Gradients {
         let affine = saved.wants(self.weight()) || saved.wants(self.bias());
         Gradients { input: saved.wants(0), affine }
     }
