@@ -1,5 +1,7 @@
 //! Array operations called with whatever arguments: each gives a tensor or an error, and none panics.
 
+mod shapes;
+
 use cnn_tensor::ops::matmul::Transpose;
 use cnn_tensor::ops::reduce::{Keep, Norm, Variance};
 use cnn_tensor::ops::scan::From as ScanFrom;
@@ -9,18 +11,7 @@ use cnn_tensor::ops::{binary, broadcast, matmul, narrow, reduce};
 use cnn_tensor::random::Key;
 use cnn_tensor::{DType, Tensor, npy};
 use proptest::prelude::*;
-
-/// Up to four short axes, some of length 0; sometimes one that is longer than any memory, beside one of length 0.
-fn dims() -> impl Strategy<Value = Vec<usize>> {
-    let short = prop::collection::vec(0usize..4, 0..5);
-    let long = (prop::collection::vec(0usize..4, 0..3), any::<[u8; 2]>()).prop_map(|(mut dims, places)| {
-        for (place, dim) in places.into_iter().zip([0, 1 << 40]) {
-            dims.insert(usize::from(place) % (dims.len() + 1), dim);
-        }
-        dims
-    });
-    prop_oneof![5 => short, 1 => long]
-}
+use shapes::dims;
 
 /// A tensor of any type and of such axes; sometimes without values.
 fn tensor() -> impl Strategy<Value = Tensor> {

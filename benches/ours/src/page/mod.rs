@@ -35,6 +35,7 @@ python3 -m venv peers && peers/bin/pip install -r benches/peers/torch/requiremen
 export CNN_BENCH_PYTHON=$PWD/peers/bin/python
 (cd benches/peers/rust && cargo build --release)
 cargo xtask bench kernels --against torch,gemm,burn,candle --json docs/benchmarks/NAME-kernels.jsonl
+cargo xtask bench layers --against torch --json docs/benchmarks/NAME-layers.jsonl
 cargo xtask bench train --against torch,burn,candle --json docs/benchmarks/NAME-train.jsonl
 cargo xtask bench infer --against torch,burn,candle --json docs/benchmarks/NAME-infer.jsonl
 cargo xtask bench data --against torch --json docs/benchmarks/NAME-data.jsonl
