@@ -128,9 +128,10 @@ mod tests {
         let x = normal(&[300, 70, 11], 1, DType::F32).unwrap();
         assert!(same_bits(&flip(&flip(&x, &[0, 2]).unwrap(), &[0, 2]).unwrap(), &x));
         assert!(same_bits(&roll(&roll(&x, 30, 1).unwrap(), 40, 1).unwrap(), &x));
-        assert_threads_change_nothing("flip", || {
-            vec![flip(&x, &[1]).unwrap(), flip(&x, &[0, 2]).unwrap(), roll(&x, 30, 1).unwrap()]
-        });
+        for axes in [&[1][..], &[0, 2]] {
+            assert_threads_change_nothing("flip", || vec![flip(&x, axes).unwrap()]);
+        }
+        assert_threads_change_nothing("roll", || vec![roll(&x, 30, 1).unwrap()]);
     }
 
     proptest! {

@@ -79,7 +79,22 @@ impl Inputs {
 
     /// Forward and backward with the statistics of the batch; the output of `mask` decides what the rectifier passes.
     fn train(&self, wanted: Wanted, act: Activation, mask: Option<&Tensor>) -> (TrainForward, Backward) {
-        let forward = forward_train(&self.x, self.affine(), self.residual(wanted), act).unwrap();
+        let forward = self.forward_train(wanted, act);
+        let back = self.backward_train(&forward, wanted, act, mask);
+        (forward, back)
+    }
+
+    fn forward_train(&self, wanted: Wanted, act: Activation) -> TrainForward {
+        forward_train(&self.x, self.affine(), self.residual(wanted), act).unwrap()
+    }
+
+    fn backward_train(
+        &self,
+        forward: &TrainForward,
+        wanted: Wanted,
+        act: Activation,
+        mask: Option<&Tensor>,
+    ) -> Backward {
         let saved = TrainSaved {
             x: &self.x,
             output: mask.unwrap_or(&forward.output),
@@ -87,22 +102,23 @@ impl Inputs {
             mean: &forward.mean,
             inverse_deviation: &forward.inverse_deviation,
         };
-        let back = backward_train(saved, act, wanted, self.grad.clone()).unwrap();
-        (forward, back)
+        backward_train(saved, act, wanted, self.grad.clone()).unwrap()
     }
 
     /// Forward and backward with given statistics.
     fn eval(&self, wanted: Wanted, act: Activation, mask: Option<&Tensor>) -> (Tensor, Backward) {
-        let output =
-            forward_eval(self.x.clone(), self.running(), self.affine(), self.residual(wanted), act).unwrap();
-        let saved = EvalSaved {
-            x: &self.x,
-            output: mask.unwrap_or(&output),
-            running: self.running(),
-            affine: self.affine(),
-        };
-        let back = backward_eval(saved, act, wanted, self.grad.clone()).unwrap();
+        let output = self.forward_eval(wanted, act);
+        let back = self.backward_eval(mask.unwrap_or(&output), wanted, act);
         (output, back)
+    }
+
+    fn forward_eval(&self, wanted: Wanted, act: Activation) -> Tensor {
+        forward_eval(self.x.clone(), self.running(), self.affine(), self.residual(wanted), act).unwrap()
+    }
+
+    fn backward_eval(&self, output: &Tensor, wanted: Wanted, act: Activation) -> Backward {
+        let saved = EvalSaved { x: &self.x, output, running: self.running(), affine: self.affine() };
+        backward_eval(saved, act, wanted, self.grad.clone()).unwrap()
     }
 }
 
@@ -281,12 +297,22 @@ fn evaluation_of_an_image_does_not_depend_on_its_batch_mates() {
 fn threads_change_nothing() {
     for shape in [[40, 30, 30, 6], [8, 14, 14, 130]] {
         let inputs = Inputs::new(&shape, 1);
-        assert_threads_change_nothing("batch_norm", || {
-            let (forward, back) = inputs.train(RESIDUAL, Activation::Relu, None);
-            let (output, eval_back) = inputs.eval(PLAIN, Activation::Relu, None);
-            let statistics = [forward.mean, forward.inverse_deviation, forward.unbiased_variance];
-            let back = [back.input, back.weight, back.bias, back.residual, eval_back.input];
-            [forward.output, output].into_iter().chain(statistics).chain(back.map(Option::unwrap)).collect()
+        let all = |back: Backward| {
+            [back.input, back.weight, back.bias, back.residual].into_iter().flatten().collect()
+        };
+        let act = Activation::Relu;
+        let forward = inputs.forward_train(RESIDUAL, act);
+        assert_threads_change_nothing("training", || {
+            let forward = inputs.forward_train(RESIDUAL, act);
+            vec![forward.output, forward.mean, forward.inverse_deviation, forward.unbiased_variance]
+        });
+        assert_threads_change_nothing("gradient in training", || {
+            all(inputs.backward_train(&forward, RESIDUAL, act, None))
+        });
+        let output = inputs.forward_eval(PLAIN, act);
+        assert_threads_change_nothing("evaluation", || vec![inputs.forward_eval(PLAIN, act)]);
+        assert_threads_change_nothing("gradient in evaluation", || {
+            all(inputs.backward_eval(&output, PLAIN, act))
         });
     }
 }

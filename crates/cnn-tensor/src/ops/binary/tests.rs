@@ -149,10 +149,11 @@ fn different_shapes_and_types_are_errors() {
 #[test]
 fn threads_change_nothing() {
     let (a, b) = (normal(&[100_003], 1, DType::F32).unwrap(), normal(&[100_003], 2, DType::F32).unwrap());
-    assert_threads_change_nothing("binary", || {
-        let mut sum = mul(a.clone(), &b).unwrap();
-        add_assign(&mut sum, &a).unwrap();
-        vec![sub(sum.clone(), &b).unwrap(), sum]
+    assert_threads_change_nothing("sub", || vec![sub(a.clone(), &b).unwrap()]);
+    assert_threads_change_nothing("add_assign", || {
+        let mut sum = a.clone();
+        add_assign(&mut sum, &b).unwrap();
+        vec![sum]
     });
 }
 

@@ -225,14 +225,24 @@ fn bad_labels_shapes_and_smoothing_are_errors() {
 fn threads_change_nothing() {
     let x = normal(&[300, 257], 1, DType::F32).unwrap();
     let labels = labels(&(0..300).map(|row| row % 257).collect::<Vec<_>>());
-    assert_threads_change_nothing("cross_entropy", || {
-        let forward = forward(&x, &labels, &smoothed(0.1)).unwrap();
-        let grad = Tensor::scalar(1.0f32).unwrap();
-        let back = backward(forward.probabilities.clone(), &labels, &smoothed(0.1), &grad).unwrap();
-        let soft = Options { reduction: Reduction::None, ..smoothed(0.1) };
-        let each = forward_soft(&x, &forward.probabilities, &soft).unwrap();
-        let soft_back = backward_soft(each.probabilities, &forward.probabilities, &soft, &each.loss).unwrap();
-        vec![forward.loss, forward.probabilities, back, each.loss, soft_back]
+    let options = smoothed(0.1);
+    let probabilities = forward(&x, &labels, &options).unwrap().probabilities;
+    let grad = Tensor::scalar(1.0f32).unwrap();
+    assert_threads_change_nothing("forward", || {
+        let forward = forward(&x, &labels, &options).unwrap();
+        vec![forward.loss, forward.probabilities]
+    });
+    assert_threads_change_nothing("backward", || {
+        vec![backward(probabilities.clone(), &labels, &options, &grad).unwrap()]
+    });
+    let each = Options { reduction: Reduction::None, ..options };
+    let grads = forward_soft(&x, &probabilities, &each).unwrap().loss;
+    assert_threads_change_nothing("soft targets", || {
+        let forward = forward_soft(&x, &probabilities, &each).unwrap();
+        vec![forward.loss, forward.probabilities]
+    });
+    assert_threads_change_nothing("gradient of soft targets", || {
+        vec![backward_soft(probabilities.clone(), &probabilities, &each, &grads).unwrap()]
     });
 }
 

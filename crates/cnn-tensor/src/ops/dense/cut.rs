@@ -63,6 +63,9 @@ const MANY_PIECES: usize = 16;
 /// Numbers that are read in a piece that is worth a thread's attention, where reading is the work.
 const PIECE_NUMBERS: usize = 1 << 17;
 
+/// Products that take as long as writing a number of the output.
+const WRITING: usize = PIECE / PIECE_NUMBERS;
+
 /// Most numbers of an output that is summed in parts of the depth by several threads.
 const PARTS_OUTPUT: usize = 1 << 15;
 
@@ -126,11 +129,16 @@ impl Product<'_> {
         }
     }
 
+    /// What register tiles have to do, in products.
+    pub(super) fn work(&self) -> usize {
+        self.rows.saturating_mul(self.columns).saturating_mul(self.depth.saturating_add(WRITING))
+    }
+
     pub(super) fn cut(&self, algorithm: Algorithm, tile: Tile, parts: usize) -> Cut {
         let Self { rows, columns, depth, .. } = *self;
         let even = |size: usize, pieces: usize, unit: usize| size.div_ceil(pieces).next_multiple_of(unit);
         let whole = Cut { rows, columns, by_depth: false };
-        let work = rows.saturating_mul(depth).saturating_mul(columns);
+        let work = self.work();
         let wanted = match algorithm {
             Algorithm::Tiles { .. } => {
                 (work / PIECE).min(FEW_PIECES).max((work / LARGE_PIECE).min(MANY_PIECES))

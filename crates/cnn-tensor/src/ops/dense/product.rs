@@ -105,9 +105,7 @@ impl Product<'_> {
     /// Hands the pieces out. Each thread that takes one borrows memory to pack into.
     fn share(&self, worker: &Worker<'_>, pieces: Vec<Piece<'_>>) -> Result<()> {
         let work = match worker.algorithm {
-            Algorithm::Tiles { .. } => {
-                self.rows.saturating_mul(self.depth).saturating_mul(self.columns) / PRODUCTS_IN_OPERATION
-            }
+            Algorithm::Tiles { .. } => self.work() / PRODUCTS_IN_OPERATION,
             // Reading the right-hand matrix is the work.
             Algorithm::Vector | Algorithm::Dots => self.depth * self.columns,
         };

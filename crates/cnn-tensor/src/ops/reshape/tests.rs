@@ -73,9 +73,8 @@ fn every_element_type_moves() {
 fn threads_change_nothing() {
     let x = normal(&[20, 7, 9, 40], 1, DType::F32).unwrap();
     let matrix = normal(&[300, 301], 1, DType::F32).unwrap();
-    assert_threads_change_nothing("reshape", || {
-        vec![flatten_channels_first(x.clone()).unwrap(), permute(&matrix, &[1, 0]).unwrap()]
-    });
+    assert_threads_change_nothing("flatten", || vec![flatten_channels_first(x.clone()).unwrap()]);
+    assert_threads_change_nothing("permute", || vec![permute(&matrix, &[1, 0]).unwrap()]);
 }
 
 proptest! {
