@@ -22,7 +22,7 @@ const UNDER_MIRI: [&str; 7] = [
     "pool::tests",
     "storage::tests",
     "simd::tests",
-    "gate::tests",
+    "parallel::gate::tests",
     "a_tiny",
     "every_pass_agrees_with_the_reference",
 ];
