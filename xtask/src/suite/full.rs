@@ -3,7 +3,7 @@
 //! Miri and AddressSanitizer need a nightly toolchain; where it or a component is missing the step says so and
 //! is left out, since installing toolchains is for the person to decide.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::{Step, Work, arm, steps};
@@ -42,6 +42,7 @@ pub(super) fn steps() -> Vec<Step> {
     steps.extend([
         miri(),
         address_sanitizer(),
+        Step { name: "packages of earlier runs are forgotten".into(), work: Work::Check(forget_packages) },
         packages(),
         Step { name: "size of each package".into(), work: Work::Check(too_large_packages) },
     ]);
@@ -99,6 +100,33 @@ fn packages() -> Step {
         command.args(["--exclude", package]);
     }
     Step { name: "cargo package, each crate built alone".into(), work: Work::Program(command) }
+}
+
+/// Removes what `cargo package` unpacked of our crates in an earlier run: cargo takes it for what this run packs, since
+/// name and version are the same.
+fn forget_packages() -> Vec<String> {
+    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cargo")));
+    let Some(sources) = home.map(|home| home.join("registry/src")) else { return Vec::new() };
+    let names = folders(&root().join("crates"));
+    // The folder of a registry without a host, as a local one, has a name that starts with a dash.
+    let local = folders(&sources).into_iter().filter(|(name, _)| name.starts_with('-'));
+    let unpacked = local.flat_map(|(_, registry)| folders(&registry));
+    let ours = unpacked.filter(|(package, _)| {
+        names.iter().any(|(name, _)| package.strip_prefix(name).is_some_and(|rest| rest.starts_with('-')))
+    });
+    let removed = ours.map(|(_, folder)| std::fs::remove_dir_all(&folder).map_err(|error| (folder, error)));
+    removed
+        .filter_map(Result::err)
+        .map(|(folder, error)| format!("{}: cannot be removed: {error}", folder.display()))
+        .collect()
+}
+
+/// The folders in a folder, with their names; none where it cannot be read.
+fn folders(place: &Path) -> Vec<(String, PathBuf)> {
+    let entries = std::fs::read_dir(place).into_iter().flatten().flatten();
+    let named = entries.filter_map(|entry| Some((entry.file_name().into_string().ok()?, entry.path())));
+    named.filter(|(_, path)| path.is_dir()).collect()
 }
 
 fn too_large_packages() -> Vec<String> {
