@@ -96,14 +96,20 @@ fn packages() -> Step {
     const NEVER_PUBLISHED: [&str; 3] = ["xtask", "cnn-bench", "bench-common"];
     let mut command = cargo();
     command.args(["package", "--workspace", "--allow-dirty", "--quiet"]).current_dir(root());
+    command.env("CARGO_TARGET_DIR", packaging());
     for package in NEVER_PUBLISHED {
         command.args(["--exclude", package]);
     }
     Step { name: "cargo package, each crate built alone".into(), work: Work::Program(command) }
 }
 
-/// Removes what `cargo package` unpacked of our crates in an earlier run: cargo takes it for what this run packs, since
-/// name and version are the same.
+/// Where packages are built.
+fn packaging() -> PathBuf {
+    root().join("target/packaging")
+}
+
+/// Removes what `cargo package` unpacked and built of our crates in an earlier run: cargo takes it for what this run
+/// packs, since name and version are the same.
 fn forget_packages() -> Vec<String> {
     let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
     let home = home.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cargo")));
@@ -115,7 +121,8 @@ fn forget_packages() -> Vec<String> {
     let ours = unpacked.filter(|(package, _)| {
         names.iter().any(|(name, _)| package.strip_prefix(name).is_some_and(|rest| rest.starts_with('-')))
     });
-    let removed = ours.map(|(_, folder)| std::fs::remove_dir_all(&folder).map_err(|error| (folder, error)));
+    let stale = ours.map(|(_, folder)| folder).chain([packaging()]).filter(|folder| folder.exists());
+    let removed = stale.map(|folder| std::fs::remove_dir_all(&folder).map_err(|error| (folder, error)));
     removed
         .filter_map(Result::err)
         .map(|(folder, error)| format!("{}: cannot be removed: {error}", folder.display()))
@@ -130,8 +137,7 @@ fn folders(place: &Path) -> Vec<(String, PathBuf)> {
 }
 
 fn too_large_packages() -> Vec<String> {
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), Into::into);
-    oversized(&target.join("package"))
+    oversized(&packaging().join("package"))
 }
 
 fn oversized(folder: &Path) -> Vec<String> {
