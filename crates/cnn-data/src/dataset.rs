@@ -5,15 +5,7 @@
 
 use std::sync::Arc;
 
-use crate::{Classes, Error, Image, Result};
-
-/// What a sample is an example of.
-#[derive(Debug, Clone, PartialEq)]
-#[non_exhaustive]
-pub enum Target {
-    /// One class, by its index.
-    Class(usize),
-}
+use crate::{Classes, Error, Image, Result, Target};
 
 /// An image and what it is an example of.
 #[derive(Debug, Clone, PartialEq)]

@@ -40,10 +40,11 @@ mod sampler;
 pub mod sources;
 mod split;
 mod statistics;
+mod target;
 pub mod transform;
 
 pub use classes::Classes;
-pub use dataset::{Dataset, InMemory, Sample, Subset, Target};
+pub use dataset::{Dataset, InMemory, Sample, Subset};
 pub use error::{BadFile, Error, Result};
 pub use image::{Image, Pixels, Size};
 pub use loader::{Batch, Batches, LastBatch, Loader};
@@ -53,3 +54,4 @@ pub use sampler::{Sampler, Sequential, Shuffled};
 pub use sources::location::{DataLocation, Opened, Places};
 pub use split::{HoldOut, Split, hold_out};
 pub use statistics::Statistics;
+pub use target::Target;

@@ -5,7 +5,7 @@
 use cnn_tensor::random::Key;
 use serde::{Deserialize, Serialize};
 
-use crate::{Dataset, Error, Result, Subset, Target};
+use crate::{Dataset, Error, Result, Subset};
 
 /// What a part of a data set is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -101,7 +101,7 @@ pub fn hold_out<D: Dataset + Clone>(
 fn by_class(dataset: &impl Dataset) -> Result<Vec<Vec<usize>>> {
     let mut classes: std::collections::BTreeMap<usize, Vec<usize>> = std::collections::BTreeMap::new();
     for index in 0..dataset.len() {
-        let Target::Class(class) = dataset.target(index)?;
+        let class = dataset.target(index)?.class().map_err(|error| error.at_sample(index))?;
         classes.entry(class).or_default().push(index);
     }
     Ok(classes.into_values().collect())
@@ -133,7 +133,7 @@ fn shares(classes: &[Vec<usize>], wanted: usize, len: usize) -> Vec<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Image, InMemory, Sample, Size};
+    use crate::{Image, InMemory, Sample, Size, Target};
 
     fn dataset(counts: &[usize]) -> InMemory {
         let image = Image::from_u8(Size::new(1, 1), 1, vec![0]).unwrap();

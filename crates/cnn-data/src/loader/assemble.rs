@@ -9,8 +9,9 @@ use cnn_tensor::{DType, Tensor};
 
 use super::{Batch, Loader};
 use crate::image::Size;
+use crate::target::Labels;
 use crate::transform::{Pipeline, Transform};
-use crate::{Dataset, Error, Preprocessing, Result, Target};
+use crate::{Classes, Dataset, Error, Preprocessing, Result, Target};
 
 /// What makes the batches of one epoch.
 pub(super) struct Assembler {
@@ -60,26 +61,36 @@ impl Assembler {
         let Size { height, width } = self.preprocessing.size();
         let shape = [draws.len(), height, width, self.preprocessing.channels()];
         let mut images = Tensor::stale(&shape, DType::F32)?;
-        let mut labels = Vec::with_capacity(draws.len());
+        let mut labels: Option<Labels> = None;
         let places = images.as_mut_slice::<f32>()?.chunks_exact_mut(self.preprocessing.numbers());
         for (draw, place) in draws.iter().zip(places) {
-            let label = self.sample(draw, place).map_err(|error| error.at_sample(draw.index))?;
-            labels.push(label);
+            let mut add = || {
+                let target = self.sample(draw, place)?;
+                let labels = match &mut labels {
+                    Some(labels) => labels,
+                    none => none.insert(Labels::new(
+                        &target,
+                        self.dataset.classes().map(Classes::len),
+                        draws.len(),
+                    )?),
+                };
+                labels.push(&target)
+            };
+            add().map_err(|error| error.at_sample(draw.index))?;
         }
-        let labels = Tensor::from_slice(&[labels.len()], &labels)?;
+        let labels = labels.unwrap_or(Labels::Class(Vec::new())).into_tensor(draws.len())?;
         Ok(Batch { images, labels, indices: draws.iter().map(|draw| draw.index).collect() })
     }
 
-    /// Writes a picture to its place in the batch and returns its label.
-    fn sample(&self, draw: &Draw, place: &mut [f32]) -> Result<i64> {
+    /// Writes a picture to its place in the batch and returns its target.
+    fn sample(&self, draw: &Draw, place: &mut [f32]) -> Result<Target> {
         let mut sample = self.dataset.get(draw.index)?;
         if !self.augmentation.is_empty() {
             let key = self.key.fold(draw.index as u64).fold(u64::from(draw.earlier));
             sample = self.augmentation.apply(sample, key)?;
         }
         self.preprocessing.write(&sample.image, place)?;
-        let Target::Class(class) = sample.target;
-        i64::try_from(class).map_err(|_| Error::argument("class", class, "a number below 2^63"))
+        Ok(sample.target)
     }
 }
 

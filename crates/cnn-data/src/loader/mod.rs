@@ -27,7 +27,8 @@ const MOST_WORKERS: usize = 1024;
 pub struct Batch {
     /// The pictures, `F32`, `[batch, height, width, channels]`.
     pub images: Tensor,
-    /// The class of each, `I64`, `[batch]`.
+    /// What each is an example of: its class, `I64 [batch]`; 1 for each class that it has, `F32 [batch, classes]`; or
+    /// its numbers, `F32 [batch, numbers]`.
     pub labels: Tensor,
     /// The index of each in the loader's data set.
     pub indices: Vec<usize>,

@@ -10,6 +10,7 @@ mod affine;
 mod crop;
 mod erase;
 mod flip;
+mod motion;
 mod warp;
 
 use std::fmt;
@@ -22,7 +23,9 @@ pub use affine::{Affine, RandomAffine};
 pub use crop::RandomCrop;
 pub use erase::RandomErasing;
 pub use flip::RandomHorizontalFlip;
+pub use motion::Motion;
 
+use crate::image::Size;
 use crate::resize::Resize;
 use crate::{Error, Result, Sample};
 
@@ -33,6 +36,15 @@ pub trait Transform: fmt::Debug + Send + Sync {
     /// # Errors
     /// Where the sample does not fit the transform.
     fn apply(&self, sample: Sample, key: Key) -> Result<Sample>;
+
+    /// Where the points of a picture of this size go under this key: a transform that moves what a picture shows says
+    /// so here.
+    ///
+    /// # Errors
+    /// As [`Transform::apply`].
+    fn motion(&self, size: Size, _key: Key) -> Result<Motion> {
+        Ok(Motion::still(size))
+    }
 
     /// Whether the transform's own arguments are in their ranges; asked before the first sample.
     ///
@@ -109,6 +121,15 @@ impl Transform for Pipeline {
             .iter()
             .zip(0..)
             .try_fold(sample, |sample, (step, place)| step.apply(sample, key.fold(place)))
+    }
+
+    fn motion(&self, size: Size, key: Key) -> Result<Motion> {
+        let mut motion = Motion::still(size);
+        for (step, place) in self.steps.iter().zip(0..) {
+            let next = step.motion(motion.size(), key.fold(place))?;
+            motion = motion.then(next);
+        }
+        Ok(motion)
     }
 
     fn check(&self) -> Result<()> {
