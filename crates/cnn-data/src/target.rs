@@ -140,7 +140,7 @@ mod tests {
         let message = |targets: &[Target], classes| labels(targets, classes).unwrap_err().to_string();
         assert_eq!(
             message(&[Target::Class(1), Target::Numbers(vec![1.0])], None),
-            "target is numbers, expected a class, as the first sample of the batch has"
+            "target is \"numbers\", expected a class, as the first sample of the batch has"
         );
         assert!(message(&[Target::Classes(vec![3])], Some(3)).contains("a number below 3"));
         assert!(message(&[Target::Classes(vec![0])], None).contains("names its classes"));
