@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::image::{Image, Size};
 use crate::level::{Level, each_depth};
-use crate::transform::Transform;
+use crate::transform::{Affine, Motion, Transform};
 use crate::{Error, Result, Sample};
 
 /// Longest side that a picture is resized to.
@@ -80,6 +80,35 @@ impl Resize {
 impl Transform for Resize {
     fn apply(&self, sample: Sample, _key: Key) -> Result<Sample> {
         Ok(Sample { image: self.resize(&sample.image)?, ..sample })
+    }
+
+    fn motion(&self, from: Size, _key: Key) -> Result<Motion> {
+        let to = self.size;
+        if from.height == 0 || from.width == 0 {
+            return Err(Error::image("resize", format!("a picture of {from} pixels, expected at least one")));
+        }
+        let stretch = |from: Size, to: Size| {
+            Affine::stretch(to.width as f32 / from.width as f32, to.height as f32 / from.height as f32)
+        };
+        // Where the middle part of one size lies in another, from the picture's first pixel on.
+        let middle = |part: Size, whole: Size| {
+            let start = |part: usize, whole: usize| centred(part, whole).start as f32;
+            [start(part.width, whole.width), start(part.height, whole.height)]
+        };
+        let map = match self.mode {
+            ResizeMode::Stretch => stretch(from, to),
+            ResizeMode::CenterCrop => {
+                let part = largest_within(to, from);
+                let [left, top] = middle(part, from);
+                Affine::translation(-left, -top).then(&stretch(part, to))
+            }
+            ResizeMode::Letterbox => {
+                let inner = largest_within(from, to);
+                let [left, top] = middle(inner, to);
+                stretch(from, inner).then(&Affine::translation(left, top))
+            }
+        };
+        Ok(Motion::affine(map, to))
     }
 
     fn check(&self) -> Result<()> {

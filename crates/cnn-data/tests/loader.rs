@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use cnn_data::transform::{Augmentation, Pipeline, RandomAffine, RandomCrop, RandomErasing};
+use cnn_data::transform::{Augmentation, Interpolation, Pipeline, RandomAffine, RandomCrop, RandomErasing};
 use cnn_data::{
     Batch, Dataset, Error, Image, InMemory, LastBatch, Loader, Preprocessing, Result, Sample, Sampler,
     Shuffled, Size, Target,
@@ -27,12 +27,10 @@ fn preprocessing() -> Preprocessing {
 
 fn augmentation() -> Pipeline {
     Pipeline::from(vec![
-        Augmentation::RandomAffine(RandomAffine {
-            rotation: 20.0,
-            scale: [0.8, 1.2],
-            ..RandomAffine::default()
-        }),
-        Augmentation::RandomCrop(RandomCrop { padding: 1, ..RandomCrop::default() }),
+        Augmentation::RandomAffine(
+            RandomAffine::new(20.0).scale([0.8, 1.2]).interpolation(Interpolation::Bilinear),
+        ),
+        Augmentation::RandomCrop(RandomCrop::default().padding(1)),
         Augmentation::RandomErasing(RandomErasing::default()),
     ])
 }
@@ -208,7 +206,7 @@ fn arguments_out_of_range_are_refused_before_the_first_batch() {
         message(Loader::new(InMemory::new(vec![]), Shuffled::new(1), preprocessing()))
             .contains("at least one")
     );
-    let wrong = Pipeline::new().then(RandomAffine { rotation: f32::INFINITY, ..RandomAffine::default() });
-    assert!(message(loader(5).augment(wrong, 1)).starts_with("random-affine: rotation is inf"));
+    let wrong = Pipeline::new().then(RandomAffine::new(f32::INFINITY));
+    assert!(message(loader(5).augment(wrong, 1)).starts_with("random-affine: degrees is [-inf, inf]"));
     assert!(message(Loader::new(InMemory::new(vec![]), Again, preprocessing())).contains("at least one"));
 }

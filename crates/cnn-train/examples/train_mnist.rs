@@ -10,7 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use cnn_data::sources::mnist::{self, Family};
-use cnn_data::transform::{Pipeline, RandomAffine};
+use cnn_data::transform::{Interpolation, Pipeline, RandomAffine};
 use cnn_data::{
     Dataset, HoldOut, Loader, Preprocessing, Sequential, Shuffled, Size, Split, Subset, hold_out,
 };
@@ -45,7 +45,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     // What the network sees: 28 x 28 grey pixels around zero, moved and turned a little while training.
     let preprocessing = Preprocessing::new(Size::new(28, 28), 1)?.normalize(&[0.1307], &[0.3081])?;
-    let augmentation = Pipeline::new().then(RandomAffine { rotation: 10.0, ..RandomAffine::default() });
+    let turned = RandomAffine::new(10.0).interpolation(Interpolation::Bilinear);
+    let augmentation = Pipeline::new().then(turned);
     let train = Loader::new(train, Shuffled::new(SEED), preprocessing.clone()).augment(augmentation, SEED);
     let validation = Loader::new(validation, Sequential, preprocessing.clone()).batch_size(250);
 

@@ -235,7 +235,7 @@ mod tests {
     #[test]
     fn a_configuration_survives_being_written() {
         let text = "[optimizer]\nkind = \"sgd\"\nmomentum = 0.9\n[schedule]\nkind = \"one-cycle\"\n\
-                    [input]\nsize = [32, 32]\n[[augment]]\nkind = \"random-horizontal-flip\"\nprobability = 0.5\n";
+                    [input]\nsize = [32, 32]\n[[augment]]\nkind = \"random-horizontal-flip\"\np = 0.5\n";
         let config = with_file(text, "").unwrap();
         assert_eq!(with_file(&config.to_toml().unwrap(), "").unwrap(), config);
     }

@@ -7,10 +7,21 @@
 //! stands beside the others in a [`Pipeline`]. Names and meanings follow torchvision's transforms v2.
 
 mod affine;
+mod angles;
+mod arguments;
+mod combine;
 mod crop;
+mod elastic;
 mod erase;
+mod five;
 mod flip;
+mod grid_mask;
 mod motion;
+mod pad;
+mod perspective;
+mod random_affine;
+mod resized_crop;
+mod rotation;
 mod warp;
 
 use std::fmt;
@@ -19,11 +30,22 @@ use std::sync::Arc;
 use cnn_tensor::random::Key;
 use serde::{Deserialize, Serialize};
 
-pub use affine::{Affine, RandomAffine};
-pub use crop::RandomCrop;
-pub use erase::RandomErasing;
-pub use flip::RandomHorizontalFlip;
+pub use affine::Affine;
+pub use angles::{Angles, Shear};
+pub use combine::{Compose, OneOf, Pipeline, RandomOrder, SomeOf, Sometimes};
+pub use crop::{CenterCrop, RandomCrop, Rectangle, center_crop, crop};
+pub use elastic::{Displacement, ElasticTransform};
+pub use erase::{RandomErasing, erase};
+pub use five::{Mirrored, five_crop, ten_crop};
+pub use flip::{RandomHorizontalFlip, RandomVerticalFlip, horizontal_flip, vertical_flip};
+pub use grid_mask::{Grid, GridMask};
 pub use motion::Motion;
+pub use pad::{Pad, PaddingMode, Sides};
+pub use perspective::{Perspective, RandomPerspective};
+pub use random_affine::{AffineParameters, RandomAffine};
+pub use resized_crop::{RandomResizedCrop, resized_crop};
+pub use rotation::{RandomRotation, expanded_rotation};
+pub use warp::{Interpolation, Sampling};
 
 use crate::image::Size;
 use crate::resize::Resize;
@@ -55,6 +77,20 @@ pub trait Transform: fmt::Debug + Send + Sync {
     }
 }
 
+impl<T: Transform + ?Sized> Transform for Arc<T> {
+    fn apply(&self, sample: Sample, key: Key) -> Result<Sample> {
+        (**self).apply(sample, key)
+    }
+
+    fn motion(&self, size: Size, key: Key) -> Result<Motion> {
+        (**self).motion(size, key)
+    }
+
+    fn check(&self) -> Result<()> {
+        (**self).check()
+    }
+}
+
 /// The transforms of this crate, in the form that a configuration records: `kind = "random-affine"` and so on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
@@ -62,78 +98,78 @@ pub trait Transform: fmt::Debug + Send + Sync {
 pub enum Augmentation {
     /// Brings pictures to one size.
     Resize(Resize),
-    /// Rotates, scales, shears and shifts.
-    RandomAffine(RandomAffine),
-    /// Cuts a part out, after padding.
-    RandomCrop(RandomCrop),
     /// Mirrors left and right.
     RandomHorizontalFlip(RandomHorizontalFlip),
+    /// Mirrors top and bottom.
+    RandomVerticalFlip(RandomVerticalFlip),
+    /// Pads each side.
+    Pad(Pad),
+    /// Cuts out the middle.
+    CenterCrop(CenterCrop),
+    /// Cuts a part out, after padding.
+    RandomCrop(RandomCrop),
+    /// Cuts out a part of random area and proportions, and stretches it to one size.
+    RandomResizedCrop(RandomResizedCrop),
+    /// Rotates, scales, shears and shifts.
+    RandomAffine(RandomAffine),
+    /// Rotates.
+    RandomRotation(RandomRotation),
+    /// Warps to corners that are drawn inwards.
+    RandomPerspective(RandomPerspective),
+    /// Moves pixels by a smooth field.
+    ElasticTransform(ElasticTransform),
     /// Blanks a rectangle.
     RandomErasing(RandomErasing),
+    /// Blanks the squares of a grid.
+    GridMask(GridMask),
+    /// One after the other.
+    Compose(Compose),
+    /// All, in an order that is drawn.
+    RandomOrder(RandomOrder),
+    /// One of several.
+    OneOf(OneOf),
+    /// Some of several.
+    SomeOf(SomeOf),
+    /// All with a probability, or none.
+    Sometimes(Sometimes),
 }
 
 impl Augmentation {
-    fn into_transform(self) -> Arc<dyn Transform> {
+    fn transform(&self) -> &dyn Transform {
         match self {
-            Self::Resize(transform) => Arc::new(transform),
-            Self::RandomAffine(transform) => Arc::new(transform),
-            Self::RandomCrop(transform) => Arc::new(transform),
-            Self::RandomHorizontalFlip(transform) => Arc::new(transform),
-            Self::RandomErasing(transform) => Arc::new(transform),
+            Self::Resize(transform) => transform,
+            Self::RandomHorizontalFlip(transform) => transform,
+            Self::RandomVerticalFlip(transform) => transform,
+            Self::Pad(transform) => transform,
+            Self::CenterCrop(transform) => transform,
+            Self::RandomCrop(transform) => transform,
+            Self::RandomResizedCrop(transform) => transform,
+            Self::RandomAffine(transform) => transform,
+            Self::RandomRotation(transform) => transform,
+            Self::RandomPerspective(transform) => transform,
+            Self::ElasticTransform(transform) => transform,
+            Self::RandomErasing(transform) => transform,
+            Self::GridMask(transform) => transform,
+            Self::Compose(transform) => transform,
+            Self::RandomOrder(transform) => transform,
+            Self::OneOf(transform) => transform,
+            Self::SomeOf(transform) => transform,
+            Self::Sometimes(transform) => transform,
         }
     }
 }
 
-/// Transforms one after the other, each with the key of its place.
-#[derive(Debug, Clone, Default)]
-pub struct Pipeline {
-    steps: Vec<Arc<dyn Transform>>,
-}
-
-impl Pipeline {
-    /// A pipeline that changes nothing.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// The pipeline with a transform at its end.
-    #[must_use]
-    pub fn then(mut self, transform: impl Transform + 'static) -> Self {
-        self.steps.push(Arc::new(transform));
-        self
-    }
-
-    /// Whether it changes nothing.
-    pub fn is_empty(&self) -> bool {
-        self.steps.is_empty()
-    }
-}
-
-impl From<Vec<Augmentation>> for Pipeline {
-    fn from(steps: Vec<Augmentation>) -> Self {
-        Self { steps: steps.into_iter().map(Augmentation::into_transform).collect() }
-    }
-}
-
-impl Transform for Pipeline {
+impl Transform for Augmentation {
     fn apply(&self, sample: Sample, key: Key) -> Result<Sample> {
-        self.steps
-            .iter()
-            .zip(0..)
-            .try_fold(sample, |sample, (step, place)| step.apply(sample, key.fold(place)))
+        self.transform().apply(sample, key)
     }
 
     fn motion(&self, size: Size, key: Key) -> Result<Motion> {
-        let mut motion = Motion::still(size);
-        for (step, place) in self.steps.iter().zip(0..) {
-            let next = step.motion(motion.size(), key.fold(place))?;
-            motion = motion.then(next);
-        }
-        Ok(motion)
+        self.transform().motion(size, key)
     }
 
     fn check(&self) -> Result<()> {
-        self.steps.iter().try_for_each(|step| step.check())
+        self.transform().check()
     }
 }
 

@@ -1,39 +1,115 @@
-//! Bilinear sampling of a picture along an affine map: the inner loop of geometric augmentation.
+//! Sampling of a picture at places that a map gives: the inner loop of every warp.
 //!
-//! Each target pixel asks the inverse map where it comes from and blends the four source pixels around that
-//! place. The source is first copied into a frame of the fill; a place outside is moved to the frame, so that the
+//! Each target pixel asks the map where it comes from and takes the nearest source pixel, or blends the four around
+//! that place. The source is first copied into a frame of the fill; a place outside is moved to the frame, so that the
 //! loops have no case for the rim. Places are worked out some pixels at a time, apart from the blending, because
 //! that part then compiles to vector instructions.
+//!
+//! A pixel at the rim is blended with the fill beside it. torchvision does so with zeros beside the picture, and then
+//! blends the fill in by the same share again, which darkens or brightens the rim.
 
-use super::Affine;
-use crate::image::Size;
-use crate::level::Level;
+use serde::{Deserialize, Serialize};
+
+use crate::image::{Image, Size};
+use crate::level::{Level, each_depth};
+use crate::{Error, Result};
+
+/// Most pixels of a picture that is warped: their places are counted in 32 bits.
+const MOST_PIXELS: usize = 1 << 28;
 
 /// Pixels of fill on each side: places are moved to at most one pixel outside, and blending reads one further.
 const FRAME: usize = 2;
 
 /// Pixels whose places are worked out together.
-const BLOCK: usize = 32;
+pub(super) const BLOCK: usize = 32;
 
-/// The picture whose pixel at `p` is the source's at `inverse(p)`; `fill` is the share of white outside.
-pub(super) fn warp<L: Level>(
-    source: &[L],
-    size: Size,
-    channels: usize,
-    inverse: &Affine,
-    fill: f32,
-) -> Vec<L> {
-    let framed = Framed::new(source, size, channels, L::from_share(fill).to_f32());
-    let mut target = vec![L::default(); source.len()];
-    let mut blended = vec![0.0; size.width * channels];
-    for (row, line) in target.chunks_exact_mut(size.width * channels).enumerate() {
-        // Written out for grey and colour, so that the loop over channels is unrolled.
-        match channels {
-            1 => framed.blend_line(row, inverse, 1, &mut blended),
-            3 => framed.blend_line(row, inverse, 3, &mut blended),
-            _ => framed.blend_line(row, inverse, channels, &mut blended),
+/// How levels between pixels are made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Interpolation {
+    /// The level of the pixel in which the place lies.
+    #[default]
+    Nearest,
+    /// A blend of the four pixels around the place.
+    Bilinear,
+}
+
+/// How a warp makes levels.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Sampling {
+    /// How levels between pixels are made.
+    pub interpolation: Interpolation,
+    /// Level where nothing came from, as a share of white.
+    pub fill: f32,
+}
+
+impl Sampling {
+    /// The nearest pixel, and black where nothing came from.
+    pub fn nearest() -> Self {
+        Self { interpolation: Interpolation::Nearest, fill: 0.0 }
+    }
+
+    /// A blend of four pixels, and black where nothing came from.
+    pub fn bilinear() -> Self {
+        Self { interpolation: Interpolation::Bilinear, fill: 0.0 }
+    }
+
+    /// The same with another level where nothing came from, as a share of white.
+    #[must_use]
+    pub fn fill(self, fill: f32) -> Self {
+        Self { fill, ..self }
+    }
+}
+
+/// Where the pixels of a warped picture come from.
+pub(super) trait Map {
+    /// x and y in the source of the pixels of a row from a column on. Those past the row's end are not looked at.
+    fn places(&self, row: usize, column: usize) -> [[f32; BLOCK]; 2];
+}
+
+/// A picture of size `to` whose pixels come from where the map says.
+pub(super) fn warped(
+    operation: &'static str,
+    image: &Image,
+    to: Size,
+    map: &impl Map,
+    sampling: Sampling,
+) -> Result<Image> {
+    let (from, channels) = (image.size(), image.channels());
+    for size in [from, to] {
+        if size.pixels().is_none_or(|pixels| pixels > MOST_PIXELS) {
+            let problem = format!("a picture of {size} pixels, expected at most 2^28");
+            return Err(Error::image(operation, problem));
         }
-        for (level, &value) in line.iter_mut().zip(&blended) {
+    }
+    if to.pixels() == Some(0) {
+        return Err(Error::image(operation, format!("a picture of {to} pixels, expected at least one")));
+    }
+    let pixels = each_depth!(image.pixels(), levels => warp(levels, [from, to], channels, map, sampling));
+    Image::new(to, channels, pixels)
+}
+
+/// The levels of the picture of the second size whose pixels come from places of the first.
+fn warp<L: Level>(
+    source: &[L],
+    [from, to]: [Size; 2],
+    channels: usize,
+    map: &impl Map,
+    sampling: Sampling,
+) -> Vec<L> {
+    let framed = Framed::new(source, from, channels, L::from_share(sampling.fill).to_f32());
+    let mut target = vec![L::default(); to.height * to.width * channels];
+    let mut made = vec![0.0; to.width * channels];
+    for (row, line) in target.chunks_exact_mut(to.width * channels).enumerate() {
+        // Written out for grey and colour, so that the loop over channels is unrolled.
+        match (sampling.interpolation, channels) {
+            (Interpolation::Nearest, _) => framed.pick_line(row, map, channels, &mut made),
+            (Interpolation::Bilinear, 1) => framed.blend_line(row, map, 1, &mut made),
+            (Interpolation::Bilinear, 3) => framed.blend_line(row, map, 3, &mut made),
+            (Interpolation::Bilinear, _) => framed.blend_line(row, map, channels, &mut made),
+        }
+        for (level, &value) in line.iter_mut().zip(&made) {
             *level = L::from_f32(value);
         }
     }
@@ -73,9 +149,10 @@ impl Framed {
 
     /// Blends a row of the target.
     #[inline(always)]
-    fn blend_line(&self, row: usize, inverse: &Affine, channels: usize, line: &mut [f32]) {
+    fn blend_line(&self, row: usize, map: &impl Map, channels: usize, line: &mut [f32]) {
         for (block, pixels) in line.chunks_mut(BLOCK * channels).enumerate() {
-            let places = self.places(row, block * BLOCK, inverse);
+            // From places to indices of pixels is half a pixel less.
+            let places = self.places(map.places(row, block * BLOCK), FRAME as f32 - 0.5);
             for (at, pixel) in pixels.chunks_exact_mut(channels).enumerate() {
                 let corner = places.corner[at] as usize * channels;
                 let above = &self.levels[corner..corner + 2 * channels];
@@ -91,22 +168,28 @@ impl Framed {
         }
     }
 
-    /// Where the pixels of a row from a column on come from.
+    /// Copies the nearest pixels into a row of the target.
+    fn pick_line(&self, row: usize, map: &impl Map, channels: usize, line: &mut [f32]) {
+        for (block, pixels) in line.chunks_mut(BLOCK * channels).enumerate() {
+            let places = self.places(map.places(row, block * BLOCK), FRAME as f32);
+            for (pixel, &corner) in pixels.chunks_exact_mut(channels).zip(&places.corner) {
+                let corner = corner as usize * channels;
+                pixel.copy_from_slice(&self.levels[corner..corner + channels]);
+            }
+        }
+    }
+
+    /// Places in the frame, to which `shift` is added; those outside it are moved to its inner rim.
     #[inline(always)]
-    fn places(&self, row: usize, column: usize, inverse: &Affine) -> Places {
+    fn places(&self, [x, y]: [[f32; BLOCK]; 2], shift: f32) -> Places {
         let mut places = Places { corner: [0; BLOCK], across: [0.0; BLOCK], down: [0.0; BLOCK] };
-        let ([a, b, c], [d, e, f]) = (inverse.x, inverse.y);
-        let y = row as f32 + 0.5;
-        // From centres of pixels to their indices is half a pixel less; the frame adds its own.
-        let shift = FRAME as f32 - 0.5;
-        let (x_start, y_start) = (b * y + c + shift, e * y + f + shift);
         let (right, bottom) = ((self.size.width + FRAME) as f32, (self.size.height + FRAME) as f32);
         let nearest = (FRAME - 1) as f32;
         let width = (self.size.width + 2 * FRAME) as i32;
         for at in 0..BLOCK {
-            let x = (column + at) as f32 + 0.5;
-            let place_x = (a * x + x_start).max(nearest).min(right);
-            let place_y = (d * x + y_start).max(nearest).min(bottom);
+            // What is no number becomes the rim.
+            let place_x = (x[at] + shift).max(nearest).min(right);
+            let place_y = (y[at] + shift).max(nearest).min(bottom);
             let (left, above) = (place_x as i32, place_y as i32);
             places.corner[at] = above.wrapping_mul(width).wrapping_add(left) as u32;
             places.across[at] = place_x - left as f32;
@@ -121,6 +204,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::transform::Affine;
 
     /// The plain version, in double precision: for each target pixel, four source pixels or the fill.
     fn reference(source: &[u16], size: Size, channels: usize, inverse: &Affine, fill: f32) -> Vec<f64> {
@@ -163,7 +247,8 @@ mod tests {
             let source: Vec<u16> = (0..height * width * channels).map(level).collect();
             let map = Affine { x: [x[0], x[1], x[2] * 20.0], y: [y[0], y[1], y[2] * 5.0] };
             let expected = reference(&source, size, channels, &map, fill);
-            for (met, expected) in warp(&source, size, channels, &map, fill).iter().zip(expected) {
+            let met = warp(&source, [size; 2], channels, &map, Sampling::bilinear().fill(fill));
+            for (met, expected) in met.iter().zip(expected) {
                 prop_assert!((f64::from(*met) - expected).abs() < 8.0, "{met} {expected}");
             }
         }
@@ -172,6 +257,29 @@ mod tests {
     #[test]
     fn places_beyond_every_number_are_fill() {
         let map = Affine { x: [f32::INFINITY, 0.0, f32::NAN], y: [0.0, f32::MAX, f32::MAX] };
-        assert_eq!(warp(&[1u8, 2, 3, 4], Size::new(2, 2), 1, &map, 1.0), [255; 4]);
+        for sampling in [Sampling::bilinear(), Sampling::nearest()] {
+            let levels = warp(&[1u8, 2, 3, 4], [Size::new(2, 2); 2], 1, &map, sampling.fill(1.0));
+            assert_eq!(levels, [255; 4]);
+        }
+    }
+
+    #[test]
+    fn the_nearest_pixel_is_the_one_that_the_place_lies_in() {
+        let size = Size::new(2, 3);
+        let pick = |map: &Affine, to: Size| {
+            warp(&[1u16, 2, 3, 4, 5, 6], [size, to], 1, map, Sampling::nearest().fill(1.0))
+        };
+        assert_eq!(pick(&Affine::IDENTITY, size), [1, 2, 3, 4, 5, 6]);
+        assert_eq!(pick(&Affine::translation(0.4, -0.4), size), [1, 2, 3, 4, 5, 6]);
+        assert_eq!(pick(&Affine::translation(0.6, 0.0), size), [2, 3, u16::MAX, 5, 6, u16::MAX]);
+        assert_eq!(pick(&Affine::scale(0.5), Size::new(1, 6)), [1, 1, 2, 2, 3, 3]);
+    }
+
+    #[test]
+    fn pictures_whose_places_cannot_be_counted_are_refused() {
+        let image = Image::from_u8(Size::new(1, 1), 1, vec![0]).unwrap();
+        let apply = |to| warped("a", &image, to, &Affine::IDENTITY, Sampling::nearest());
+        assert!(apply(Size::new(1 << 15, 1 << 14)).is_err());
+        assert!(apply(Size::new(0, 5)).is_err());
     }
 }

@@ -56,7 +56,7 @@ pub(crate) fn preprocessing() -> Preprocessing {
 
 /// 75 images in five batches, the last one short.
 pub(crate) fn training() -> Loader {
-    let augmentation = Pipeline::new().then(RandomAffine { rotation: 5.0, ..RandomAffine::default() });
+    let augmentation = Pipeline::new().then(RandomAffine::new(5.0));
     Loader::new(samples(75, 1), Shuffled::new(1), preprocessing()).batch_size(16).augment(augmentation, 1)
 }
 
