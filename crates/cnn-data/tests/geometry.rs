@@ -306,3 +306,38 @@ fn pictures_of_one_pixel_are_transformed_or_refused_in_words() {
         }
     }
 }
+
+#[test]
+fn arguments_that_nobody_checked_are_errors_and_no_panics() {
+    let far = f32::INFINITY;
+    let wrong = [
+        Augmentation::Pad(Pad::new(usize::MAX)),
+        Augmentation::CenterCrop(CenterCrop::new(Size::new(usize::MAX, 0))),
+        Augmentation::RandomCrop(RandomCrop::default().padding(usize::MAX)),
+        Augmentation::RandomCrop(RandomCrop::new(Size::new(0, 3))),
+        Augmentation::RandomCrop(RandomCrop::new(Size::new(usize::MAX, usize::MAX)).pad_if_needed()),
+        Augmentation::RandomResizedCrop(RandomResizedCrop::new(Size::new(0, 4))),
+        Augmentation::RandomAffine(RandomAffine::new(f32::NAN)),
+        Augmentation::RandomAffine(RandomAffine::new(1.0).scale([far, far])),
+        Augmentation::RandomRotation(RandomRotation::new(f32::NAN).expand()),
+        Augmentation::ElasticTransform(ElasticTransform::new(1.0, far)),
+    ];
+    for transform in wrong {
+        let sample = dot(Size::new(9, 7), [4.0, 4.0]);
+        assert!(transform.check().is_err(), "{transform:?}");
+        assert!(transform.apply(sample, Key::new(1)).is_err(), "{transform:?}");
+        // Where points go may be said or refused.
+        let _ = transform.motion(Size::new(9, 7), Key::new(1));
+    }
+    let harmless = [
+        Augmentation::RandomResizedCrop(RandomResizedCrop::new(Size::new(4, 4)).ratio([f32::NAN, 0.0])),
+        Augmentation::RandomPerspective(RandomPerspective::new(far).p(1.0)),
+        Augmentation::SomeOf(SomeOf::new(0, usize::MAX, Vec::new())),
+        Augmentation::OneOf(OneOf::new(Vec::new())),
+    ];
+    for transform in harmless {
+        assert!(transform.check().is_err(), "{transform:?}");
+        let _ = transform.apply(dot(Size::new(9, 7), [4.0, 4.0]), Key::new(1));
+        let _ = transform.motion(Size::new(9, 7), Key::new(1));
+    }
+}

@@ -210,7 +210,8 @@ impl<T> Choice for SomeOf<T> {
     fn chosen(&self, key: Key) -> Vec<usize> {
         let [least, most] = self.count;
         // The permutation draws numbers 1 and on.
-        let count = least + key.below(0, (most.saturating_sub(least)) as u64 + 1) as usize;
+        let more = key.below(0, (most.saturating_sub(least) as u64).saturating_add(1)) as usize;
+        let count = least.saturating_add(more);
         let mut chosen = key.permutation(self.transforms.len());
         chosen.truncate(count);
         chosen.sort_unstable();

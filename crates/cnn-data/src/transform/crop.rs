@@ -151,6 +151,7 @@ impl RandomCrop {
 
     /// The part that a key draws.
     fn draw(&self, size: Size, key: Key) -> Result<Window> {
+        self.check()?;
         let part = self.size.unwrap_or(size);
         let Sides { left, top, right, bottom } = self.padding;
         let place = |index: u64, whole: usize, [before, after]: [usize; 2], part: usize| {

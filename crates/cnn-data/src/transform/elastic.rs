@@ -130,8 +130,9 @@ impl ElasticTransform {
     /// The displacement that a key draws for pictures of a size.
     ///
     /// # Errors
-    /// [`Error::Argument`] for a size without pixels.
+    /// [`Error::Argument`] for a size without pixels, and for a strength or a smoothness out of range.
     pub fn draw(&self, size: Size, key: Key) -> Result<Displacement> {
+        self.check()?;
         let count = size.pixels().unwrap_or(0);
         let mut fields = [Vec::with_capacity(count), Vec::with_capacity(count)];
         for block in 0..count.div_ceil(2) as u64 {

@@ -3,7 +3,7 @@
 //!
 //! Coordinates are those of torchvision: x to the right, y down, the first pixel's centre at (0.5, 0.5).
 
-use super::Affine;
+use super::{Affine, Perspective};
 use crate::image::Size;
 
 /// How the points of a picture move.
@@ -17,8 +17,7 @@ pub struct Motion {
 #[derive(Debug, Clone, PartialEq)]
 enum Step {
     Affine(Affine),
-    /// Rows of a matrix that takes `(x, y, 1)` to `(x w, y w, w)`.
-    Projective([[f64; 3]; 3]),
+    Projective(Perspective),
     /// A point moves by the displacement of the pixel that it lies in: `[dx, dy]` by rows.
     Displaced {
         width: usize,
@@ -37,10 +36,9 @@ impl Motion {
         Self { size, steps: vec![Step::Affine(map)] }
     }
 
-    /// Points move as a projective map says, into a picture of this size. The rows take `(x, y, 1)` to
-    /// `(x w, y w, w)`.
-    pub fn projective(rows: [[f64; 3]; 3], size: Size) -> Self {
-        Self { size, steps: vec![Step::Projective(rows)] }
+    /// Points move as a projective map says, into a picture of this size.
+    pub fn projective(map: Perspective, size: Size) -> Self {
+        Self { size, steps: vec![Step::Projective(map)] }
     }
 
     /// The point in each pixel of a picture moves by `[dx, dy]` pixels, one pair a pixel by rows; points outside move
@@ -77,11 +75,7 @@ impl Step {
     fn point(&self, [x, y]: [f32; 2]) -> [f32; 2] {
         match self {
             Self::Affine(map) => map.point([x, y]),
-            Self::Projective(rows) => {
-                let [x, y] = [f64::from(x), f64::from(y)];
-                let [along, down, w] = rows.map(|[a, b, c]| a * x + b * y + c);
-                [along / w, down / w].map(|v| v as f32)
-            }
+            Self::Projective(map) => map.point([x, y]),
             Self::Displaced { width, by } => {
                 let height = by.len() / (*width).max(1);
                 let cell = |v: f32, cells: usize| (v.max(0.0) as usize).min(cells.saturating_sub(1));
@@ -110,7 +104,8 @@ mod tests {
 
     #[test]
     fn a_projective_map_divides() {
-        let motion = Motion::projective([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.5, 0.0, 1.0]], Size::new(4, 4));
+        let map = Perspective { rows: [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.5, 0.0, 1.0]] };
+        let motion = Motion::projective(map, Size::new(4, 4));
         assert_eq!(motion.point([2.0, 3.0]), [1.0, 1.5]);
         assert!(motion.point([-2.0, 3.0])[1].is_infinite());
     }

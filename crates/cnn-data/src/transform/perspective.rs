@@ -137,7 +137,7 @@ impl RandomPerspective {
         if key.uniform(0) >= self.p || size.height < 2 || size.width < 2 {
             return None;
         }
-        let bound = |side: usize| (self.distortion_scale * (side / 2) as f32) as u64 + 1;
+        let bound = |side: usize| ((self.distortion_scale * (side / 2) as f32) as u64).saturating_add(1);
         let last = [size.width as f32 - 1.0, size.height as f32 - 1.0];
         let start = [[0.0, 0.0], [last[0], 0.0], last, [0.0, last[1]]];
         (1..=ATTEMPTS).find_map(|attempt| {
@@ -185,7 +185,7 @@ impl Transform for RandomPerspective {
 
     fn motion(&self, size: Size, key: Key) -> Result<Motion> {
         Ok(match self.draw(size, key) {
-            Some(map) => Motion::projective(map.rows, size),
+            Some(map) => Motion::projective(map, size),
             None => Motion::still(size),
         })
     }
