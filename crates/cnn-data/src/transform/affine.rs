@@ -102,10 +102,10 @@ impl Affine {
 impl Map for Affine {
     #[inline(always)]
     fn places(&self, row: usize, column: usize) -> [[f32; BLOCK]; 2] {
-        let y = row as f32 + 0.5;
+        let (first, y) = (column as f32 + 0.5, row as f32 + 0.5);
         [self.x, self.y].map(|[p, q, r]| {
             let start = q * y + r;
-            std::array::from_fn(|at| p * ((column + at) as f32 + 0.5) + start)
+            std::array::from_fn(|at| p * (first + at as i32 as f32) + start)
         })
     }
 }

@@ -89,11 +89,11 @@ impl<T> RandomOrder<T> {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OneOf<T = Augmentation> {
-    /// The transforms.
-    pub transforms: Vec<T>,
     /// How probable each is, relative to the others; all alike where they are left out.
     #[serde(default = "Vec::new", skip_serializing_if = "Vec::is_empty")]
     pub weights: Vec<f32>,
+    /// The transforms.
+    pub transforms: Vec<T>,
 }
 
 impl<T> OneOf<T> {
@@ -113,10 +113,10 @@ impl<T> OneOf<T> {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SomeOf<T = Augmentation> {
-    /// The transforms.
-    pub transforms: Vec<T>,
     /// Least and greatest number of them.
     pub count: [usize; 2],
+    /// The transforms.
+    pub transforms: Vec<T>,
 }
 
 impl<T> SomeOf<T> {

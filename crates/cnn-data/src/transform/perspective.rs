@@ -77,9 +77,9 @@ impl Perspective {
 impl Map for Perspective {
     #[inline(always)]
     fn places(&self, row: usize, column: usize) -> [[f32; BLOCK]; 2] {
-        let y = row as f64 + 0.5;
+        let (first, y) = (column as f32 + 0.5, row as f64 + 0.5);
         let [x, y, w] = self.rows.map(|[p, q, r]| [p as f32, (q * y + r) as f32]);
-        let along = |at: usize, [step, start]: [f32; 2]| step * ((column + at) as f32 + 0.5) + start;
+        let along = |at: usize, [step, start]: [f32; 2]| step * (first + at as i32 as f32) + start;
         [x, y].map(|row| std::array::from_fn(|at| along(at, row) / along(at, w)))
     }
 }

@@ -1,7 +1,7 @@
 //! A small data set and a small network with everything that a run's bits depend on: batch norm, dropout,
 //! convolution, and a data set that is shuffled and augmented.
 
-use cnn_data::transform::{Pipeline, RandomAffine};
+use cnn_data::transform::{Interpolation, Pipeline, RandomAffine};
 use cnn_data::{Image, InMemory, Loader, Preprocessing, Sample, Sequential, Shuffled, Size, Target};
 use cnn_layers::{BatchNorm2d, Conv2d, Ctx, Dense, Dropout, Forward, Key, Layer, Relu, Result, Var};
 
@@ -56,7 +56,8 @@ pub(crate) fn preprocessing() -> Preprocessing {
 
 /// 75 images in five batches, the last one short.
 pub(crate) fn training() -> Loader {
-    let augmentation = Pipeline::new().then(RandomAffine::new(5.0));
+    let turned = RandomAffine::new(5.0).interpolation(Interpolation::Bilinear);
+    let augmentation = Pipeline::new().then(turned);
     Loader::new(samples(75, 1), Shuffled::new(1), preprocessing()).batch_size(16).augment(augmentation, 1)
 }
 
