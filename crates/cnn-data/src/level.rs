@@ -1,7 +1,7 @@
 //! What 8-bit and 16-bit levels have in common, so that each transform is written once.
 
 /// One level of one channel: `u8` or `u16`.
-pub(crate) trait Level: Copy + Default + 'static {
+pub(crate) trait Level: Copy + Default + Ord + 'static {
     /// The highest level.
     const WHITE: f32;
 
@@ -10,6 +10,18 @@ pub(crate) trait Level: Copy + Default + 'static {
 
     /// The nearest level; a number outside the range becomes its end.
     fn from_f32(value: f32) -> Self;
+
+    /// How many levels there are.
+    const COUNT: usize;
+
+    /// The level as an index below [`Level::COUNT`].
+    fn to_index(self) -> usize;
+
+    /// The level of an index; one that is too large becomes white.
+    fn from_index(index: usize) -> Self;
+
+    /// The whole part of a number; one outside the range becomes its end, and NaN 0.
+    fn truncate(value: f32) -> Self;
 
     /// The luma of a colour.
     fn luma(red: Self, green: Self, blue: Self) -> Self;
@@ -24,6 +36,22 @@ macro_rules! level {
     ($type:ty, $wide:ty) => {
         impl Level for $type {
             const WHITE: f32 = <$type>::MAX as f32;
+            const COUNT: usize = <$type>::MAX as usize + 1;
+
+            #[inline(always)]
+            fn to_index(self) -> usize {
+                usize::from(self)
+            }
+
+            #[inline(always)]
+            fn from_index(index: usize) -> Self {
+                index.min(usize::from(<$type>::MAX)) as $type
+            }
+
+            #[inline(always)]
+            fn truncate(value: f32) -> Self {
+                value as $type
+            }
 
             #[inline(always)]
             fn to_f32(self) -> f32 {

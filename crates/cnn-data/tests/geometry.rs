@@ -4,12 +4,14 @@
 
 use std::path::PathBuf;
 
+use cnn_data::transform::functional::{
+    center_crop, crop, erase, expanded_rotation, horizontal_flip, resized_crop, ten_crop, vertical_flip,
+};
 use cnn_data::transform::{
     Affine, AffineParameters, Augmentation, CenterCrop, Compose, Displacement, ElasticTransform,
     Interpolation, Mirrored, OneOf, Pad, PaddingMode, Perspective, RandomAffine, RandomCrop,
     RandomHorizontalFlip, RandomOrder, RandomPerspective, RandomResizedCrop, RandomRotation,
-    RandomVerticalFlip, Rectangle, Sampling, SomeOf, Sometimes, Transform, center_crop, crop, erase,
-    expanded_rotation, horizontal_flip, resized_crop, ten_crop, vertical_flip,
+    RandomVerticalFlip, Rectangle, Sampling, SomeOf, Sometimes, Transform,
 };
 use cnn_data::{Image, Pixels, Resize, ResizeMode, Sample, Size, Target};
 use cnn_tensor::random::Key;

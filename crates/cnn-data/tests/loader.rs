@@ -4,10 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use cnn_data::transform::{Augmentation, Interpolation, Pipeline, RandomAffine, RandomCrop, RandomErasing};
+use cnn_data::transform::{
+    Augmentation, CutMix, Interpolation, MixUp, Pipeline, RandomAffine, RandomCrop, RandomErasing,
+};
 use cnn_data::{
-    Batch, Dataset, Error, Image, InMemory, LastBatch, Loader, Preprocessing, Result, Sample, Sampler,
-    Shuffled, Size, Target,
+    Batch, Classes, Dataset, Error, Image, InMemory, LastBatch, Loader, Preprocessing, Result, Sample,
+    Sampler, Shuffled, Size, Target,
 };
 
 const SIZE: Size = Size { height: 6, width: 5 };
@@ -106,6 +108,49 @@ fn the_last_batch_is_kept_or_dropped() {
     assert_eq!(lengths(loader(20).last_batch(LastBatch::Drop)), [8, 8]);
     assert_eq!(loader(20).batches_per_epoch(), 3);
     assert_eq!(loader(20).last_batch(LastBatch::Drop).batches_per_epoch(), 2);
+}
+
+/// Batches whose labels are shares of the classes.
+fn mixed(loader: &Loader, epoch: u64, start: usize) -> Vec<(Vec<f32>, Vec<f32>)> {
+    let numbers = |batch: Result<Batch>| {
+        let batch = batch.unwrap();
+        (batch.images.to_vec().unwrap(), batch.labels.to_vec().unwrap())
+    };
+    loader.epoch_from(epoch, start).unwrap().map(numbers).collect()
+}
+
+#[test]
+fn mixing_is_keyed_by_seed_epoch_and_number_of_the_batch() {
+    let mixing = |seed| loader(50).mix(MixUp::new(1.0).num_classes(4), seed);
+    let whole = mixed(&mixing(1).workers(0), 2, 0);
+    assert_eq!(mixed(&mixing(1).workers(3), 2, 0), whole);
+    assert_eq!(mixed(&mixing(1), 2, 4), whole[4..]);
+    let share = |batches: &[(Vec<f32>, Vec<f32>)]| {
+        batches.iter().map(|(_, labels)| labels.iter().map(|share| share * share).sum()).collect::<Vec<f32>>()
+    };
+    let met = share(&whole);
+    assert_ne!(met[0], met[1]);
+    assert_ne!(share(&mixed(&mixing(1), 3, 0)), met);
+    assert_ne!(share(&mixed(&mixing(2), 2, 0)), met);
+    for (_, labels) in &whole {
+        assert!(labels.chunks(4).all(|row| (row.iter().sum::<f32>() - 1.0).abs() < 1e-6));
+    }
+}
+
+#[test]
+fn mixing_without_a_number_of_classes_is_an_error_that_says_what_to_do() {
+    let first = |loader: Loader| loader.epoch(0).and_then(|mut batches| batches.next().unwrap());
+    let message = first(loader(9).mix(CutMix::new(1.0), 1)).unwrap_err().to_string();
+    assert_eq!(
+        message,
+        "classes to mix is \"none\", expected a data set that names its classes, or `num_classes` of the transform"
+    );
+    let named = pictures(9).with_classes(Classes::sorted(["a", "b", "c", "d"]).unwrap());
+    let named = Loader::new(named, Shuffled::new(3), preprocessing()).batch_size(8).mix(CutMix::new(1.0), 1);
+    assert_eq!(first(named).unwrap().labels.shape(), [8, 4]);
+    assert!(
+        first(loader(9).mix(CutMix::new(-1.0), 1)).unwrap_err().to_string().starts_with("cut-mix: alpha")
+    );
 }
 
 /// Draws the first sample again and again.

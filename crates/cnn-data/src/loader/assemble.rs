@@ -7,7 +7,7 @@ use std::sync::Arc;
 use cnn_tensor::random::Key;
 use cnn_tensor::{DType, Tensor};
 
-use super::{Batch, Loader};
+use super::{Batch, Loader, Mixing};
 use crate::image::Size;
 use crate::target::Labels;
 use crate::transform::{Pipeline, Transform};
@@ -20,6 +20,8 @@ pub(super) struct Assembler {
     augmentation: Pipeline,
     /// Of the seed and the epoch.
     key: Key,
+    /// With the key of the seed and the epoch.
+    mixing: Option<Mixing>,
     batch_size: usize,
     draws: Vec<Draw>,
 }
@@ -43,6 +45,7 @@ impl Assembler {
             preprocessing: loader.preprocessing.clone(),
             augmentation: loader.augmentation.clone(),
             key: loader.key.fold(epoch),
+            mixing: loader.mixing.clone().map(|mixing| Mixing { key: mixing.key.fold(epoch), ..mixing }),
             batch_size: loader.batch_size,
             draws: order.into_iter().map(draw).collect(),
         }
@@ -79,7 +82,13 @@ impl Assembler {
             add().map_err(|error| error.at_sample(draw.index))?;
         }
         let labels = labels.unwrap_or(Labels::Class(Vec::new())).into_tensor(draws.len())?;
-        Ok(Batch { images, labels, indices: draws.iter().map(|draw| draw.index).collect() })
+        let batch = Batch { images, labels, indices: draws.iter().map(|draw| draw.index).collect() };
+        match &self.mixing {
+            Some(Mixing { transform, key }) => {
+                transform.apply(batch, self.dataset.classes().map(Classes::len), key.fold(number as u64))
+            }
+            None => Ok(batch),
+        }
     }
 
     /// Writes a picture to its place in the batch and returns its target.

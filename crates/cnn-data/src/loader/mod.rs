@@ -13,7 +13,7 @@ use std::sync::Arc;
 use cnn_tensor::Tensor;
 use cnn_tensor::random::Key;
 
-use crate::transform::{Pipeline, Transform};
+use crate::transform::{BatchTransform, Pipeline, Transform};
 use crate::{Dataset, Error, Preprocessing, Result, Sampler};
 use assemble::Assembler;
 use workers::Workers;
@@ -28,7 +28,7 @@ pub struct Batch {
     /// The pictures, `F32`, `[batch, height, width, channels]`.
     pub images: Tensor,
     /// What each is an example of: its class, `I64 [batch]`; 1 for each class that it has, `F32 [batch, classes]`; or
-    /// its numbers, `F32 [batch, numbers]`.
+    /// its numbers, `F32 [batch, numbers]`. Batches that are mixed have shares of the classes, `F32 [batch, classes]`.
     pub labels: Tensor,
     /// The index of each in the loader's data set.
     pub indices: Vec<usize>,
@@ -56,6 +56,13 @@ pub enum LastBatch {
     Drop,
 }
 
+/// What is done to whole batches.
+#[derive(Debug, Clone)]
+struct Mixing {
+    transform: Arc<dyn BatchTransform>,
+    key: Key,
+}
+
 /// Delivers a data set in batches, epoch by epoch. See the example of the [crate].
 #[derive(Clone)]
 pub struct Loader {
@@ -64,6 +71,7 @@ pub struct Loader {
     preprocessing: Preprocessing,
     augmentation: Pipeline,
     key: Key,
+    mixing: Option<Mixing>,
     batch_size: usize,
     last_batch: LastBatch,
     workers: usize,
@@ -83,6 +91,7 @@ impl Loader {
             preprocessing,
             augmentation: Pipeline::new(),
             key: Key::new(0),
+            mixing: None,
             batch_size: 64,
             last_batch: LastBatch::Keep,
             workers: 1,
@@ -94,6 +103,29 @@ impl Loader {
     #[must_use]
     pub fn augment(self, augmentation: impl Into<Pipeline>, seed: u64) -> Self {
         Self { augmentation: augmentation.into(), key: Key::new(seed).fold_str("augment"), ..self }
+    }
+
+    /// Mixes the samples of each batch after they are preprocessed, with draws of (`seed`, epoch, number of the batch).
+    ///
+    /// ```
+    /// use cnn_data::transform::MixUp;
+    /// # use cnn_data::{Image, InMemory, Loader, Preprocessing, Sample, Sequential, Size, Target};
+    /// # fn main() -> cnn_data::Result<()> {
+    /// # let size = Size::new(1, 1);
+    /// # let image = Image::from_u8(size, 1, vec![9])?;
+    /// # let sample = |class| Sample::new(image.clone(), Target::Class(class));
+    /// # let dataset = InMemory::new(vec![sample(0), sample(2)]);
+    /// # let loader = Loader::new(dataset, Sequential, Preprocessing::new(size, 1)?);
+    /// let loader = loader.mix(MixUp::new(0.2).num_classes(3), 1);
+    /// for batch in loader.epoch(0)? {
+    ///     assert_eq!(batch?.labels.shape(), [2, 3]);
+    /// }
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn mix(self, transform: impl BatchTransform + 'static, seed: u64) -> Self {
+        let mixing = Mixing { transform: Arc::new(transform), key: Key::new(seed).fold_str("mix") };
+        Self { mixing: Some(mixing), ..self }
     }
 
     /// Samples in a batch; 1 or more.
@@ -143,7 +175,7 @@ impl Loader {
     ///
     /// # Errors
     /// [`Error::Argument`] where the batch size is 0, there are over 1,024 workers, the data set is empty, the
-    /// sampler draws what is not there, or the augmentation's arguments are out of range.
+    /// sampler draws what is not there, or the augmentation's or the mixing's arguments are out of range.
     pub fn epoch(&self, epoch: u64) -> Result<Batches> {
         self.epoch_from(epoch, 0)
     }
@@ -183,6 +215,7 @@ impl Loader {
             return Err(Error::argument("number of samples", 0, "a data set with at least one sample"));
         }
         self.augmentation.check()?;
+        self.mixing.as_ref().map_or(Ok(()), |mixing| mixing.transform.check())?;
         let order = self.sampler.order(len, epoch);
         if order.len() != self.sampler.draws(len) {
             let expected = format!("{}, as the sampler said", self.sampler.draws(len));
@@ -218,7 +251,8 @@ impl fmt::Debug for Loader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut shown = f.debug_struct("Loader");
         shown.field("samples", &self.dataset.len()).field("preprocessing", &self.preprocessing);
-        shown.field("augmentation", &self.augmentation).field("batch_size", &self.batch_size);
+        shown.field("augmentation", &self.augmentation).field("mixing", &self.mixing);
+        shown.field("batch_size", &self.batch_size);
         shown.field("last_batch", &self.last_batch).field("workers", &self.workers).finish_non_exhaustive()
     }
 }

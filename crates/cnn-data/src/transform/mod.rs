@@ -6,23 +6,15 @@
 //! [`Augmentation`] is what a configuration file records; a transform of your own implements [`Transform`] and
 //! stands beside the others in a [`Pipeline`]. Names and meanings follow torchvision's transforms v2.
 
-mod affine;
-mod angles;
 mod arguments;
+mod auto;
+mod batch;
+mod color;
 mod combine;
-mod crop;
-mod elastic;
-mod erase;
-mod five;
-mod flip;
-mod grid_mask;
+pub mod functional;
+mod geometry;
 mod motion;
-mod pad;
-mod perspective;
-mod random_affine;
-mod resized_crop;
-mod rotation;
-mod warp;
+mod shares;
 
 use std::fmt;
 use std::sync::Arc;
@@ -30,26 +22,25 @@ use std::sync::Arc;
 use cnn_tensor::random::Key;
 use serde::{Deserialize, Serialize};
 
-pub use affine::Affine;
-pub use angles::{Angles, Shear};
+pub use auto::{AugMix, AutoAugment, AutoAugmentPolicy, RandAugment, TrivialAugmentWide};
+pub use batch::{BatchAugmentation, BatchChoice, BatchTransform, CutMix, MixUp};
+pub use color::{
+    ColorJitter, GaussianBlur, GaussianNoise, Grayscale, Jitter, Jpeg, MotionBlur, RandomAdjustSharpness,
+    RandomAutocontrast, RandomChannelPermutation, RandomEqualize, RandomGamma, RandomGrayscale, RandomInvert,
+    RandomPosterize, RandomSolarize, SaltAndPepper, SpeckleNoise,
+};
 pub use combine::{Compose, OneOf, Pipeline, RandomOrder, SomeOf, Sometimes};
-pub use crop::{CenterCrop, RandomCrop, Rectangle, center_crop, crop};
-pub use elastic::{Displacement, ElasticTransform};
-pub use erase::{RandomErasing, erase};
-pub use five::{Mirrored, five_crop, ten_crop};
-pub use flip::{RandomHorizontalFlip, RandomVerticalFlip, horizontal_flip, vertical_flip};
-pub use grid_mask::{Grid, GridMask};
+pub use geometry::{
+    Affine, AffineParameters, Angles, CenterCrop, Displacement, ElasticTransform, Grid, GridMask,
+    Interpolation, Mirrored, Pad, PaddingMode, Perspective, RandomAffine, RandomCrop, RandomErasing,
+    RandomHorizontalFlip, RandomPerspective, RandomResizedCrop, RandomRotation, RandomVerticalFlip,
+    Rectangle, Sampling, Shear, Sides,
+};
 pub use motion::Motion;
-pub use pad::{Pad, PaddingMode, Sides};
-pub use perspective::{Perspective, RandomPerspective};
-pub use random_affine::{AffineParameters, RandomAffine};
-pub use resized_crop::{RandomResizedCrop, resized_crop};
-pub use rotation::{RandomRotation, expanded_rotation};
-pub use warp::{Interpolation, Sampling};
 
 use crate::image::Size;
 use crate::resize::Resize;
-use crate::{Error, Result, Sample};
+use crate::{Result, Sample};
 
 /// Something that is done to a sample on its way to the network.
 pub trait Transform: fmt::Debug + Send + Sync {
@@ -91,72 +82,106 @@ impl<T: Transform + ?Sized> Transform for Arc<T> {
     }
 }
 
-/// The transforms of this crate, in the form that a configuration records: `kind = "random-affine"` and so on.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case")]
-#[non_exhaustive]
-pub enum Augmentation {
-    /// Brings pictures to one size.
-    Resize(Resize),
-    /// Mirrors left and right.
-    RandomHorizontalFlip(RandomHorizontalFlip),
-    /// Mirrors top and bottom.
-    RandomVerticalFlip(RandomVerticalFlip),
-    /// Pads each side.
-    Pad(Pad),
-    /// Cuts out the middle.
-    CenterCrop(CenterCrop),
-    /// Cuts a part out, after padding.
-    RandomCrop(RandomCrop),
-    /// Cuts out a part of random area and proportions, and stretches it to one size.
-    RandomResizedCrop(RandomResizedCrop),
-    /// Rotates, scales, shears and shifts.
-    RandomAffine(RandomAffine),
-    /// Rotates.
-    RandomRotation(RandomRotation),
-    /// Warps to corners that are drawn inwards.
-    RandomPerspective(RandomPerspective),
-    /// Moves pixels by a smooth field.
-    ElasticTransform(ElasticTransform),
-    /// Blanks a rectangle.
-    RandomErasing(RandomErasing),
-    /// Blanks the squares of a grid.
-    GridMask(GridMask),
-    /// One after the other.
-    Compose(Compose),
-    /// All, in an order that is drawn.
-    RandomOrder(RandomOrder),
-    /// One of several.
-    OneOf(OneOf),
-    /// Some of several.
-    SomeOf(SomeOf),
-    /// All with a probability, or none.
-    Sometimes(Sometimes),
+/// The enum of all transforms and the transform in each.
+macro_rules! augmentations {
+    ($($(#[$doc:meta])* $name:ident,)*) => {
+        /// The transforms of this crate, in the form that a configuration records: `kind = "random-affine"` and so on.
+        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+        #[serde(tag = "kind", rename_all = "kebab-case")]
+        #[non_exhaustive]
+        pub enum Augmentation {
+            $($(#[$doc])* $name($name),)*
+        }
+
+        impl Augmentation {
+            fn transform(&self) -> &dyn Transform {
+                match self {
+                    $(Self::$name(transform) => transform,)*
+                }
+            }
+        }
+    };
 }
 
-impl Augmentation {
-    fn transform(&self) -> &dyn Transform {
-        match self {
-            Self::Resize(transform) => transform,
-            Self::RandomHorizontalFlip(transform) => transform,
-            Self::RandomVerticalFlip(transform) => transform,
-            Self::Pad(transform) => transform,
-            Self::CenterCrop(transform) => transform,
-            Self::RandomCrop(transform) => transform,
-            Self::RandomResizedCrop(transform) => transform,
-            Self::RandomAffine(transform) => transform,
-            Self::RandomRotation(transform) => transform,
-            Self::RandomPerspective(transform) => transform,
-            Self::ElasticTransform(transform) => transform,
-            Self::RandomErasing(transform) => transform,
-            Self::GridMask(transform) => transform,
-            Self::Compose(transform) => transform,
-            Self::RandomOrder(transform) => transform,
-            Self::OneOf(transform) => transform,
-            Self::SomeOf(transform) => transform,
-            Self::Sometimes(transform) => transform,
-        }
-    }
+augmentations! {
+    /// Brings pictures to one size.
+    Resize,
+    /// Mirrors left and right.
+    RandomHorizontalFlip,
+    /// Mirrors top and bottom.
+    RandomVerticalFlip,
+    /// Pads each side.
+    Pad,
+    /// Cuts out the middle.
+    CenterCrop,
+    /// Cuts a part out, after padding.
+    RandomCrop,
+    /// Cuts out a part of random area and proportions, and stretches it to one size.
+    RandomResizedCrop,
+    /// Rotates, scales, shears and shifts.
+    RandomAffine,
+    /// Rotates.
+    RandomRotation,
+    /// Warps to corners that are drawn inwards.
+    RandomPerspective,
+    /// Moves pixels by a smooth field.
+    ElasticTransform,
+    /// Blanks a rectangle.
+    RandomErasing,
+    /// Blanks the squares of a grid.
+    GridMask,
+    /// One after the other.
+    Compose,
+    /// All, in an order that is drawn.
+    RandomOrder,
+    /// One of several.
+    OneOf,
+    /// Some of several.
+    SomeOf,
+    /// All with a probability, or none.
+    Sometimes,
+    /// Changes brightness, contrast, saturation and hue.
+    ColorJitter,
+    /// Bends the scale of levels.
+    RandomGamma,
+    /// Makes pictures grey.
+    Grayscale,
+    /// Makes pictures grey, some of them.
+    RandomGrayscale,
+    /// Puts channels in another order.
+    RandomChannelPermutation,
+    /// Exchanges white and black.
+    RandomInvert,
+    /// Keeps the highest bits of each level.
+    RandomPosterize,
+    /// Inverts bright levels.
+    RandomSolarize,
+    /// Stretches each channel from black to white.
+    RandomAutocontrast,
+    /// Makes the histogram of each channel even.
+    RandomEqualize,
+    /// Sharpens or smooths.
+    RandomAdjustSharpness,
+    /// Blurs by a Gaussian.
+    GaussianBlur,
+    /// Blurs as a moving camera does.
+    MotionBlur,
+    /// Adds noise.
+    GaussianNoise,
+    /// Adds noise that grows with the level.
+    SpeckleNoise,
+    /// Turns pixels white or black.
+    SaltAndPepper,
+    /// Leaves the traces of JPEG compression.
+    Jpeg,
+    /// Applies a pair of operations of a policy.
+    AutoAugment,
+    /// Applies operations of one strength.
+    RandAugment,
+    /// Applies an operation of any strength.
+    TrivialAugmentWide,
+    /// Blends a picture with operations on it.
+    AugMix,
 }
 
 impl Transform for Augmentation {
@@ -171,28 +196,4 @@ impl Transform for Augmentation {
     fn check(&self) -> Result<()> {
         self.transform().check()
     }
-}
-
-/// Number `index` of a key's stream, uniform between `least` and `most`.
-fn between(key: Key, index: u64, [least, most]: [f32; 2]) -> f32 {
-    least + (most - least) * key.uniform(index)
-}
-
-fn check_range(name: &'static str, value: f32, range: std::ops::RangeInclusive<f32>) -> Result<()> {
-    if range.contains(&value) {
-        return Ok(());
-    }
-    Err(Error::argument(name, value, format!("{} to {}", range.start(), range.end())))
-}
-
-fn check_pair(
-    name: &'static str,
-    [least, most]: [f32; 2],
-    range: std::ops::RangeInclusive<f32>,
-) -> Result<()> {
-    if least <= most && range.contains(&least) && range.contains(&most) {
-        return Ok(());
-    }
-    let expected = format!("two numbers from {} to {}, the smaller first", range.start(), range.end());
-    Err(Error::argument(name, [least, most], expected))
 }

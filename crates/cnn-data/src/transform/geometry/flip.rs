@@ -3,9 +3,9 @@
 use cnn_tensor::random::Key;
 use serde::{Deserialize, Serialize};
 
-use super::arguments::check_probability;
-use super::{Affine, Motion, Transform};
 use crate::image::{Image, Pixels, Size};
+use crate::transform::arguments::check_probability;
+use crate::transform::{Affine, Motion, Transform};
 use crate::{Result, Sample};
 
 /// The picture with left and right exchanged.

@@ -4,10 +4,10 @@ use cnn_tensor::random::Key;
 use serde::{Deserialize, Serialize};
 
 use super::angles::Angles;
-use super::arguments::{check_fill, check_point, setters};
 use super::warp::{Interpolation, Sampling};
-use super::{Affine, Motion, Transform, between};
 use crate::image::Size;
+use crate::transform::arguments::{between, check_fill, check_point, setters};
+use crate::transform::{Affine, Motion, Transform};
 use crate::{Error, Result, Sample};
 
 /// A turn about the middle of a picture of a size by an angle in degrees, counter-clockwise as seen, into a picture that

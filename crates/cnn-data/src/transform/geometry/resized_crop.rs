@@ -4,11 +4,11 @@
 use cnn_tensor::random::Key;
 use serde::{Deserialize, Serialize};
 
-use super::arguments::{check_size, setters};
 use super::crop::{Rectangle, crop};
-use super::{Motion, Transform, between, check_pair};
 use crate::image::{Image, Size};
 use crate::resize::{Resize, ResizeMode};
+use crate::transform::arguments::{between, check_pair, check_size, setters};
+use crate::transform::{Motion, Transform};
 use crate::{Result, Sample};
 
 /// How often a part is drawn before the middle is taken.

@@ -7,10 +7,10 @@
 use cnn_tensor::random::Key;
 use serde::{Deserialize, Serialize};
 
-use super::arguments::{check_fill, setters};
-use super::{Affine, Motion, Transform};
 use crate::image::{Image, Size};
 use crate::level::{Level, each_depth};
+use crate::transform::arguments::{check_fill, setters};
+use crate::transform::{Affine, Motion, Transform};
 use crate::{Error, Result, Sample};
 
 /// Most padding on each side.

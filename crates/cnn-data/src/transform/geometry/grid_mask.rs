@@ -4,11 +4,11 @@
 use cnn_tensor::random::Key;
 use serde::{Deserialize, Serialize};
 
-use super::arguments::{check_fill, check_probability, setters};
 use super::crop::Rectangle;
 use super::erase::erase;
-use super::{Transform, between, check_pair, check_range};
 use crate::image::{Image, Size};
+use crate::transform::Transform;
+use crate::transform::arguments::{between, check_fill, check_pair, check_probability, check_range, setters};
 use crate::{Result, Sample};
 
 /// A grid of squares that repeats without end.

@@ -3,10 +3,10 @@
 use cnn_tensor::random::Key;
 use serde::{Deserialize, Serialize};
 
-use super::arguments::{check_fill, check_probability, setters};
 use super::warp::{BLOCK, Interpolation, Map, Sampling, warped};
-use super::{Motion, Transform, check_range};
 use crate::image::{Image, Size};
+use crate::transform::arguments::{check_fill, check_probability, check_range, setters};
+use crate::transform::{Motion, Transform};
 use crate::{Error, Result, Sample};
 
 /// How often corners are drawn before the picture is left as it is.

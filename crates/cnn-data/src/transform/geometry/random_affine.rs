@@ -4,10 +4,10 @@ use cnn_tensor::random::Key;
 use serde::{Deserialize, Serialize};
 
 use super::angles::{Angles, Shear};
-use super::arguments::{check_fill, check_point, setters};
 use super::warp::{Interpolation, Sampling};
-use super::{Affine, Motion, Transform, between, check_pair, check_range};
 use crate::image::Size;
+use crate::transform::arguments::{between, check_fill, check_pair, check_point, check_range, setters};
+use crate::transform::{Affine, Motion, Transform};
 use crate::{Result, Sample};
 
 /// The parameters of torchvision's `affine`.

@@ -4,10 +4,10 @@
 use cnn_tensor::random::{Key, unit};
 use serde::{Deserialize, Serialize};
 
-use super::arguments::{check_fill, setters};
 use super::warp::{BLOCK, Interpolation, Map, Sampling, warped};
-use super::{Motion, Transform, check_range};
 use crate::image::{Image, Size};
+use crate::transform::arguments::{check_fill, check_range, setters};
+use crate::transform::{Motion, Transform};
 use crate::{Error, Result, Sample};
 
 /// Steps that look for the place which a displacement brings to a pixel.

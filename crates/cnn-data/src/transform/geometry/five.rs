@@ -37,7 +37,7 @@ pub fn five_crop(sample: &Sample, size: Size) -> Result<[Sample; 5]> {
 /// The parts of [`five_crop`], then those of the mirrored picture.
 ///
 /// ```
-/// use cnn_data::transform::{Mirrored, ten_crop};
+/// use cnn_data::transform::{Mirrored, functional::ten_crop};
 /// use cnn_data::{Image, Sample, Size, Target};
 /// # fn main() -> cnn_data::Result<()> {
 /// let image = Image::from_u8(Size::new(8, 8), 1, vec![0; 64])?;

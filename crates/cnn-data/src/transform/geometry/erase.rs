@@ -4,11 +4,11 @@
 use cnn_tensor::random::Key;
 use serde::{Deserialize, Serialize};
 
-use super::arguments::{check_fill, check_probability, setters};
 use super::crop::Rectangle;
-use super::{Transform, between, check_pair};
 use crate::image::{Image, Pixels, Size};
 use crate::level::Level;
+use crate::transform::Transform;
+use crate::transform::arguments::{between, check_fill, check_pair, check_probability, setters};
 use crate::{Result, Sample};
 
 /// How often a rectangle is drawn before the picture is left as it is.

@@ -3,10 +3,10 @@
 use cnn_tensor::random::Key;
 use serde::{Deserialize, Serialize};
 
-use super::arguments::{check_fill, check_size, setters};
 use super::pad::{PaddingMode, Sides, Window};
-use super::{Motion, Transform};
 use crate::image::{Image, Size};
+use crate::transform::arguments::{check_fill, check_size, setters};
+use crate::transform::{Motion, Transform};
 use crate::{Error, Result, Sample};
 
 /// A part of a picture, in pixels.
