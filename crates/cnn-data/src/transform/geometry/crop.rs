@@ -254,7 +254,7 @@ mod tests {
             let part = run(&padded, &image, seed).unwrap();
             assert_eq!(part.size(), Size::new(5, 2));
             // One row is missing and added on both sides, so that there are two places, both with both rows.
-            assert!(levels(&part).iter().any(|&level| level == 9));
+            assert!(levels(&part).contains(&9));
         }
     }
 
