@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 use crate::level::Level;
 use crate::{Error, Result};
 
-/// Height and width in pixels.
+/// Height and width in pixels. Configurations write `224` for a square, `[height, width]`, or both by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(from = "Written")]
 pub struct Size {
     /// Number of rows.
     pub height: usize,
@@ -28,6 +28,24 @@ impl Size {
     /// Number of pixels; `None` where it passes the largest `usize`.
     pub fn pixels(self) -> Option<usize> {
         self.height.checked_mul(self.width)
+    }
+}
+
+/// The ways to write a size.
+#[derive(Deserialize)]
+#[serde(untagged, deny_unknown_fields, expecting = "expected a number of pixels, or [height, width]")]
+enum Written {
+    Square(usize),
+    Pair([usize; 2]),
+    Named { height: usize, width: usize },
+}
+
+impl From<Written> for Size {
+    fn from(written: Written) -> Self {
+        match written {
+            Written::Square(side) => Self::new(side, side),
+            Written::Pair([height, width]) | Written::Named { height, width } => Self::new(height, width),
+        }
     }
 }
 
@@ -166,6 +184,18 @@ fn thrice<L: Level>(levels: &[L]) -> Vec<L> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sizes_are_written_in_three_ways() {
+        for text in ["7", "[7, 7]", r#"{"height": 7, "width": 7}"#] {
+            assert_eq!(serde_json::from_str::<Size>(text).unwrap(), Size::new(7, 7));
+        }
+        assert_eq!(serde_json::from_str::<Size>("[2, 3]").unwrap(), Size::new(2, 3));
+        for text in ["-1", "[1]", r#"{"height": 7}"#, r#""7""#] {
+            let error = serde_json::from_str::<Size>(text).unwrap_err().to_string();
+            assert!(error.contains("expected a number of pixels, or [height, width]"), "{error}");
+        }
+    }
 
     #[test]
     fn an_image_holds_exactly_its_pixels() {

@@ -1,6 +1,7 @@
 //! What a configuration file says about augmentation, and transforms of the user's own.
 
-use cnn_data::transform::{Augmentation, Pipeline, RandomAffine, RandomHorizontalFlip, Transform};
+use cnn_data::transform::{Augmentation, BatchAugmentation, BatchTransform, Pipeline, RandomAffine};
+use cnn_data::transform::{RandomHorizontalFlip, Transform};
 use cnn_data::{Image, Result, Sample, Size, Target};
 use cnn_tensor::random::Key;
 
@@ -67,4 +68,29 @@ fn the_same_key_gives_the_same_picture_and_another_key_another() {
     let image = |seed| affine.apply(sample(), Key::new(seed)).unwrap().image;
     assert_eq!(image(1), image(1));
     assert_ne!(image(1), image(2));
+}
+
+/// The kinds that configurations may name, from the message to one that is not there.
+fn kinds<T: serde::de::DeserializeOwned>() -> Vec<String> {
+    let message = serde_json::from_str::<T>(r#"{"kind": ""}"#).err().unwrap().to_string();
+    let (_, known) = message.split_once("expected one of ").unwrap();
+    known.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+}
+
+#[test]
+fn the_guide_shows_every_transform_with_arguments_in_range() {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/guide/augmentation.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let block = |kind: &str| {
+        let (_, rest) = page.split_once(&format!("```toml\nkind = \"{kind}\"\n"))?;
+        Some(format!("kind = \"{kind}\"\n{}", rest.split("```").next()?))
+    };
+    for kind in kinds::<Augmentation>() {
+        let block = block(&kind).unwrap_or_else(|| panic!("{kind} is not in the guide"));
+        toml::from_str::<Augmentation>(&block).unwrap().check().unwrap();
+    }
+    for kind in kinds::<BatchAugmentation>() {
+        let block = block(&kind).unwrap_or_else(|| panic!("{kind} is not in the guide"));
+        toml::from_str::<BatchAugmentation>(&block).unwrap().check().unwrap();
+    }
 }
