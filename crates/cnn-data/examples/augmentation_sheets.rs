@@ -45,8 +45,7 @@ fn main() -> Outcome<()> {
             _ => drawn(&toml::from_str(block)?, &photo)?,
         };
         let path = Path::new(folder).join(format!("{kind}.jpg"));
-        sheet(&pictures)?.save(&path)?;
-        println!("{}", path.display());
+        sheet(&pictures)?.save(path)?;
     }
     Ok(())
 }
