@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::image::{Image, Pixels, Size};
 use crate::level::Level;
+use crate::resample::ResizeFilter;
 use crate::resize::{LONGEST_SIDE, Resize, ResizeMode};
 use crate::transform::Transform;
 use crate::{Error, Result};
@@ -42,8 +43,15 @@ struct Form {
     resize: ResizeMode,
     #[serde(default)]
     fill: f32,
+    /// Left out where it is bilinear, as in files from before there was a choice.
+    #[serde(default, skip_serializing_if = "is_default")]
+    interpolation: ResizeFilter,
     mean: Vec<f32>,
     std: Vec<f32>,
+}
+
+fn is_default(filter: &ResizeFilter) -> bool {
+    *filter == ResizeFilter::default()
 }
 
 impl Preprocessing {
@@ -63,6 +71,13 @@ impl Preprocessing {
     #[must_use]
     pub fn resize_mode(mut self, mode: ResizeMode) -> Self {
         self.resize.mode = mode;
+        self
+    }
+
+    /// The same with another filter.
+    #[must_use]
+    pub fn interpolation(mut self, interpolation: ResizeFilter) -> Self {
+        self.resize.interpolation = interpolation;
         self
     }
 
@@ -91,6 +106,11 @@ impl Preprocessing {
     /// How pictures of other sizes are resized.
     pub fn mode(&self) -> ResizeMode {
         self.resize.mode
+    }
+
+    /// How levels between pixels are made.
+    pub fn filter(&self) -> ResizeFilter {
+        self.resize.interpolation
     }
 
     /// What is subtracted, by channel.
@@ -225,7 +245,7 @@ impl TryFrom<Form> for Preprocessing {
                 format!("one for each of the {} channels", form.channels),
             ));
         }
-        let resize = Resize { size, mode: form.resize, fill: form.fill };
+        let resize = Resize { size, mode: form.resize, fill: form.fill, interpolation: form.interpolation };
         Self { resize, mean: form.mean, std: form.std }.checked()
     }
 }
@@ -233,8 +253,8 @@ impl TryFrom<Form> for Preprocessing {
 impl From<Preprocessing> for Form {
     fn from(from: Preprocessing) -> Self {
         let (size, channels) = (from.size(), from.channels());
-        let Resize { mode, fill, .. } = from.resize;
+        let Resize { mode, fill, interpolation, .. } = from.resize;
         let Size { height, width } = size;
-        Self { height, width, channels, resize: mode, fill, mean: from.mean, std: from.std }
+        Self { height, width, channels, resize: mode, fill, interpolation, mean: from.mean, std: from.std }
     }
 }

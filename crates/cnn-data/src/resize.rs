@@ -1,17 +1,15 @@
 //! Resizing, as a named choice of what happens to the shape of the picture.
 //!
-//! The filter is a triangle that widens as the picture shrinks (antialiased bilinear), by the `image` crate.
-//! Levels of 16 bits stay levels of 16 bits.
+//! What happens to the levels is another choice, a [`ResizeFilter`]; levels of 16 bits stay levels of 16 bits.
 
 use std::ops::Range;
 
-use ::image::imageops::{self, FilterType};
-use ::image::{ImageBuffer, Luma, Pixel, Primitive, Rgb};
 use cnn_tensor::random::Key;
 use serde::{Deserialize, Serialize};
 
 use crate::image::{Image, Size};
 use crate::level::{Level, each_depth};
+use crate::resample::{ResizeFilter, resample};
 use crate::transform::{Affine, Motion, Transform};
 use crate::{Error, Result, Sample};
 
@@ -44,12 +42,21 @@ pub struct Resize {
     /// Level beside a letterboxed picture, as a share of white.
     #[serde(default)]
     pub fill: f32,
+    /// How levels between pixels are made.
+    #[serde(default)]
+    pub interpolation: ResizeFilter,
 }
 
 impl Resize {
-    /// Resizing to `size`, with black beside a letterboxed picture.
+    /// Resizing to `size`, bilinear, with black beside a letterboxed picture.
     pub fn new(size: Size, mode: ResizeMode) -> Self {
-        Self { size, mode, fill: 0.0 }
+        Self { size, mode, fill: 0.0, interpolation: ResizeFilter::default() }
+    }
+
+    /// The same with another filter.
+    #[must_use]
+    pub fn interpolation(self, interpolation: ResizeFilter) -> Self {
+        Self { interpolation, ..self }
     }
 
     /// The resized picture.
@@ -63,14 +70,14 @@ impl Resize {
             return Ok(image.clone());
         }
         match self.mode {
-            ResizeMode::Stretch => scale(image, to),
+            ResizeMode::Stretch => resample(image, to, self.interpolation),
             ResizeMode::CenterCrop => {
                 let part = largest_within(to, from);
                 let (rows, columns) = (centred(part.height, from.height), centred(part.width, from.width));
-                scale(&cut(image, rows, columns)?, to)
+                resample(&cut(image, rows, columns)?, to, self.interpolation)
             }
             ResizeMode::Letterbox => {
-                let inner = scale(image, largest_within(from, to))?;
+                let inner = resample(image, largest_within(from, to), self.interpolation)?;
                 place(&inner, to, self.fill)
             }
         }
@@ -163,61 +170,6 @@ fn place(inner: &Image, size: Size, fill: f32) -> Result<Image> {
         inner.channels(),
         each_depth!(inner.pixels(), levels => place(levels, inner, size, fill)),
     )
-}
-
-/// The whole picture at another size.
-fn scale(image: &Image, to: Size) -> Result<Image> {
-    let from = image.size();
-    if from == to {
-        return Ok(image.clone());
-    }
-    // The filter goes over the height first and keeps wide floating-point rows of the result; for a picture much
-    // wider than high that would be far larger than both ends, so there the width goes first.
-    let between = from.width.saturating_mul(to.height);
-    let ends = (from.width * from.height).max(to.width * to.height);
-    if between > ends.saturating_mul(4) && from.width != to.width {
-        return scale(&scale(image, Size::new(from.height, to.width))?, to);
-    }
-    let pixels = each_depth!(image.pixels(), levels => scale_levels(levels, from, image.channels(), to)?);
-    Image::new(to, image.channels(), pixels)
-}
-
-fn scale_levels<L>(levels: &[L], from: Size, channels: usize, to: Size) -> Result<Vec<L>>
-where
-    L: Level + Primitive,
-    Luma<L>: Pixel<Subpixel = L>,
-    Rgb<L>: Pixel<Subpixel = L>,
-{
-    match channels {
-        1 => scale_pixels::<Luma<L>>(levels, from, to),
-        3 => scale_pixels::<Rgb<L>>(levels, from, to),
-        _ => {
-            let mut scaled = vec![L::default(); to.height * to.width * channels];
-            for channel in 0..channels {
-                let plane: Vec<L> = levels.iter().skip(channel).step_by(channels).copied().collect();
-                let plane = scale_pixels::<Luma<L>>(&plane, from, to)?;
-                for (target, level) in scaled.iter_mut().skip(channel).step_by(channels).zip(plane) {
-                    *target = level;
-                }
-            }
-            Ok(scaled)
-        }
-    }
-}
-
-fn scale_pixels<P: Pixel + 'static>(
-    levels: &[P::Subpixel],
-    from: Size,
-    to: Size,
-) -> Result<Vec<P::Subpixel>> {
-    let side = |length: usize| {
-        u32::try_from(length).map_err(|_| Error::argument("resize: side", length, "a number below 2^32"))
-    };
-    let view = ImageBuffer::<P, &[P::Subpixel]>::from_raw(side(from.width)?, side(from.height)?, levels)
-        .ok_or_else(|| {
-            Error::image("resize", format!("{} levels are too few for {from} pixels", levels.len()))
-        })?;
-    Ok(imageops::resize(&view, side(to.width)?, side(to.height)?, FilterType::Triangle).into_raw())
 }
 
 #[cfg(test)]

@@ -2,8 +2,10 @@
 
 use std::path::Path;
 
-use ::image::DynamicImage;
+use ::image::{DynamicImage, ImageBuffer, Pixel};
 
+use super::header::{Header, Problem};
+use super::info::ColorMode;
 use crate::image::{Image, Pixels, Size};
 use crate::level::Level;
 use crate::{Error, Result};
@@ -50,4 +52,47 @@ where
             std::array::from_fn::<L, COLOURS, _>(|at| over(pixel[at], background[at], pixel[COLOURS].into()))
         })
         .collect()
+}
+
+/// Levels as a decoder gives them, channels together.
+#[derive(Debug)]
+pub(super) enum Samples {
+    U8(Vec<u8>),
+    U16(Vec<u16>),
+}
+
+/// The decoder's form of levels that are grey or colour, with or without opacity.
+pub(super) fn assemble(header: &Header, samples: Samples) -> std::result::Result<DynamicImage, Problem> {
+    fn buffer<P: Pixel>(
+        header: &Header,
+        levels: Vec<P::Subpixel>,
+    ) -> Option<ImageBuffer<P, Vec<P::Subpixel>>> {
+        ImageBuffer::from_raw(header.width, header.height, levels)
+    }
+    let image = match (header.mode, samples) {
+        (ColorMode::Grey, Samples::U8(levels)) => buffer(header, levels).map(DynamicImage::ImageLuma8),
+        (ColorMode::GreyAlpha, Samples::U8(levels)) => buffer(header, levels).map(DynamicImage::ImageLumaA8),
+        (ColorMode::Rgba, Samples::U8(levels)) => buffer(header, levels).map(DynamicImage::ImageRgba8),
+        (_, Samples::U8(levels)) => buffer(header, levels).map(DynamicImage::ImageRgb8),
+        (ColorMode::Grey, Samples::U16(levels)) => buffer(header, levels).map(DynamicImage::ImageLuma16),
+        (ColorMode::GreyAlpha, Samples::U16(levels)) => {
+            buffer(header, levels).map(DynamicImage::ImageLumaA16)
+        }
+        (ColorMode::Rgba, Samples::U16(levels)) => buffer(header, levels).map(DynamicImage::ImageRgba16),
+        (_, Samples::U16(levels)) => buffer(header, levels).map(DynamicImage::ImageRgb16),
+    };
+    image.ok_or_else(|| "its header promises more pixels than there are".into())
+}
+
+/// RGB from ink, 0 to white for none to full: `(white - ink) (white - black) / white`, rounded as Pillow does.
+pub(super) fn rgb_of_ink<L: Level + Into<u64> + TryFrom<u64>>(levels: &[L]) -> Vec<L> {
+    let white: u64 = L::from_f32(L::WHITE).into();
+    let colours = levels.as_chunks::<4>().0.iter().flat_map(|&[cyan, magenta, yellow, black]| {
+        let light = white - black.into();
+        [cyan, magenta, yellow].map(|ink| {
+            let taken: u64 = (ink.into() * light + white / 2) / white;
+            L::try_from(light - taken).unwrap_or(black)
+        })
+    });
+    colours.collect()
 }

@@ -1,27 +1,34 @@
-//! [`Decoder`]: from the bytes of a PNG or JPEG file to an [`Image`].
+//! [`Decoder`]: from the bytes of an image file to an [`Image`].
 //!
-//! The format is told by content, not by name. Grey stays one channel and colour three, palettes are looked up,
-//! 16 bits stay 16 bits, alpha is composited on a stated background, and the camera's EXIF orientation is applied.
+//! JPEG, PNG, BMP, GIF, TIFF, WebP and PNM, told by content, not by name. Of an animation the first frame is read, of
+//! several pages the first. Grey stays one channel and colour three, palettes are looked up (three channels),
+//! CMYK becomes RGB, 16 bits stay 16 bits, alpha is composited on a stated background, and the camera's EXIF
+//! orientation is applied.
 //! Limits are checked against the header before anything is allocated, and so is whether a file of this length
 //! can hold what its header promises. A file that is cut short is an error, never a picture with a grey end.
 //! Damage in the middle is found by PNG's check sums; JPEG has none, so there it may pass as part of the picture.
 
+mod bmp;
 mod convert;
+mod gif;
+mod header;
+mod info;
 mod jpeg;
 mod png;
+mod pnm;
+mod tiff;
+mod webp;
 
 use std::io::Cursor;
 use std::path::Path;
 
-use ::image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
+use ::image::{DynamicImage, ImageDecoder, ImageReader, Limits};
 
-use crate::image::{Image, Size};
+use self::header::{Header, Problem};
+pub use self::info::{ColorMode, ImageFormat, ImageInfo, Orientation};
+use crate::image::Image;
 use crate::sources::file;
 use crate::{Error, Result};
-
-/// No format packs more than this many bytes into one: deflate reaches 1032 (zlib's technical details), and a JPEG
-/// block of 64 pixels takes a bit or more.
-const MOST_EXPANSION: u64 = 1032;
 
 /// Reads image files, within limits.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,75 +63,101 @@ impl Decoder {
     /// [`Error::Malformed`] where the bytes are empty, of another format, cut short or damaged, or the image is over
     /// the limit.
     pub fn decode(&self, bytes: &[u8], path: &Path) -> Result<Image> {
-        let failed =
-            |error: ::image::ImageError| Error::malformed(path, format!("cannot be decoded: {error}"));
-        let mut decoder = self.checked_decoder(bytes, path)?;
-        let orientation = decoder.orientation().map_err(failed)?;
-        let mut image = DynamicImage::from_decoder(decoder).map_err(failed)?;
-        image.apply_orientation(orientation);
+        let (format, header) = self.header(bytes, path)?;
+        let image = self.pixels(bytes, format, &header);
+        let mut image = image.map_err(|problem| Error::malformed(path, problem.message(format)))?;
+        let orientation = ::image::metadata::Orientation::from_exif(header.orientation.exif() as u8);
+        image.apply_orientation(orientation.unwrap_or(::image::metadata::Orientation::NoTransforms));
         convert::convert(image, self.background, path)
     }
 
-    /// Checks the bytes of an image file as far as that goes without decoding it: format, limits, and whether it
-    /// is whole. Returns the size of the image as it is stored, before its EXIF orientation is applied.
+    /// Reads the header of an image file, and checks the file as far as that goes without decoding it: format, limits,
+    /// and whether it is whole. Allocates nothing.
+    ///
+    /// ```
+    /// use std::path::Path;
+    ///
+    /// use cnn_data::decode::{ColorMode, Decoder, ImageFormat};
+    /// # fn main() -> cnn_data::Result<()> {
+    /// let info = Decoder::default().inspect(b"P5 2 1 255\n\x00\xff", Path::new("two.pgm"))?;
+    /// assert_eq!((info.format, info.mode, info.bits), (ImageFormat::Pnm, ColorMode::Grey, 8));
+    /// assert_eq!((info.size.height, info.size.width), (1, 2));
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     /// As [`Decoder::decode`], but for damage inside the compressed data.
-    pub fn inspect(&self, bytes: &[u8], path: &Path) -> Result<Size> {
-        let (width, height) = self.checked_decoder(bytes, path)?.dimensions();
-        Ok(Size::new(height as usize, width as usize))
+    pub fn inspect(&self, bytes: &[u8], path: &Path) -> Result<ImageInfo> {
+        let (format, header) = self.header(bytes, path)?;
+        Ok(header.info(format))
     }
 
-    /// A decoder of a whole file that is within the limits.
-    fn checked_decoder<'a>(&self, bytes: &'a [u8], path: &Path) -> Result<impl ImageDecoder + 'a> {
-        let malformed = |problem: String| Error::malformed(path, problem);
+    /// The header of a whole file that is within the limits.
+    fn header(&self, bytes: &[u8], path: &Path) -> Result<(ImageFormat, Header)> {
         let format = format_of(bytes, path)?;
-        let structure = match format {
-            ImageFormat::Png => png::check(bytes),
-            _ => jpeg::check(bytes),
+        let header = match format {
+            ImageFormat::Bmp => bmp::header(bytes),
+            ImageFormat::Gif => gif::header(bytes),
+            ImageFormat::Jpeg => jpeg::header(bytes),
+            ImageFormat::Png => png::header(bytes),
+            ImageFormat::Pnm => pnm::header(bytes),
+            ImageFormat::Tiff => tiff::header(bytes),
+            ImageFormat::WebP => webp::header(bytes),
         };
-        let bits = structure.map_err(|problem| malformed(problem.to_owned()))?;
-        let mut limits = Limits::no_limits();
+        let header = header.map_err(|problem| Error::malformed(path, problem.message(format)))?;
+        let checked = header.check(self.most_pixels, bytes.len() as u64);
+        checked.map_err(|problem| Error::malformed(path, problem))?;
+        Ok((format, header))
+    }
+
+    /// The pixels as they are stored.
+    fn pixels(
+        &self,
+        bytes: &[u8],
+        format: ImageFormat,
+        header: &Header,
+    ) -> std::result::Result<DynamicImage, Problem> {
+        let failed = |error: ::image::ImageError| Problem::from(format!("cannot be decoded: {error}"));
         // Eight bytes hold a pixel of any format; the rest is for what the decoder keeps beside the pixels.
-        limits.max_alloc = Some(self.most_pixels.saturating_mul(8).saturating_add(1 << 24));
+        let most_bytes = self.most_pixels.saturating_mul(8).saturating_add(1 << 24);
+        let format = match format {
+            ImageFormat::Jpeg => return jpeg::pixels(bytes, header),
+            ImageFormat::Pnm => return pnm::pixels(bytes, header),
+            ImageFormat::Tiff => return tiff::pixels(bytes, header, most_bytes),
+            ImageFormat::Bmp => ::image::ImageFormat::Bmp,
+            ImageFormat::Gif => ::image::ImageFormat::Gif,
+            ImageFormat::Png => ::image::ImageFormat::Png,
+            ImageFormat::WebP => ::image::ImageFormat::WebP,
+        };
         let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
+        let mut limits = Limits::no_limits();
+        limits.max_alloc = Some(most_bytes);
         reader.limits(limits);
-        let decoder =
-            reader.into_decoder().map_err(|error| malformed(format!("cannot be decoded: {error}")))?;
-        let (width, height) = decoder.dimensions();
-        let pixels = u64::from(width) * u64::from(height);
-        if pixels > self.most_pixels {
-            let most = self.most_pixels;
-            return Err(malformed(format!(
-                "{width}x{height} is {pixels} pixels, more than the limit of {most}"
-            )));
+        let decoder = reader.into_decoder().map_err(failed)?;
+        if decoder.dimensions() != (header.width, header.height) {
+            return Err("its header and its pixels are of different sizes".into());
         }
-        if pixels.saturating_mul(bits) / 8 > (bytes.len() as u64).saturating_mul(MOST_EXPANSION) {
-            let problem = format!(
-                "the header says {width}x{height} pixels, which cannot be in a file of {} bytes: \
-                 it is cut short or its header is wrong",
-                bytes.len()
-            );
-            return Err(malformed(problem));
-        }
-        Ok(decoder)
+        DynamicImage::from_decoder(decoder).map_err(failed)
     }
 }
 
-/// PNG or JPEG, or an error that says what it is instead.
+/// A format that can be read, or an error that says what the file is instead.
 fn format_of(bytes: &[u8], path: &Path) -> Result<ImageFormat> {
+    const READ: &str = "JPEG, PNG, BMP, GIF, TIFF, WebP and PNM can be read";
     if bytes.is_empty() {
         return Err(Error::malformed(path, "the file is empty"));
     }
+    if let Some(format) = ImageFormat::of(bytes) {
+        return Ok(format);
+    }
     match ::image::guess_format(bytes) {
-        Ok(format @ (ImageFormat::Png | ImageFormat::Jpeg)) => Ok(format),
         Ok(other) => {
             let name = other.extensions_str().first().copied().unwrap_or("image").to_uppercase();
             Err(Error::malformed(
                 path,
-                format!("is a {name} file; PNG and JPEG can be read, so convert it first"),
+                format!("is an image of the format {name}; {READ}, so convert it first"),
             ))
         }
-        Err(_) => Err(Error::malformed(path, "is no PNG or JPEG image")),
+        Err(_) => Err(Error::malformed(path, format!("is no image; {READ}"))),
     }
 }

@@ -1,37 +1,44 @@
-//! Whether a PNG file is whole: a walk over its chunks (W3C PNG, third edition, clause 5) to `IEND`.
+//! The header of a PNG file, and whether it is whole: a walk over its chunks (W3C PNG, third edition, clause 5) to `IEND`.
+
+use super::header::{Bytes, DEFLATE, Header, Packing, Problem};
+use super::info::ColorMode;
+use super::tiff;
 
 const SIGNATURE: usize = 8;
+const CUT: Problem = Problem::Cut("its last chunk");
 
-/// Walks a file that begins as PNG to its last chunk. Returns how many bits a pixel takes before compression.
-pub(super) fn check(bytes: &[u8]) -> Result<u64, &'static str> {
-    const CUT: &str = "the PNG data ends before its last chunk: the file is cut short";
-    let mut rest = bytes.get(SIGNATURE..).ok_or(CUT)?;
-    let mut bits = None;
+/// Walks a file that begins as PNG to its last chunk.
+pub(super) fn header(bytes: &[u8]) -> Result<Header, Problem> {
+    let mut rest = Bytes(bytes.get(SIGNATURE..).ok_or(CUT)?);
+    let mut header = None;
     loop {
-        let (length, after) = rest.split_first_chunk::<4>().ok_or(CUT)?;
-        let (kind, after) = after.split_first_chunk::<4>().ok_or(CUT)?;
-        let length = usize::try_from(u32::from_be_bytes(*length)).map_err(|_| CUT)?;
-        let data = after.get(..length).ok_or(CUT)?;
-        // Four bytes of check sum follow the data.
-        rest = after.get(length..).and_then(|rest| rest.get(4..)).ok_or(CUT)?;
-        match (bits, kind) {
-            (None, b"IHDR") => bits = Some(bits_of_a_pixel(data).ok_or("the PNG header is damaged")?),
-            (None, _) => return Err("the PNG data does not start with its header"),
-            (Some(bits), b"IEND") => return Ok(bits),
+        let length = usize::try_from(rest.u32_big().ok_or(CUT)?).map_err(|_| CUT)?;
+        let kind: [u8; 4] = rest.array().ok_or(CUT)?;
+        let data = rest.take(length).ok_or(CUT)?;
+        let _check_sum = rest.u32().ok_or(CUT)?;
+        match (&mut header, &kind) {
+            (None, b"IHDR") => header = Some(read(data).ok_or("the PNG header is damaged")?),
+            (None, _) => return Err("the PNG data does not start with its header".into()),
+            (Some(header), b"eXIf") => header.orientation = tiff::exif_orientation(data),
+            (Some(header), b"IEND") => return Ok(*header),
             _ => {}
         }
     }
 }
 
-/// From the bit depth and the colour type of a header.
-fn bits_of_a_pixel(header: &[u8]) -> Option<u64> {
-    let (&depth, &colour) = (header.get(8)?, header.get(9)?);
-    let channels = match colour {
-        0 | 3 => 1,
-        4 => 2,
-        2 => 3,
-        6 => 4,
+/// The chunk `IHDR`.
+fn read(data: &[u8]) -> Option<Header> {
+    let mut data = Bytes(data);
+    let (width, height) = (data.u32_big()?, data.u32_big()?);
+    let (bits, colour) = (data.u8()?, data.u8()?);
+    let mode = match colour {
+        0 => ColorMode::Grey,
+        2 => ColorMode::Rgb,
+        3 => ColorMode::Palette,
+        4 => ColorMode::GreyAlpha,
+        6 => ColorMode::Rgba,
         _ => return None,
     };
-    Some(channels * u64::from(depth))
+    let pixel = mode.samples() as u64 * u64::from(bits);
+    Some(Header::new(width, height, mode, bits, Packing::Bits { pixel, expansion: DEFLATE }))
 }
