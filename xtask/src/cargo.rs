@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::{Failure, Outcome};
+
 /// The checkout's root folder.
 ///
 /// Where this program was built, so that it is right from any folder of the checkout; a built program that was
@@ -28,4 +30,19 @@ pub(crate) fn nightly_cargo() -> Command {
 pub(crate) fn output(command: &mut Command) -> Option<String> {
     let output = command.output().ok().filter(|output| output.status.success())?;
     String::from_utf8(output.stdout).ok()
+}
+
+/// Runs `cnn` in release mode with these arguments; how it ends is how the command ends.
+pub(crate) fn cnn(arguments: &[String]) -> Outcome {
+    let status = cargo()
+        .args(["run", "--release", "--package", "cnn-cli", "--bin", "cnn", "--manifest-path"])
+        .arg(root().join("Cargo.toml"))
+        .arg("--")
+        .args(arguments)
+        .status()
+        .map_err(|error| Failure::Failed(format!("cannot run cargo: {error}")))?;
+    match status.code() {
+        Some(0) => Ok(()),
+        code => Err(Failure::Exit(code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1))),
+    }
 }

@@ -12,6 +12,7 @@
 
 mod bench;
 mod cargo;
+mod download;
 mod fixtures;
 mod new_op;
 mod suggest;
@@ -30,6 +31,8 @@ Commands:
   train-mnist [--quick] [arguments of `cnn train`]
                    build in release mode and train on the MNIST images in data/mnist; --quick takes the
                    recipe of configs/mnist-quick.toml, a quarter of a minute of training instead of two
+  download NAME.. [arguments of `cnn data download`]
+                   build in release mode and fetch public data sets into data/, or where --data-dir says
   test [--full]    the whole suite; --full adds Miri, AddressSanitizer, the slow tests and packaging
   bench kernels | layers | train | infer | data | page | --check
                    time this toolkit and its peers in turn, keep what was seen, write docs/benchmarks.md from
@@ -42,7 +45,8 @@ Commands:
   help             this text
 ";
 
-const COMMANDS: [&str; 7] = ["train-mnist", "test", "bench", "fixtures", "tidy", "new-op", "help"];
+const COMMANDS: [&str; 8] =
+    ["train-mnist", "download", "test", "bench", "fixtures", "tidy", "new-op", "help"];
 
 /// How a command ends when it does not end well.
 #[derive(Debug)]
@@ -79,12 +83,13 @@ fn run(arguments: &[String]) -> Outcome {
     };
     let asks_for_help = matches!(rest, [argument] if argument == "--help" || argument == "-h");
     match command.as_str() {
-        // The bench has arguments of its own to tell of.
-        name if asks_for_help && name != "bench" && COMMANDS.contains(&name) => {
+        // These have arguments of their own to tell of.
+        name if asks_for_help && !matches!(name, "bench" | "download") && COMMANDS.contains(&name) => {
             print!("{HELP}");
             Ok(())
         }
         "train-mnist" => train_mnist::run(rest),
+        "download" => download::run(rest),
         "bench" => bench::run(rest),
         "fixtures" => fixtures::run(rest),
         "test" => suite::run(rest),

@@ -5,22 +5,12 @@
 
 use std::path::Path;
 
-use crate::cargo::{cargo, root};
-use crate::{Failure, Outcome};
+use crate::Outcome;
+use crate::cargo::{cnn, root};
 
 pub(crate) fn run(arguments: &[String]) -> Outcome {
     let root = root();
-    let status = cargo()
-        .args(["run", "--release", "--package", "cnn-cli", "--bin", "cnn", "--manifest-path"])
-        .arg(root.join("Cargo.toml"))
-        .arg("--")
-        .args(train_arguments(&root, std::env::current_dir().ok().as_deref(), arguments))
-        .status()
-        .map_err(|error| Failure::Failed(format!("cannot run cargo: {error}")))?;
-    match status.code() {
-        Some(0) => Ok(()),
-        code => Err(Failure::Exit(code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1))),
-    }
+    cnn(&train_arguments(&root, std::env::current_dir().ok().as_deref(), arguments))
 }
 
 fn train_arguments(root: &Path, here: Option<&Path>, arguments: &[String]) -> Vec<String> {

@@ -14,9 +14,11 @@ Examples:
   cnn eval runs/a/best.safetensors --data mnist
   cnn predict runs/a/best.safetensors seven.png photo.jpg --top 3
   cnn summary lenet5 --batch-size 64
+  cnn data download cifar10
 
 Environment:
-  CNN_DATA     a folder in which data sets are looked for
+  CNN_DATA     a folder in which data sets are looked for, and into which they are downloaded
+  CNN_MIRROR   a URL or folder from which data sets are fetched, instead of their published origins
   CNN_THREADS  threads that compute, where --threads is not given
   CNN_ISA      portable, avx2, avx512 or neon: the instruction set, instead of the best there is";
 
@@ -38,6 +40,44 @@ pub(crate) enum Command {
     Predict(PredictArgs),
     /// Layers, shapes, parameters, multiply-adds and memory of a network
     Summary(SummaryArgs),
+    /// Fetch data sets and look after them
+    #[command(subcommand)]
+    Data(DataCommand),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DataCommand {
+    /// Fetch public data sets, checked against their published sums
+    #[command(after_help = DOWNLOADS)]
+    Download(DownloadArgs),
+}
+
+const DOWNLOADS: &str = "\
+Data sets:
+  mnist, fashion-mnist, kmnist   four files each; 12, 31 and 21 MB
+  emnist                         all six splits of handwritten characters; 562 MB
+  qmnist                         MNIST with its lost test digits
+  cifar10, cifar100              the binary versions; 170 and 169 MB, unpacked
+
+Each file is compared with its published SHA-256, or for qmnist its MD5, before it gets its name.
+What is there already is left alone, and what broke off or was stopped goes on where it ended.
+
+Examples:
+  cnn data download mnist cifar10
+  cnn data download fashion-mnist --data-dir data --mirror https://mirror.example.org/data
+  cnn data download mnist --mirror /media/stick/data";
+
+#[derive(Debug, Args)]
+pub(crate) struct DownloadArgs {
+    /// Names of data sets, see below
+    #[arg(required = true, value_name = "NAME")]
+    pub(crate) names: Vec<String>,
+    /// Where to put them: each into a folder of its own in DIR [default: CNN_DATA, or else your cache folder]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Fetch from here alone, not from the published origins; it has NAME/FILE or FILE [default: CNN_MIRROR]
+    #[arg(long, value_name = "URL|DIR")]
+    pub(crate) mirror: Option<String>,
 }
 
 /// Flags win over the configuration file, which wins over the defaults.

@@ -78,7 +78,9 @@ impl From<cnn_train::Error> for Failure {
 impl From<cnn_data::Error> for Failure {
     fn from(error: cnn_data::Error) -> Self {
         match error {
-            cnn_data::Error::UnknownName { .. } => Self::Usage(error.to_string()),
+            cnn_data::Error::UnknownName { .. } | cnn_data::Error::NoDownload { .. } => {
+                Self::Usage(error.to_string())
+            }
             error => Self::Failed(error.to_string()),
         }
     }

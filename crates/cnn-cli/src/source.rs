@@ -15,7 +15,6 @@ const MEASURED: usize = 1000;
 
 /// Finds the images that `--data` names.
 pub(crate) fn locate(text: &str, data_dir: Option<&Path>) -> Outcome<DataLocation> {
-    let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let places = Places::new()
         .place("--data-dir", data_dir.map(Path::to_path_buf))
         .place("CNN_DATA", variable("CNN_DATA"))
@@ -24,8 +23,13 @@ pub(crate) fn locate(text: &str, data_dir: Option<&Path>) -> Outcome<DataLocatio
     Ok(DataLocation::resolve(text, &places)?)
 }
 
+/// A variable of the environment that names a folder; an empty one names none.
+pub(crate) fn variable(name: &str) -> Option<PathBuf> {
+    std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
+}
+
 /// The user's folder for what programs can fetch again.
-fn cache(variable: impl Fn(&str) -> Option<PathBuf>) -> Option<PathBuf> {
+pub(crate) fn cache(variable: impl Fn(&str) -> Option<PathBuf>) -> Option<PathBuf> {
     let home = || variable("HOME");
     let folder = if cfg!(windows) {
         variable("LOCALAPPDATA")

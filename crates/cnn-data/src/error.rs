@@ -139,6 +139,37 @@ pub enum Error {
         /// The panic's message.
         message: String,
     },
+    /// The system refused to write a file or folder.
+    #[error("cannot write {}: {source}", path.display())]
+    Write {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A file could be fetched from none of its origins.
+    #[error("{}", list_origins(file, failures, kept.as_deref()))]
+    Download {
+        /// The file.
+        file: String,
+        /// Each origin with its answer, in the order in which they were tried.
+        failures: Vec<FailedOrigin>,
+        /// The partial file with which the next download begins, where something arrived.
+        kept: Option<PathBuf>,
+    },
+    /// No data set of this name can be fetched.
+    #[error(
+        "no data set {met} to download; the known ones are {}{}",
+        known.join(", "), did_you_mean(*suggestion)
+    )]
+    NoDownload {
+        /// What was asked for.
+        met: String,
+        /// The names that exist.
+        known: Vec<&'static str>,
+        /// The name that is closest, where one is close.
+        suggestion: Option<&'static str>,
+    },
     /// A tensor could not be made.
     #[error(transparent)]
     Tensor(#[from] cnn_tensor::Error),
@@ -156,6 +187,15 @@ pub struct BadFile {
     pub problem: String,
 }
 
+/// An origin from which a file could not be fetched, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FailedOrigin {
+    /// The URL or the file.
+    pub origin: String,
+    /// Why.
+    pub reason: String,
+}
+
 impl Error {
     /// An [`Error::Other`]: how a user's data set or transform reports an error of its own.
     pub fn other(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
@@ -164,6 +204,11 @@ impl Error {
 
     pub(crate) fn io(path: &Path, source: io::Error) -> Self {
         Self::Io { path: path.to_owned(), source }
+    }
+
+    #[cfg(feature = "download")]
+    pub(crate) fn write(path: &Path, source: io::Error) -> Self {
+        Self::Write { path: path.to_owned(), source }
     }
 
     pub(crate) fn malformed(path: &Path, problem: impl Into<String>) -> Self {
@@ -197,6 +242,18 @@ fn list_unreadable(files: &[BadFile]) -> String {
         let _ = write!(text, "\n  {}: {}", file.path.display(), file.problem);
     }
     text.push_str("\nrepair them, or move them out of the data set");
+    text
+}
+
+fn list_origins(file: &str, failures: &[FailedOrigin], kept: Option<&Path>) -> String {
+    let mut text = format!("{file} could not be fetched:");
+    for FailedOrigin { origin, reason } in failures {
+        let _ = write!(text, "\n  {origin}: {reason}");
+    }
+    if let Some(kept) = kept {
+        let _ =
+            write!(text, "\nwhat arrived is kept in {}: the same command goes on from there", kept.display());
+    }
     text
 }
 

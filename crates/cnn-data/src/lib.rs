@@ -30,6 +30,8 @@
 mod classes;
 mod dataset;
 pub mod decode;
+#[cfg(feature = "download")]
+pub mod download;
 mod error;
 mod image;
 mod level;
@@ -46,7 +48,7 @@ pub mod transform;
 
 pub use classes::Classes;
 pub use dataset::{Dataset, InMemory, Sample, Subset};
-pub use error::{BadFile, Error, Result};
+pub use error::{BadFile, Error, FailedOrigin, Result};
 pub use image::{Image, Pixels, Size};
 pub use loader::{Batch, Batches, LastBatch, Loader};
 pub use preprocess::Preprocessing;

@@ -1,5 +1,6 @@
 //! The verbs, one file for each, and what they share.
 
+mod data;
 mod eval;
 mod predict;
 mod summary;
@@ -23,6 +24,7 @@ pub(crate) fn run(command: Command) -> Outcome {
         Command::Eval(arguments) => eval::run(&arguments),
         Command::Predict(arguments) => predict::run(&arguments),
         Command::Summary(arguments) => summary::run(&arguments),
+        Command::Data(command) => data::run(&command),
     }
 }
 

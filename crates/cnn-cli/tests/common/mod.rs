@@ -60,7 +60,7 @@ pub(crate) fn cnn_in(folder: &Path, line: &str) -> Ran {
 pub(crate) fn cnn_with(folder: &Path, arguments: &[&str]) -> Ran {
     let mut command = Command::new(env!("CARGO_BIN_EXE_cnn"));
     command.args(arguments).current_dir(folder).env_remove("CNN_DATA").env_remove("CNN_THREADS");
-    command.env("HOME", folder).env_remove("XDG_CACHE_HOME");
+    command.env("HOME", folder).env_remove("XDG_CACHE_HOME").env_remove("CNN_MIRROR");
     let Output { status, stdout, stderr } = command.output().unwrap();
     Ran {
         code: status.code().expect("cnn was killed"),

@@ -1,0 +1,12 @@
+//! `cnn data`: fetching data sets and looking after them, one file for each verb.
+
+mod download;
+
+use crate::cli::DataCommand;
+use crate::failure::Outcome;
+
+pub(crate) fn run(command: &DataCommand) -> Outcome {
+    match command {
+        DataCommand::Download(arguments) => download::run(arguments),
+    }
+}
