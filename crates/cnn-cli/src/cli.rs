@@ -175,7 +175,8 @@ pub(crate) struct SummaryArgs {
 /// The images, where a configuration file may name them.
 #[derive(Debug, Args)]
 pub(crate) struct OptionalData {
-    /// The images: a name (mnist), a name and its folder (cifar10:DIR), or a folder of pictures
+    /// The images: a name (mnist), a name and its folder (cifar10:DIR), a folder of pictures, a
+    /// table of them (labels.csv), or arrays (x.npz)
     #[arg(long, value_name = "DATA")]
     pub(crate) data: Option<String>,
     /// Where names are looked for first; then CNN_DATA, ./data and your cache folder
@@ -186,7 +187,8 @@ pub(crate) struct OptionalData {
 /// The images, where only the flag can name them.
 #[derive(Debug, Args)]
 pub(crate) struct RequiredData {
-    /// The images: a name (mnist), a name and its folder (cifar10:DIR), or a folder of pictures
+    /// The images: a name (mnist), a name and its folder (cifar10:DIR), a folder of pictures, a
+    /// table of them (labels.csv), or arrays (x.npz)
     #[arg(long, value_name = "DATA")]
     pub(crate) data: String,
     /// Where names are looked for first; then CNN_DATA, ./data and your cache folder

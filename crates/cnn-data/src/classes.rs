@@ -12,7 +12,11 @@ use crate::{Error, Result};
 /// Class names in the order of their indices. A clone is a reference count.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Vec<String>", into = "Vec<String>")]
-pub struct Classes(Arc<[String]>);
+pub struct Classes {
+    names: Arc<[String]>,
+    /// The indices in the order of their names, so that a name is found among many thousands at once.
+    by_name: Arc<[usize]>,
+}
 
 impl Classes {
     /// Names whose order is given, as where a file format numbers its classes.
@@ -21,12 +25,16 @@ impl Classes {
     /// [`Error::Argument`] where there are none or a name is there twice.
     pub fn in_order(names: impl IntoIterator<Item = impl Into<String>>) -> Result<Self> {
         let names: Arc<[String]> = names.into_iter().map(Into::into).collect();
-        let mut sorted: Vec<&String> = names.iter().collect();
-        sorted.sort_unstable();
-        if sorted.is_empty() || sorted.windows(2).any(|pair| pair[0] == pair[1]) {
-            return Err(Error::argument("class names", &names, "one or more different names"));
+        let mut by_name: Vec<usize> = (0..names.len()).collect();
+        by_name.sort_unstable_by(|&a, &b| names[a].cmp(&names[b]));
+        if names.is_empty() {
+            return Err(Error::argument("number of class names", 0, "1 or more"));
         }
-        Ok(Self(names))
+        if let Some(pair) = by_name.windows(2).find(|pair| names[pair[0]] == names[pair[1]]) {
+            let name = &names[pair[0]];
+            return Err(Error::argument("class name", name, "different names, but it is there twice"));
+        }
+        Ok(Self { names, by_name: by_name.into() })
     }
 
     /// Names sorted as strings, as where folders are classes.
@@ -42,22 +50,23 @@ impl Classes {
     /// Number of classes, at least 1.
     #[expect(clippy::len_without_is_empty, reason = "there is always a class")]
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.names.len()
     }
 
     /// The names in the order of their indices.
     pub fn names(&self) -> &[String] {
-        &self.0
+        &self.names
     }
 
     /// Name of a class.
     pub fn name(&self, index: usize) -> Option<&str> {
-        self.0.get(index).map(String::as_str)
+        self.names.get(index).map(String::as_str)
     }
 
     /// Index of a name.
     pub fn index(&self, name: &str) -> Option<usize> {
-        self.0.iter().position(|known| known == name)
+        let found = self.by_name.binary_search_by(|&index| self.names[index].as_str().cmp(name));
+        found.ok().map(|place| self.by_name[place])
     }
 }
 
@@ -71,7 +80,7 @@ impl TryFrom<Vec<String>> for Classes {
 
 impl From<Classes> for Vec<String> {
     fn from(classes: Classes) -> Self {
-        classes.0.to_vec()
+        classes.names.to_vec()
     }
 }
 

@@ -1,10 +1,12 @@
 //! [`Dataset`]: how many samples there are, and how to get one. The two methods are the extension point.
 //!
 //! `get` may be called from several threads at once and must give the same sample for the same index.
-//! References and shared pointers to data sets are data sets.
+//! References and shared pointers to data sets are data sets. As iterators have adapters, data sets have
+//! [`map`](Dataset::map), [`filter`](Dataset::filter), [`concat`](Dataset::concat) and others.
 
 use std::sync::Arc;
 
+use crate::adapters::{Concat, Map, MapTarget, Named, Repeat};
 use crate::{Classes, Error, Image, Result, Target};
 
 /// An image and what it is an example of.
@@ -51,6 +53,108 @@ pub trait Dataset: Send + Sync {
     /// Whether there are no samples.
     fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// The same samples, each passed through `f` when it is asked for. Targets stay, and are known without decoding.
+    ///
+    /// ```
+    /// use cnn_data::{Dataset, Image, InMemory, Sample, Size, Target};
+    /// # fn main() -> cnn_data::Result<()> {
+    /// let colour = Image::from_u8(Size::new(1, 1), 3, vec![255, 0, 0])?;
+    /// let samples = InMemory::new(vec![Sample::new(colour, Target::Class(0))]);
+    /// let grey = samples.map(|sample| Ok(Sample::new(sample.image.with_channels(1)?, sample.target)));
+    /// assert_eq!(grey.get(0)?.image.channels(), 1);
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// Of [`Dataset::get`]: what `f` says; [`Error::Argument`] where it changes the target, which is
+    /// [`map_target`](Dataset::map_target)'s affair.
+    fn map<F>(self, f: F) -> Map<Self, F>
+    where
+        Self: Sized,
+        F: Fn(Sample) -> Result<Sample> + Send + Sync,
+    {
+        Map::new(self, f)
+    }
+
+    /// The same pictures, each target passed through `f`. What the classes are called is forgotten, as `f` may number
+    /// them anew; [`named`](Dataset::named) says it.
+    fn map_target<F>(self, f: F) -> MapTarget<Self, F>
+    where
+        Self: Sized,
+        F: Fn(Target) -> Result<Target> + Send + Sync,
+    {
+        MapTarget::new(self, f)
+    }
+
+    /// The same samples with names for their classes.
+    fn named(self, classes: Classes) -> Named<Self>
+    where
+        Self: Sized,
+    {
+        Named::new(self, classes)
+    }
+
+    /// The samples for whose index and target `keep` is true. It is asked once for each, now; no picture is decoded
+    /// where the data set knows its targets.
+    ///
+    /// ```
+    /// use cnn_data::{Dataset, Image, InMemory, Sample, Size, Target};
+    /// # fn main() -> cnn_data::Result<()> {
+    /// # let image = Image::from_u8(Size::new(1, 1), 1, vec![0])?;
+    /// let all = InMemory::new((0..6).map(|n| Sample::new(image.clone(), Target::Class(n % 3))).collect());
+    /// let ones = all.filter(|_, target| *target == Target::Class(1))?;
+    /// assert_eq!(ones.indices(), [1, 4]);
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Sample`] where a target cannot be known.
+    fn filter(self, mut keep: impl FnMut(usize, &Target) -> bool) -> Result<Subset<Self>>
+    where
+        Self: Sized,
+    {
+        let mut indices = Vec::new();
+        for index in 0..self.len() {
+            if keep(index, &self.target(index).map_err(|error| error.at_sample(index))?) {
+                indices.push(index);
+            }
+        }
+        Subset::new(self, indices)
+    }
+
+    /// The samples at `indices`, in this order.
+    ///
+    /// # Errors
+    /// As [`Subset::new`].
+    fn subset(self, indices: Vec<usize>) -> Result<Subset<Self>>
+    where
+        Self: Sized,
+    {
+        Subset::new(self, indices)
+    }
+
+    /// These samples and then those of another data set.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] where the classes of the two are not the same, in the same order, or only one has names.
+    fn concat<D: Dataset>(self, other: D) -> Result<Concat<Self, D>>
+    where
+        Self: Sized,
+    {
+        Concat::new(self, other)
+    }
+
+    /// The samples so many times over, as samples of their own: an epoch meets each `times` times, augmented anew.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] where that is none, or more than can be numbered.
+    fn repeat(self, times: usize) -> Result<Repeat<Self>>
+    where
+        Self: Sized,
+    {
+        Repeat::new(self, times)
     }
 }
 

@@ -60,8 +60,9 @@ pub enum Error {
     },
     /// A split holds classes that the training set has not.
     #[error(
-        "{place}: unknown class {}; the training set has {}: rename or remove the folder, or train with it",
-        names.join(", "), known.join(", ")
+        "{place}: unknown class {}; the training set has {}: rename or remove it, or train with it",
+        some(names),
+        some(known)
     )]
     UnknownClass {
         /// Where the classes were met.
@@ -259,6 +260,17 @@ fn list_origins(file: &str, failures: &[FailedOrigin], kept: Option<&Path>) -> S
 
 fn did_you_mean(suggestion: Option<&str>) -> String {
     suggestion.map_or_else(String::new, |name| format!(" (did you mean {name}?)"))
+}
+
+/// Most names that a message lists.
+const LISTED: usize = 20;
+
+/// The names, or where they are many the first of them and how many more there are.
+pub(crate) fn some(names: &[impl AsRef<str>]) -> String {
+    let shown: Vec<&str> = names.iter().take(LISTED).map(AsRef::as_ref).collect();
+    let more = names.len() - shown.len();
+    let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
+    shown.join(", ") + &rest
 }
 
 /// A number with its noun: `1 file`, `2 files`.

@@ -1,7 +1,7 @@
 //! From pictures on a disk to batches for a network: fast, exact, and never wrong in silence.
 //!
 //! A [`Dataset`] is a length and a function from an index to a [`Sample`]: an [`Image`] and a [`Target`].
-//! [`sources`] reads IDX files (MNIST), CIFAR-10 and folders of pictures; [`decode`] turns files into images.
+//! [`sources`] reads IDX files (MNIST), CIFAR, folders of pictures, tables and arrays; [`decode`] turns files into images.
 //! A [`Loader`] takes the samples in the order of a [`Sampler`], augments them ([`transform`]), prepares them as the
 //! model expects ([`Preprocessing`]) and delivers batches in order, prepared ahead by worker threads.
 //! Each random draw is keyed by (seed, epoch, sample, how often it was drawn, place in the pipeline), so that
@@ -27,6 +27,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod adapters;
 mod classes;
 mod dataset;
 pub mod decode;
@@ -46,6 +47,7 @@ mod statistics;
 mod target;
 pub mod transform;
 
+pub use adapters::{Concat, Map, MapTarget, Named, Repeat};
 pub use classes::Classes;
 pub use dataset::{Dataset, InMemory, Sample, Subset};
 pub use error::{BadFile, Error, FailedOrigin, Result};

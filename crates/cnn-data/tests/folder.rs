@@ -134,3 +134,134 @@ fn a_class_folder_whose_name_is_not_utf8_is_named() {
     picture(&root.path().join(std::ffi::OsStr::from_bytes(b"caf\xe9")).join("1.png"), 1);
     assert!(open(root.path(), Split::Train).unwrap_err().to_string().contains("the name is not UTF-8"));
 }
+
+#[test]
+fn classes_that_differ_only_in_case_are_named() {
+    let root = tempfile::tempdir().unwrap();
+    for name in ["Cat/1.png", "cat/1.png", "dog/1.png"] {
+        picture(&root.path().join(name), 1);
+    }
+    if fs::read_dir(root.path()).unwrap().count() == 3 {
+        let message = open(root.path(), Split::Train).unwrap_err().to_string();
+        assert!(message.contains("the classes Cat and cat differ only in case"), "{message}");
+    }
+}
+
+#[test]
+fn a_forgotten_picture_is_told_by_its_ending_whatever_its_format() {
+    for name in ["x.webp", "x.TIFF", "x.ppm", "x.gif", "x.bmp"] {
+        let root = tempfile::tempdir().unwrap();
+        picture(&root.path().join("a/1.png"), 1);
+        picture(&root.path().join(name), 1);
+        let message = open(root.path(), Split::Train).unwrap_err().to_string();
+        assert!(message.contains("lies beside the class folders"), "{message}");
+    }
+}
+
+#[test]
+fn a_class_whose_only_pictures_are_skipped_is_empty() {
+    let root = tempfile::tempdir().unwrap();
+    for name in ["a/1.png", "b/1.png", "c/1.png", "c/2.png"] {
+        picture(&root.path().join(name), 1);
+    }
+    fs::write(root.path().join("b/1.png"), "no picture").unwrap();
+    fs::write(root.path().join("c/1.png"), "no picture").unwrap();
+    let skip = FolderOptions { bad_files: BadFiles::Skip, ..FolderOptions::default() };
+    let message = Folder::open(root.path(), Split::Train, &skip).unwrap_err().to_string();
+    assert!(message.ends_with("1 class folder without pictures: b"), "{message}");
+    picture(&root.path().join("b/2.png"), 1);
+    let folder = Folder::open(root.path(), Split::Train, &skip).unwrap();
+    let targets: Vec<_> = (0..folder.len()).map(|index| folder.target(index).unwrap()).collect();
+    assert_eq!(targets, [0, 1, 2].map(Target::Class));
+    assert!(folder.path(2).unwrap().ends_with("c/2.png"));
+}
+
+#[test]
+fn thousands_of_classes_open_in_one_pass_and_messages_name_a_few() {
+    let slow = std::env::var_os("CNN_SLOW_TESTS").is_some_and(|value| value == "1");
+    let count = if slow { 100_000 } else { 500 };
+    let root = tempfile::tempdir().unwrap();
+    let first = root.path().join("00000/1.png");
+    picture(&first, 1);
+    for class in 1..count {
+        let folder = root.path().join(format!("{class:05}"));
+        fs::create_dir(&folder).unwrap();
+        // A link where the system allows as many, to spare the disk.
+        fs::hard_link(&first, folder.join("1.png"))
+            .or_else(|_| fs::copy(&first, folder.join("1.png")).map(|_| ()))
+            .unwrap();
+    }
+    let folder = open(root.path(), Split::Train).unwrap();
+    assert_eq!((folder.len(), folder.classes().unwrap().len()), (count, count));
+    assert_eq!(folder.target(count - 1).unwrap(), Target::Class(count - 1));
+    let options =
+        FolderOptions { classes: Some(Classes::sorted(["a"]).unwrap()), ..FolderOptions::default() };
+    let message = Folder::open(root.path(), Split::Train, &options).unwrap_err().to_string();
+    assert!(message.len() < 1000 && message.contains(&format!("and {} more", count - 20)), "{message}");
+}
+
+#[cfg(unix)]
+mod unix {
+    use std::os::unix::ffi::OsStrExt;
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use super::*;
+
+    #[test]
+    fn links_in_a_circle_are_bad_files_and_no_endless_walk() {
+        let root = tempfile::tempdir().unwrap();
+        picture(&root.path().join("a/1.png"), 1);
+        symlink(root.path(), root.path().join("a/up")).unwrap();
+        symlink("round", root.path().join("a/round")).unwrap();
+        symlink("nowhere", root.path().join("a/nowhere.png")).unwrap();
+        symlink("circle", root.path().join("circle")).unwrap();
+        let message = open(root.path(), Split::Train).unwrap_err().to_string();
+        assert!(message.starts_with("3 files cannot be used:"), "{message}");
+        assert!(
+            message.contains("a/up: is a folder") && message.contains("a/round: cannot be read"),
+            "{message}"
+        );
+        let skip = FolderOptions { bad_files: BadFiles::Skip, ..FolderOptions::default() };
+        assert_eq!(Folder::open(root.path(), Split::Train, &skip).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn a_linked_class_folder_is_a_class() {
+        let [root, elsewhere] = [(); 2].map(|()| tempfile::tempdir().unwrap());
+        picture(&root.path().join("a/1.png"), 1);
+        picture(&elsewhere.path().join("2.png"), 2);
+        symlink(elsewhere.path(), root.path().join("b")).unwrap();
+        assert_eq!(open(root.path(), Split::Train).unwrap().classes().unwrap().names(), ["a", "b"]);
+    }
+
+    #[test]
+    fn a_picture_whose_name_is_not_utf8_is_read() {
+        let root = tempfile::tempdir().unwrap();
+        picture(&root.path().join("a").join(std::ffi::OsStr::from_bytes(b"caf\xe9.png")), 3);
+        let folder = open(root.path(), Split::Train).unwrap();
+        assert_eq!(folder.get(0).unwrap().image.width(), 3);
+    }
+
+    #[test]
+    #[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
+    fn a_folder_without_permission_is_named() {
+        let root = tempfile::tempdir().unwrap();
+        picture(&root.path().join("train/a/1.png"), 1);
+        picture(&root.path().join("train/b/1.png"), 1);
+        let allow = |path: &str, mode| {
+            fs::set_permissions(root.path().join(path), fs::Permissions::from_mode(mode)).unwrap();
+        };
+        for (path, mode) in [("train/b", 0o000), ("train", 0o000), ("train", 0o600)] {
+            allow(path, mode);
+            if fs::read_dir(root.path().join("train/b")).is_ok() {
+                allow(path, 0o700);
+                eprintln!("skipped: this user may read everything");
+                return;
+            }
+            let error = open(root.path(), Split::Train).unwrap_err();
+            allow(path, 0o700);
+            assert!(matches!(&error, Error::Io { .. }) && error.to_string().contains("train"), "{error}");
+        }
+        assert!(open(root.path(), Split::Train).is_ok());
+    }
+}

@@ -3,8 +3,9 @@
 use std::fs;
 use std::path::Path;
 
-use cnn_data::sources::FolderOptions;
+use cnn_data::sources::{BadFiles, FolderOptions};
 use cnn_data::{Classes, DataLocation, Dataset, Error, Places, Split};
+use cnn_tensor::{Tensor, npy};
 
 fn idx(shape: &[u32], elements: &[u8]) -> Vec<u8> {
     let header = [0, 0, 8, shape.len() as u8];
@@ -32,7 +33,7 @@ fn a_name_is_found_in_the_first_place_that_has_it() {
     let places = Places::new().place("--data-dir", Some(first)).place("CNN_DATA", Some(second.clone()));
     let places = places.place("the cache", Some(third));
     let location = DataLocation::resolve("fashion-mnist", &places).unwrap();
-    assert_eq!(location.folder(), second.join("fashion-mnist"));
+    assert_eq!(location.path(), second.join("fashion-mnist"));
     assert_eq!((location.name(), location.splits().unwrap()), ("fashion-mnist", vec![Split::Train]));
     let opened = location.open(Split::Train, &FolderOptions::default()).unwrap();
     assert_eq!(opened.dataset.classes().unwrap().name(9), Some("Ankle boot"));
@@ -51,7 +52,9 @@ fn a_name_that_is_nowhere_names_all_places() {
 fn an_unknown_name_lists_the_known_ones() {
     let message = DataLocation::resolve("mnits", &Places::new()).unwrap_err().to_string();
     let expected = "unknown data set mnits: it is no folder, and the known names are \
-                    mnist, fashion-mnist, cifar10, idx (did you mean mnist?)";
+                    mnist, fashion-mnist, kmnist, emnist-byclass, emnist-bymerge, emnist-balanced, \
+                    emnist-letters, emnist-digits, emnist-mnist, qmnist, cifar10, cifar100, cifar100-coarse, \
+                    idx, table, medmnist, npy (did you mean mnist?)";
     assert_eq!(message, expected);
     assert!(matches!(DataLocation::resolve("imagenet:/x", &Places::new()), Err(Error::UnknownName { .. })));
     let message = DataLocation::resolve("/no/such/photos", &Places::new()).unwrap_err().to_string();
@@ -90,4 +93,52 @@ fn anything_else_is_a_folder_of_pictures() {
     assert_eq!((location.name(), location.splits().unwrap()), ("flowers", vec![Split::Train]));
     let opened = location.open(Split::Train, &FolderOptions::default()).unwrap();
     assert_eq!((opened.dataset.len(), opened.skipped.len()), (1, 0));
+}
+
+#[test]
+fn tables_and_arrays_are_told_by_their_ending_or_their_name() {
+    let root = tempfile::tempdir().unwrap();
+    let table = root.path().join("labels.csv");
+    fs::write(&table, "path,label,split\n1.png,x,train\n2.png,x,test\nno.png,x,train\n").unwrap();
+    for name in ["1.png", "2.png"] {
+        image::GrayImage::new(3, 3).save(root.path().join(name)).unwrap();
+    }
+    let skip = FolderOptions { bad_files: BadFiles::Skip, ..FolderOptions::default() };
+    for text in [table.display().to_string(), format!("table:{}", table.display())] {
+        let location = DataLocation::resolve(&text, &Places::new()).unwrap();
+        assert_eq!(
+            (location.name(), location.splits().unwrap()),
+            ("labels", vec![Split::Train, Split::Test])
+        );
+        let opened = location.open(Split::Train, &skip).unwrap();
+        assert_eq!((opened.dataset.len(), opened.skipped.len()), (1, 1));
+    }
+    let image = Tensor::from_slice(&[2, 1, 1], &[7u8, 8]).unwrap();
+    let label = Tensor::from_slice(&[2, 1], &[1u8, 0]).unwrap();
+    for (name, tensor) in [("train_images.npy", &image), ("train_labels.npy", &label)] {
+        npy::save(root.path().join(name), tensor).unwrap();
+    }
+    let at = |name: &str| root.path().join(name).display().to_string();
+    for text in [
+        format!("npy:{},{}", at("train_images.npy"), at("train_labels.npy")),
+        format!("npy:{}", root.path().display()),
+        format!("medmnist:{}", root.path().display()),
+    ] {
+        let location = DataLocation::resolve(&text, &Places::new()).unwrap();
+        assert_eq!(location.splits().unwrap(), [Split::Train], "{text}");
+        let classes = Some(Classes::in_order(["1", "0"]).unwrap());
+        let opened = location.open(Split::Train, &FolderOptions { classes, ..FolderOptions::default() });
+        assert_eq!(opened.unwrap().dataset.target(0).unwrap(), cnn_data::Target::Class(0));
+        assert!(matches!(location.open(Split::Test, &skip), Err(Error::NoSplit { .. })), "{text}");
+    }
+    for (text, expected) in [
+        ("table".to_owned(), "write `table:FILE.csv`"),
+        ("medmnist".to_owned(), "write `medmnist:FILE.npz`"),
+        (format!("npy:{}", at("train_images.npy")), "two files with a comma"),
+        (at("1.png"), "is a file, expected a folder of pictures, a table"),
+        ("cifar100:/no/such/place".to_owned(), "or their `.tar.gz` archive"),
+    ] {
+        let message = DataLocation::resolve(&text, &Places::new()).unwrap_err().to_string();
+        assert!(message.contains(expected), "{message}");
+    }
 }

@@ -11,7 +11,7 @@ use cnn_data::{Dataset, Error, HoldOut, Pixels, Size, Split, Statistics, Target,
 #[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 fn mnist() -> Option<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../data/mnist");
-    let there = holds(&folder, Split::Train);
+    let there = holds(&folder, Family::Mnist, Split::Train);
     if !there {
         eprintln!("skipped: {} is not there", folder.display());
     }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use cnn_data::decode::Decoder;
-use cnn_data::sources::{Folder, FolderOptions, cifar10, mnist};
+use cnn_data::sources::{Folder, FolderOptions, cifar, mnist};
 use cnn_data::{Dataset, Loader, Preprocessing, ResizeMode, Sequential, Size, Split, Target};
 
 /// A folder of the test data; `None`, and a line that says so, where it is not there.
@@ -71,7 +71,7 @@ fn fashion_mnist_and_cifar10_load() {
         assert_eq!((train.len(), train.labels()[0]), (60_000, 9));
     }
     if let Some(folder) = data("cifar-10-batches-bin") {
-        let test = cifar10::load(&folder, Split::Test).unwrap();
+        let test = cifar::load(&folder, cifar::Family::Cifar10, Split::Test).unwrap();
         assert_eq!((test.len(), test.labels()[0], test.channels()), (10_000, 3, 3));
     }
 }

@@ -26,7 +26,7 @@ pub(crate) fn run(arguments: &EvalArgs) -> Outcome {
         let there: Vec<&str> = splits.iter().map(|split| split.name()).collect();
         return Err(Failure::failed(format!(
             "{} has no {split} images, only {}; choose with --split",
-            location.folder().display(),
+            location.path().display(),
             there.join(", ")
         )));
     }

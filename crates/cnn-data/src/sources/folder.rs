@@ -6,16 +6,12 @@
 //! systems leave behind (`Thumbs.db`, `desktop.ini`); anything else must be a picture.
 
 use std::fs;
-use std::num::NonZero;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
-use std::sync::PoisonError;
-use std::thread;
 
 use crate::dataset::out_of_range;
 use crate::decode::Decoder;
-use crate::error::count;
-use crate::sources::{file, mnist};
+use crate::error::{count, some};
+use crate::sources::{mnist, pictures};
 use crate::{BadFile, Classes, Dataset, Error, Result, Sample, Split, Target};
 
 /// What happens when a folder holds files that cannot be read as pictures.
@@ -54,7 +50,8 @@ impl Folder {
     ///
     /// # Errors
     /// [`Error::NoSplit`]; [`Error::UnknownClass`]; [`Error::Unreadable`] with all files that are no pictures, unless
-    /// they are to be skipped; [`Error::Layout`] where there are no classes, or a class has no pictures.
+    /// they are to be skipped; [`Error::Layout`] where there are no classes, a class has no pictures, or two differ only
+    /// in case.
     pub fn open(root: &Path, split: Split, options: &FolderOptions) -> Result<Self> {
         let place = split_folder(root, split)?;
         let folders = class_folders(&place)?;
@@ -68,27 +65,41 @@ impl Folder {
             let place = place.display().to_string();
             return Err(Error::UnknownClass { place, names: unknown, known: classes.names().to_vec() });
         }
-        let mut files = Vec::new();
+        let (mut files, mut ends) = (Vec::new(), Vec::with_capacity(folders.len()));
         for (name, folder) in &folders {
             let class = classes.index(name).unwrap_or_default();
             files.extend(entries(folder)?.into_iter().map(|file| (file, class)));
+            ends.push(files.len());
         }
-        let skipped = unreadable(&files, &options.decoder);
+        let problems = pictures::problems(&pictures::paths(&files), &options.decoder);
+        let bad = |(at, problem): &(usize, String)| BadFile {
+            path: files[*at].0.clone(),
+            problem: problem.clone(),
+        };
+        let skipped: Vec<BadFile> = problems.iter().map(bad).collect();
         if options.bad_files == BadFiles::Error && !skipped.is_empty() {
             return Err(Error::Unreadable { files: skipped });
         }
-        // Both lists are in the same order.
-        let mut bad = skipped.iter().map(|file| &file.path).peekable();
-        files.retain(|(path, _)| bad.next_if_eq(&path).is_none());
-        let empty: Vec<&str> = (folders.iter())
-            .filter(|(_, folder)| !files.iter().any(|(file, _)| file.parent() == Some(folder)))
-            .map(|(name, _)| name.as_str())
-            .collect();
+        // Files, and problems by their place among them, are in the order of the folders.
+        let (mut empty, mut start, mut problem) = (Vec::new(), 0, 0);
+        for ((name, _), &end) in folders.iter().zip(&ends) {
+            let before = problem;
+            problem += problems[before..].iter().take_while(|(at, _)| *at < end).count();
+            if problem - before == end - start {
+                empty.push(name.as_str());
+            }
+            start = end;
+        }
         if !empty.is_empty() {
             let problem =
-                format!("{} without pictures: {}", count(empty.len(), "class folder"), empty.join(", "));
+                format!("{} without pictures: {}", count(empty.len(), "class folder"), some(&empty));
             return Err(Error::layout(&place, problem));
         }
+        let (mut at, mut left_out) = (0, problems.iter().map(|(at, _)| *at).peekable());
+        files.retain(|_| {
+            at += 1;
+            left_out.next_if_eq(&(at - 1)).is_none()
+        });
         Ok(Self { files, classes, skipped, decoder: options.decoder.clone() })
     }
 
@@ -149,7 +160,16 @@ fn names_of(split: Split) -> &'static [&'static str] {
 /// Whether a folder is divided into splits: it has a folder `train` that holds folders.
 fn has_splits(root: &Path) -> Result<bool> {
     let train = root.join("train");
-    Ok(train.is_dir() && entries(&train)?.iter().any(|path| path.is_dir()))
+    if !pictures::is_folder(&train)? {
+        return Ok(false);
+    }
+    let found = entries(&train)?;
+    // The first is a folder where anything is, so that thousands of classes are not asked one by one.
+    found
+        .iter()
+        .map(|path| pictures::is_folder(path))
+        .find(|is| !matches!(is, Ok(false)))
+        .unwrap_or(Ok(false))
 }
 
 fn split_folder(root: &Path, split: Split) -> Result<PathBuf> {
@@ -167,18 +187,20 @@ fn split_folder(root: &Path, split: Split) -> Result<PathBuf> {
 
 /// The class folders of a split with their names, sorted by name. Stray files beside them are an error.
 fn class_folders(place: &Path) -> Result<Vec<(String, PathBuf)>> {
-    if mnist::holds(place, Split::Train) {
+    if mnist::holds(place, mnist::Family::Other, Split::Train) {
         return Err(Error::layout(
             place,
             "holds IDX files; write `mnist:DIR`, `fashion-mnist:DIR` or `idx:DIR`",
         ));
     }
-    let (folders, strays): (Vec<PathBuf>, Vec<PathBuf>) =
-        entries(place)?.into_iter().partition(|path| path.is_dir());
+    let (mut folders, mut strays) = (Vec::new(), Vec::new());
+    for path in entries(place)? {
+        if pictures::is_folder(&path)? { &mut folders } else { &mut strays }.push(path);
+    }
     if folders.is_empty() {
         return Err(Error::layout(place, "has no folders; expected one folder of pictures for each class"));
     }
-    if let Some(stray) = strays.iter().find(|path| is_picture_name(path)) {
+    if let Some(stray) = strays.iter().find(|path| pictures::is_picture_name(path)) {
         let problem = format!("{} lies beside the class folders; move it into one of them", stray.display());
         return Err(Error::layout(place, problem));
     }
@@ -194,13 +216,10 @@ fn class_folders(place: &Path) -> Result<Vec<(String, PathBuf)>> {
         named.push((name, folder));
     }
     named.sort_unstable();
+    if let Some(pair) = pictures::collision(named.iter().map(|(name, _)| name.as_str())) {
+        return Err(pictures::collide(place, pair));
+    }
     Ok(named)
-}
-
-/// Whether a file beside the class folders looks like a picture that was forgotten there (a licence does not).
-fn is_picture_name(path: &Path) -> bool {
-    let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
-    ["png", "jpg", "jpeg"].iter().any(|known| extension.eq_ignore_ascii_case(known))
 }
 
 /// Files that Windows writes into folders of pictures by itself.
@@ -219,41 +238,4 @@ fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
     }
     paths.sort_unstable();
     Ok(paths)
-}
-
-/// The files that are no whole pictures, in their order. Looked at by as many threads as there are processors.
-fn unreadable(files: &[(PathBuf, usize)], decoder: &Decoder) -> Vec<BadFile> {
-    let threads = thread::available_parallelism().map_or(1, NonZero::get).min(16);
-    let bad = Mutex::new(Vec::new());
-    let look = |files: &[(PathBuf, usize)]| {
-        for (path, _) in files {
-            if let Some(problem) = problem_of(path, decoder) {
-                bad.lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .push(BadFile { path: path.clone(), problem });
-            }
-        }
-    };
-    thread::scope(|scope| {
-        for part in files.chunks(files.len().div_ceil(threads).max(1)) {
-            scope.spawn(move || look(part));
-        }
-    });
-    let mut bad = bad.into_inner().unwrap_or_else(PoisonError::into_inner);
-    bad.sort_unstable_by(|a, b| a.path.cmp(&b.path));
-    bad
-}
-
-/// Why a file is no whole picture; `None` where it is one, as far as can be seen without decoding it.
-fn problem_of(path: &Path, decoder: &Decoder) -> Option<String> {
-    if path.is_dir() {
-        return Some("is a folder; pictures lie directly in the folder of their class".to_owned());
-    }
-    let looked = file::read(path, decoder.most_file_bytes).and_then(|bytes| decoder.inspect(&bytes, path));
-    match looked {
-        Ok(_) => None,
-        Err(Error::Malformed { problem, .. }) => Some(problem),
-        Err(Error::Io { source, .. }) => Some(format!("cannot be read: {source}")),
-        Err(other) => Some(other.to_string()),
-    }
 }

@@ -1,22 +1,28 @@
 //! [`DataLocation`]: what a user writes after `--data` and where that lies.
 //!
-//! A name (`mnist`) is looked for in a list of places; a name with a place (`cifar10:DIR`) is read from there; anything
-//! else is a folder of pictures. The library reads no environment: the caller says which places there are.
+//! A name (`mnist`) is looked for in a list of places; a name with a place (`cifar10:DIR`, `table:FILE`) is read from
+//! there; a file is a table or arrays by its ending, and anything else a folder of pictures. The library reads no
+//! environment: the caller says which places there are.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::mnist::{self, Family};
-use super::{Folder, FolderOptions, cifar10};
+use super::emnist::EmnistSplit;
+use super::{Arrays, Folder, FolderOptions, Table, TableOptions, cifar, mnist};
 use crate::{BadFile, Dataset, Error, Result, Split};
 
 /// The form of a data set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Form {
-    Idx(Family),
-    Cifar10,
+    Idx(mnist::Family),
+    Cifar(cifar::Family),
     Folder,
+    Table,
+    /// An `.npz` file, or a folder of `.npy` files.
+    Arrays,
+    /// Two `.npy` files, with a comma between them.
+    Pair,
 }
 
 /// A data set with a name.
@@ -27,12 +33,43 @@ struct Known {
     folders: &'static [&'static str],
 }
 
-const KNOWN: [Known; 4] = [
-    Known { name: "mnist", form: Form::Idx(Family::Mnist), folders: &["mnist"] },
-    Known { name: "fashion-mnist", form: Form::Idx(Family::FashionMnist), folders: &["fashion-mnist"] },
-    Known { name: "cifar10", form: Form::Cifar10, folders: &["cifar10", "cifar-10-batches-bin"] },
-    Known { name: "idx", form: Form::Idx(Family::Other), folders: &[] },
+impl Known {
+    const fn new(name: &'static str, form: Form, folders: &'static [&'static str]) -> Self {
+        Self { name, form, folders }
+    }
+
+    const fn emnist(name: &'static str, division: EmnistSplit) -> Self {
+        let folders = &["emnist", "emnist/gzip", "EMNIST/raw"];
+        Self::new(name, Form::Idx(mnist::Family::Emnist(division)), folders)
+    }
+}
+
+/// Every name. Beside folders of the name there are those that torchvision makes.
+const KNOWN: [Known; 17] = [
+    Known::new("mnist", Form::Idx(mnist::Family::Mnist), &["mnist", "MNIST/raw"]),
+    Known::new(
+        "fashion-mnist",
+        Form::Idx(mnist::Family::FashionMnist),
+        &["fashion-mnist", "FashionMNIST/raw"],
+    ),
+    Known::new("kmnist", Form::Idx(mnist::Family::Kmnist), &["kmnist", "KMNIST/raw"]),
+    Known::emnist("emnist-byclass", EmnistSplit::ByClass),
+    Known::emnist("emnist-bymerge", EmnistSplit::ByMerge),
+    Known::emnist("emnist-balanced", EmnistSplit::Balanced),
+    Known::emnist("emnist-letters", EmnistSplit::Letters),
+    Known::emnist("emnist-digits", EmnistSplit::Digits),
+    Known::emnist("emnist-mnist", EmnistSplit::Mnist),
+    Known::new("qmnist", Form::Idx(mnist::Family::Qmnist), &["qmnist", "QMNIST/raw"]),
+    Known::new("cifar10", Form::Cifar(cifar::Family::Cifar10), &["cifar10", "cifar-10-batches-bin", ""]),
+    Known::new("cifar100", Form::Cifar(cifar::Family::Cifar100), CIFAR_100),
+    Known::new("cifar100-coarse", Form::Cifar(cifar::Family::Cifar100Coarse), CIFAR_100),
+    Known::new("idx", Form::Idx(mnist::Family::Other), &[]),
+    Known::new("table", Form::Table, &[]),
+    Known::new("medmnist", Form::Arrays, &[]),
+    Known::new("npy", Form::Pair, &[]),
 ];
+
+const CIFAR_100: &[&str] = &["cifar100", "cifar-100-binary", ""];
 
 /// Where names are looked for, in order.
 ///
@@ -65,7 +102,7 @@ impl Places {
 pub struct DataLocation {
     name: String,
     form: Form,
-    folder: PathBuf,
+    path: PathBuf,
 }
 
 /// A split that was opened.
@@ -87,37 +124,37 @@ impl fmt::Debug for Opened {
 }
 
 impl DataLocation {
-    /// Finds what a user wrote: `NAME`, `NAME:FOLDER` or a folder.
+    /// Finds what a user wrote: `NAME`, `NAME:PLACE`, a folder of pictures, a table (`.csv`, `.tsv`) or arrays (`.npz`).
     ///
     /// # Errors
     /// [`Error::NotFound`] where a known name is in none of the places; [`Error::UnknownName`] where it is neither
-    /// known nor a folder; [`Error::Layout`] where a path, or the place of `NAME:FOLDER`, is no folder.
+    /// known nor a folder or file; [`Error::Layout`] where a path, or the place of `NAME:PLACE`, is not there.
     pub fn resolve(text: &str, places: &Places) -> Result<Self> {
-        if let Some((name, folder)) = text.split_once(':')
+        if let Some((name, path)) = text.split_once(':')
             && let Some(known) = KNOWN.iter().find(|known| known.name == name)
         {
-            let folder = PathBuf::from(folder);
-            if !folder.is_dir() {
-                return Err(Error::layout(
-                    &folder,
-                    format!("is no folder, expected the one with the files of {name}"),
-                ));
-            }
-            return Ok(Self { name: name.to_owned(), form: known.form, folder });
+            let (form, path) = (known.form.at(Path::new(path)), PathBuf::from(path));
+            let name = match form {
+                Form::Table | Form::Arrays | Form::Pair => called(&path),
+                _ => name.to_owned(),
+            };
+            form.check(known.name, &path)?;
+            return Ok(Self { name, form, path });
         }
         if let Some(known) = KNOWN.iter().find(|known| known.name == text) {
             return known.search(places);
         }
-        let folder = PathBuf::from(text);
-        if folder.is_dir() {
-            let name = folder
-                .file_name()
-                .map_or_else(|| "folder".to_owned(), |name| name.to_string_lossy().into_owned());
-            return Ok(Self { name, form: Form::Folder, folder });
+        let path = PathBuf::from(text);
+        if let Some(form) = Form::of_path(&path) {
+            return Ok(Self { name: called(&path), form, path });
+        }
+        if path.is_file() {
+            let known = "expected a folder of pictures, a table (.csv, .tsv) or arrays (.npz)";
+            return Err(Error::layout(&path, format!("is a file, {known}; or write `NAME:PATH`")));
         }
         let name = text.split(':').next().unwrap_or(text);
         if name.contains(std::path::is_separator) {
-            return Err(Error::layout(&folder, "there is no such folder"));
+            return Err(Error::layout(&path, "there is no such folder"));
         }
         Err(Error::UnknownName {
             met: text.to_owned(),
@@ -126,62 +163,98 @@ impl DataLocation {
         })
     }
 
-    /// A short name: that of the data set, or of the folder.
+    /// A short name: that of the data set, or of the folder or file.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The folder with the files.
-    pub fn folder(&self) -> &Path {
-        &self.folder
+    /// The folder with the files, or the file.
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Which splits are there.
     ///
     /// # Errors
-    /// [`Error::Io`].
+    /// [`Error::Io`]; as [`Table::splits`].
     pub fn splits(&self) -> Result<Vec<Split>> {
-        let there = |holds: fn(&Path, Split) -> bool| {
-            Split::ALL.into_iter().filter(|&split| holds(&self.folder, split)).collect()
-        };
+        let there = |split: &Split| self.form.holds(&self.path, *split);
         match self.form {
-            Form::Idx(_) => Ok(there(mnist::holds)),
-            Form::Cifar10 => Ok(there(cifar10::holds)),
-            Form::Folder => Folder::splits(&self.folder),
+            Form::Folder => Folder::splits(&self.path),
+            Form::Table => Table::splits(&self.path, &TableOptions::default()),
+            Form::Idx(_) | Form::Cifar(_) | Form::Arrays | Form::Pair => {
+                Ok(Split::ALL.into_iter().filter(there).collect())
+            }
         }
     }
 
-    /// Opens a split. Only its own files are read.
+    /// Opens a split. Only its own files are read; of a table or an archive, which hold all splits, no more than is
+    /// needed to pass over the others.
     ///
     /// The training set is opened without classes in the options; every other split with those of the training
     /// set, or of the model.
     ///
     /// # Errors
-    /// As [`mnist::load`], [`cifar10::load`] and [`Folder::open`].
+    /// As [`mnist::load`], [`cifar::load`], [`Folder::open`], [`Table::open`] and [`Arrays::open`].
     pub fn open(&self, split: Split, options: &FolderOptions) -> Result<Opened> {
+        let place = || self.path.display().to_string();
+        let bound = |arrays: Arrays| match &options.classes {
+            Some(classes) => arrays.bind(classes, &place()).map(whole),
+            None => Ok(whole(arrays)),
+        };
         let records = match self.form {
-            Form::Idx(family) => mnist::load(&self.folder, family, split)?,
-            Form::Cifar10 => cifar10::load(&self.folder, split)?,
+            Form::Idx(family) => mnist::load(&self.path, family, split)?,
+            Form::Cifar(family) => cifar::load(&self.path, family, split)?,
             Form::Folder => {
-                let folder = Folder::open(&self.folder, split, options)?;
+                let folder = Folder::open(&self.path, split, options)?;
                 let skipped = folder.skipped().to_vec();
                 return Ok(Opened { dataset: Arc::new(folder), skipped });
             }
+            Form::Table => {
+                let options = TableOptions { files: options.clone(), ..TableOptions::default() };
+                let table = Table::open(&self.path, split, &options)?;
+                let skipped = table.skipped().to_vec();
+                return Ok(Opened { dataset: Arc::new(table), skipped });
+            }
+            Form::Arrays => return bound(Arrays::open(&self.path, split)?),
+            Form::Pair => match (pair(&self.path), split) {
+                (Some((images, labels)), Split::Train) => return bound(Arrays::pair(&images, &labels)?),
+                _ => return Err(Error::NoSplit { place: place(), split: split.name(), hint: "" }),
+            },
         };
-        let records = match &options.classes {
-            Some(classes) => records.bind(classes, &self.folder.display().to_string())?,
-            None => records,
-        };
-        Ok(Opened { dataset: Arc::new(records), skipped: Vec::new() })
+        match &options.classes {
+            Some(classes) => records.bind(classes, &place()).map(whole),
+            None => Ok(whole(records)),
+        }
     }
+}
+
+/// A data set that is held whole.
+fn whole(dataset: impl Dataset + 'static) -> Opened {
+    Opened { dataset: Arc::new(dataset), skipped: Vec::new() }
+}
+
+/// What a folder or a file is called without its place and ending.
+fn called(path: &Path) -> String {
+    let name = if path.is_dir() { path.file_name() } else { path.file_stem() };
+    name.map_or_else(|| "folder".to_owned(), |name| name.to_string_lossy().into_owned())
+}
+
+/// The two files of `IMAGES.npy,LABELS.npy`.
+fn pair(path: &Path) -> Option<(PathBuf, PathBuf)> {
+    let (images, labels) = path.to_str()?.split_once(',')?;
+    Some((PathBuf::from(images), PathBuf::from(labels)))
 }
 
 impl Known {
     /// The first place that holds the data set.
     fn search(&self, places: &Places) -> Result<DataLocation> {
         let Some(usual) = self.folders.first() else {
-            let expected =
-                format!("a folder with it, since it is a form of files; write `{}:DIR`", self.name);
+            let expected = format!(
+                "a place with it, since it is a form of files; write `{}:{}`",
+                self.name,
+                self.form.place()
+            );
             return Err(Error::argument("data set", self.name, expected));
         };
         let mut looked = Vec::new();
@@ -190,9 +263,9 @@ impl Known {
                 looked.push(format!("{called} (not set)"));
                 continue;
             };
-            for folder in self.folders.iter().map(|folder| place.join(folder)) {
-                if Split::ALL.into_iter().any(|split| self.form.holds(&folder, split)) {
-                    return Ok(DataLocation { name: self.name.to_owned(), form: self.form, folder });
+            for path in self.folders.iter().map(|folder| place.join(folder)) {
+                if Split::ALL.into_iter().any(|split| self.form.holds(&path, split)) {
+                    return Ok(DataLocation { name: self.name.to_owned(), form: self.form, path });
                 }
             }
             looked.push(format!("{} ({called})", place.join(usual).display()));
@@ -202,11 +275,59 @@ impl Known {
 }
 
 impl Form {
-    fn holds(self, folder: &Path, split: Split) -> bool {
+    /// The form of what a user wrote without a name.
+    fn of_path(path: &Path) -> Option<Self> {
+        let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
+        match ending.to_ascii_lowercase().as_str() {
+            _ if path.is_dir() => Some(Self::Folder),
+            "csv" | "tsv" if path.is_file() => Some(Self::Table),
+            "npz" if path.is_file() => Some(Self::Arrays),
+            _ => None,
+        }
+    }
+
+    /// The form at a place: `npy:DIR` is a folder of arrays, `npy:IMAGES,LABELS` two files.
+    fn at(self, path: &Path) -> Self {
+        if self == Self::Pair && path.is_dir() { Self::Arrays } else { self }
+    }
+
+    /// What stands after the name, in messages.
+    fn place(self) -> &'static str {
         match self {
-            Self::Idx(_) => mnist::holds(folder, split),
-            Self::Cifar10 => cifar10::holds(folder, split),
-            Self::Folder => folder.is_dir(),
+            Self::Idx(_) | Self::Cifar(_) | Self::Folder => "DIR",
+            Self::Table => "FILE.csv",
+            Self::Arrays => "FILE.npz",
+            Self::Pair => "IMAGES.npy,LABELS.npy",
+        }
+    }
+
+    /// An error unless the place can be one of this form.
+    fn check(self, name: &str, path: &Path) -> Result<()> {
+        let problem = match self {
+            Self::Idx(_) | Self::Folder if !path.is_dir() => {
+                format!("is no folder, expected the one with the files of {name}")
+            }
+            Self::Cifar(_) if !path.exists() => {
+                format!("is no folder, expected the one with the files of {name}, or their `.tar.gz` archive")
+            }
+            Self::Table if !path.is_file() => "is no file, expected a table, CSV or TSV".to_owned(),
+            Self::Arrays if !path.exists() => "is no file, expected arrays, `.npz`".to_owned(),
+            Self::Pair if pair(path).is_none() => {
+                "expected two files with a comma between them, `IMAGES.npy,LABELS.npy`, or a folder"
+                    .to_owned()
+            }
+            _ => return Ok(()),
+        };
+        Err(Error::layout(path, problem))
+    }
+
+    fn holds(self, path: &Path, split: Split) -> bool {
+        match self {
+            Self::Idx(family) => mnist::holds(path, family, split),
+            Self::Cifar(family) => cifar::holds(path, family, split),
+            Self::Arrays => Arrays::splits(path).contains(&split),
+            Self::Folder | Self::Table => path.exists(),
+            Self::Pair => split == Split::Train,
         }
     }
 }

@@ -72,7 +72,7 @@ fn last_look(plan: &Plan, network: &dyn Forward) -> Outcome<Option<(Split, Evalu
         let loader = with_workers(loader);
         return Ok(Some((Split::Test, evaluate(network, &loader)?, loader)));
     }
-    say!("no test images in {}: the run has no test figures", plan.location.folder().display())?;
+    say!("no test images in {}: the run has no test figures", plan.location.path().display())?;
     match &plan.validation {
         Some(loader) => Ok(Some((Split::Validation, evaluate(network, loader)?, loader.clone()))),
         None => Ok(None),

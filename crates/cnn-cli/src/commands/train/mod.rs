@@ -77,12 +77,12 @@ fn plan(mut config: Config, threads: usize, arguments: &TrainArgs) -> Outcome<(P
     let images = location.open(Split::Train, &FolderOptions::default())?.dataset;
     let classes = images.classes().cloned();
     let classes =
-        classes.ok_or_else(|| Failure::failed(format!("{}: no classes", location.folder().display())))?;
+        classes.ok_or_else(|| Failure::failed(format!("{}: no classes", location.path().display())))?;
 
     if classes.len() < 2 {
         return Err(Failure::failed(format!(
             "{}: {} only, so there is nothing to tell apart; name the folder that holds one folder for each class",
-            location.folder().display(),
+            location.path().display(),
             counted(classes.len(), "class"),
         )));
     }
