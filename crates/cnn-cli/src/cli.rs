@@ -50,6 +50,10 @@ pub(crate) enum DataCommand {
     /// Fetch public data sets, checked against their published sums
     #[command(after_help = DOWNLOADS)]
     Download(DownloadArgs),
+    /// Divide pictures into training, validation and test, as a table; groups stay on one side
+    Split(SplitArgs),
+    /// Find what is wrong with a folder of pictures: unreadable files, duplicates across splits and classes, and more
+    Check(CheckArgs),
 }
 
 const DOWNLOADS: &str = "\
@@ -66,6 +70,48 @@ Examples:
   cnn data download mnist cifar10
   cnn data download fashion-mnist --data-dir data --mirror https://mirror.example.org/data
   cnn data download mnist --mirror /media/stick/data";
+
+/// Exit code 3 where there are errors among the findings, 0 where there are only notes.
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    /// A folder with a folder of pictures for each class, or with such folders in train, validation and test
+    #[arg(value_name = "DIR")]
+    pub(crate) data: PathBuf,
+    /// Print one JSON object: files, pictures, splits, classes, formats, modes, findings with every case
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Write a page with thumbnails too, one file for a browser
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) threads: Threads,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SplitArgs {
+    /// A folder with a folder of pictures for each class, or a table (CSV, TSV) with columns path and label
+    #[arg(value_name = "DIR|TABLE")]
+    pub(crate) data: PathBuf,
+    /// The share that is for validation [default: 0.1, with --folds 0]
+    #[arg(long, value_name = "SHARE", value_parser = share)]
+    pub(crate) val: Option<f64>,
+    /// The share that is for the test [default: 0.1, with --folds 0]
+    #[arg(long, value_name = "SHARE", value_parser = share)]
+    pub(crate) test: Option<f64>,
+    /// What must stay on one side: a column of the table, or a regular expression on file names or paths, whose first
+    /// group (in parentheses) names it, '^patient([0-9]+)_' say
+    #[arg(long, value_name = "REGEX|COLUMN")]
+    pub(crate) group_by: Option<String>,
+    /// Divide what is not for the test into K folds for cross-validation, instead of a validation split
+    #[arg(long, value_name = "K", value_parser = positive)]
+    pub(crate) folds: Option<usize>,
+    /// What the choice is drawn from: the same seed gives the same table
+    #[arg(long, value_name = "N", default_value = "1")]
+    pub(crate) seed: u64,
+    /// The table to write, which must not exist
+    #[arg(long, value_name = "FILE", default_value = "splits.csv")]
+    pub(crate) out: PathBuf,
+}
 
 #[derive(Debug, Args)]
 pub(crate) struct DownloadArgs {
@@ -246,6 +292,13 @@ fn positive(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(0) | Err(_) => Err("expected a whole number, 1 or more".into()),
         Ok(number) => Ok(number),
+    }
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(share) if (0.0..1.0).contains(&share) => Ok(share),
+        _ => Err("expected a number from 0 to below 1, 0.1 say".into()),
     }
 }
 

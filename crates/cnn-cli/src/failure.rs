@@ -18,6 +18,8 @@ pub(crate) enum Failure {
     Usage(String),
     /// It failed and has said so already: exit code 1.
     Told,
+    /// It looked for faults, found errors, and has said which: exit code 3.
+    Findings,
     /// The user stopped it, and what was asked to be kept is kept: exit code 130, as shells have it.
     Interrupted,
 }
@@ -37,7 +39,7 @@ impl Failure {
     pub(crate) fn message(&self) -> Option<&str> {
         match self {
             Self::Failed(message) | Self::Usage(message) => Some(message),
-            Self::Told | Self::Interrupted => None,
+            Self::Told | Self::Findings | Self::Interrupted => None,
         }
     }
 
@@ -46,6 +48,7 @@ impl Failure {
         match self {
             Self::Failed(_) | Self::Told => 1,
             Self::Usage(_) => 2,
+            Self::Findings => 3,
             Self::Interrupted => 130,
         }
     }

@@ -28,6 +28,7 @@
 #![forbid(unsafe_code)]
 
 mod adapters;
+pub mod check;
 mod classes;
 mod dataset;
 pub mod decode;
@@ -42,7 +43,7 @@ mod resample;
 mod resize;
 mod sampler;
 pub mod sources;
-mod split;
+pub mod split;
 mod statistics;
 mod target;
 pub mod transform;

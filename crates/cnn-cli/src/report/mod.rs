@@ -1,10 +1,10 @@
 //! What a run shows: the confusion matrix, the curves and the worst mistakes, as files in the run's folder.
 
-mod canvas;
+pub(crate) mod canvas;
 mod colour;
 pub(crate) mod confusion;
 mod curves;
-mod svg;
+pub(crate) mod svg;
 mod worst;
 
 use std::fs;

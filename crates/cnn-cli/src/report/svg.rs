@@ -131,7 +131,7 @@ fn short(value: f64) -> String {
 }
 
 /// Text without what XML takes for its own, or does not allow.
-fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
         match character {

@@ -1,4 +1,4 @@
-//! Splits: which part of a data set serves which purpose, and holding some of the training set out.
+//! Holding some of a training set out, each class by the same share.
 //!
 //! Every choice of a recipe is made on a validation split that is held out here; test images are a separate load.
 
@@ -6,38 +6,6 @@ use cnn_tensor::random::Key;
 use serde::{Deserialize, Serialize};
 
 use crate::{Dataset, Error, Result, Subset};
-
-/// What a part of a data set is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Split {
-    /// The network learns from it.
-    Train,
-    /// Choices are made by it.
-    Validation,
-    /// It is looked at once, after the last choice.
-    Test,
-}
-
-impl Split {
-    /// Every split.
-    pub const ALL: [Self; 3] = [Self::Train, Self::Validation, Self::Test];
-
-    /// Lower-case name.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Train => "train",
-            Self::Validation => "validation",
-            Self::Test => "test",
-        }
-    }
-}
-
-impl std::fmt::Display for Split {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.pad(self.name())
-    }
-}
 
 /// How much is held out.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]

@@ -1,0 +1,139 @@
+//! The report as one file for a browser, with thumbnails inside it: no scripts, nothing fetched.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use cnn_data::check::{Finding, Report, Severity};
+use cnn_data::decode::Decoder;
+
+use super::is_shown;
+use crate::report::canvas::Canvas;
+use crate::report::svg::escape;
+
+/// Longest side of a thumbnail.
+const SIDE: u32 = 160;
+
+/// Cases of a finding that are shown with pictures; all are listed.
+const MOST_SHOWN: usize = 100;
+
+const STYLE: &str = "body{font:15px system-ui,sans-serif;color:#1f2933;max-width:60rem;margin:2rem auto;padding:0 1rem}\
+h2{font-size:1.1rem;margin:2rem 0 .2rem}.error{color:#b3261e}.note{color:#66737f}\
+table{border-collapse:collapse}td,th{padding:.2rem .8rem;text-align:right;border-bottom:1px solid #e4e9ed}\
+td:first-child,th:first-child{text-align:left}.case{margin:.6rem 0;padding:.6rem;background:#f5f7f9}\
+figure{display:inline-block;margin:0 1rem 0 0;vertical-align:top;max-width:24rem}\
+figcaption,p{overflow-wrap:anywhere}figcaption{font-size:.8rem;color:#66737f}img{display:block;max-width:100%}p{margin:.2rem 0}";
+
+/// The whole page.
+pub(super) fn page(root: &Path, report: &Report) -> String {
+    let name = escape(&root.display().to_string());
+    let mut page = format!(
+        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>{name}: check</title>\
+         <style>{STYLE}</style></head><body>\n<h1>{name}</h1>\n<p>{} files looked at, {} of them pictures: \
+         {} of the findings below are errors, {} are notes.</p>\n",
+        report.files,
+        report.pictures,
+        report.errors(),
+        report.findings.len() - report.errors()
+    );
+    for finding in &report.findings {
+        section(&mut page, root, finding);
+    }
+    if report.files > 0 {
+        counts(&mut page, report);
+    }
+    page.push_str("</body></html>\n");
+    page
+}
+
+fn section(page: &mut String, root: &Path, finding: &Finding) {
+    let severity = if finding.severity == Severity::Error { "error" } else { "note" };
+    let _ = writeln!(
+        page,
+        "<h2><span class=\"{severity}\">{severity}</span>: {} ({})</h2><p>{}</p>",
+        escape(finding.title),
+        finding.cases.len(),
+        escape(&finding.advice)
+    );
+    for (number, case) in finding.cases.iter().enumerate() {
+        page.push_str("<div class=\"case\">");
+        for file in &case.files {
+            let picture =
+                if is_shown(finding) && number < MOST_SHOWN { thumbnail(&root.join(file)) } else { None };
+            match picture {
+                Some(png) => {
+                    let _ = write!(
+                        page,
+                        "<figure><img alt=\"\" src=\"data:image/png;base64,{}\"><figcaption>{}</figcaption></figure>",
+                        base64(&png),
+                        escape(file)
+                    );
+                }
+                None => {
+                    let _ = write!(page, "<p>{}</p>", escape(file));
+                }
+            }
+        }
+        let _ = writeln!(page, "<p>{}</p></div>", escape(&case.detail));
+    }
+}
+
+fn counts(page: &mut String, report: &Report) {
+    page.push_str("<h2>Files</h2><table><tr><th>class</th>");
+    report.splits.iter().for_each(|split| {
+        let _ = write!(page, "<th>{split}</th>");
+    });
+    page.push_str("</tr>\n");
+    for class in &report.classes {
+        let _ = write!(page, "<tr><td>{}</td>", escape(&class.class));
+        class.counts.iter().for_each(|count| {
+            let _ = write!(page, "<td>{count}</td>");
+        });
+        page.push_str("</tr>\n");
+    }
+    page.push_str("</table>\n");
+    for (name, counts) in [("Formats", &report.formats), ("Colour modes", &report.modes)] {
+        let all: Vec<String> = counts.iter().map(|(kind, count)| format!("{kind}: {count}")).collect();
+        let _ = writeln!(page, "<p>{name}: {}</p>", escape(&all.join("; ")));
+    }
+}
+
+/// The picture as a small PNG file; `None` where it cannot be read any more.
+fn thumbnail(path: &Path) -> Option<Vec<u8>> {
+    let image = Decoder::default().open(path).ok()?;
+    let (height, width) = (image.height() as f64, image.width() as f64);
+    let scale = f64::from(SIDE) / height.max(width);
+    let side = |length: f64| ((length * scale).round() as u32).clamp(1, SIDE);
+    let mut canvas = Canvas::new(side(width), side(height), [255; 3]);
+    canvas.place(&image, canvas.whole());
+    canvas.png().ok()
+}
+
+/// RFC 4648, with padding.
+fn base64(bytes: &[u8]) -> String {
+    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for chunk in bytes.chunks(3) {
+        let at = |place: usize| u32::from(chunk.get(place).copied().unwrap_or(0));
+        let word = at(0) << 16 | at(1) << 8 | at(2);
+        for place in 0..4 {
+            let letter = LETTERS[(word >> (18 - 6 * place)) as usize & 63];
+            text.push(if place <= chunk.len() { char::from(letter) } else { '=' });
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // The values of RFC 4648, section 10.
+    #[test]
+    fn base64_is_that_of_the_rfc() {
+        for (text, coded) in
+            [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foobar", "Zm9vYmFy")]
+        {
+            assert_eq!(base64(text.as_bytes()), coded);
+        }
+    }
+}
