@@ -4,10 +4,11 @@
 //! References and shared pointers to data sets are data sets. As iterators have adapters, data sets have
 //! [`map`](Dataset::map), [`filter`](Dataset::filter), [`concat`](Dataset::concat) and others.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use crate::adapters::{Concat, Map, MapTarget, Named, Repeat};
-use crate::{Classes, Error, Image, Result, Target};
+use crate::{Classes, Error, Fingerprint, Image, Result, Target};
 
 /// An image and what it is an example of.
 #[derive(Debug, Clone, PartialEq)]
@@ -47,6 +48,17 @@ pub trait Dataset: Send + Sync {
 
     /// Names of the classes, where the samples have classes with names.
     fn classes(&self) -> Option<&Classes> {
+        None
+    }
+
+    /// The file that a sample lies in, where it has one of its own. Errors and lists of bad samples name it.
+    fn path(&self, _index: usize) -> Option<&Path> {
+        None
+    }
+
+    /// What the picture of a sample is made from, where that can be told without reading it: two equal fingerprints, in
+    /// whatever process, mean equal pictures. A [`Cached`](crate::Cached) keeps pictures on disk by it.
+    fn fingerprint(&self, _index: usize) -> Option<Fingerprint> {
         None
     }
 
@@ -176,6 +188,14 @@ macro_rules! forward_dataset {
             fn classes(&self) -> Option<&Classes> {
                 (**self).classes()
             }
+
+            fn path(&self, index: usize) -> Option<&Path> {
+                (**self).path(index)
+            }
+
+            fn fingerprint(&self, index: usize) -> Option<Fingerprint> {
+                (**self).fingerprint(index)
+            }
         }
     };
 }
@@ -270,6 +290,14 @@ impl<D: Dataset> Dataset for Subset<D> {
 
     fn classes(&self) -> Option<&Classes> {
         self.dataset.classes()
+    }
+
+    fn path(&self, index: usize) -> Option<&Path> {
+        self.indices.get(index).and_then(|&index| self.dataset.path(index))
+    }
+
+    fn fingerprint(&self, index: usize) -> Option<Fingerprint> {
+        self.indices.get(index).and_then(|&index| self.dataset.fingerprint(index))
     }
 }
 

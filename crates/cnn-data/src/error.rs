@@ -6,6 +6,8 @@ use std::fmt::Write as _;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::BadSample;
+
 /// Result of every fallible function of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -125,10 +127,12 @@ pub enum Error {
         problem: String,
     },
     /// A sample could not be made.
-    #[error("sample {index}: {source}")]
+    #[error("sample {index}{}: {source}", in_file(path.as_deref()))]
     Sample {
         /// Its index in the data set.
         index: usize,
+        /// Its file, where it has one that `source` does not name.
+        path: Option<PathBuf>,
         /// Why.
         source: Box<Error>,
     },
@@ -170,6 +174,20 @@ pub enum Error {
         known: Vec<&'static str>,
         /// The name that is closest, where one is close.
         suggestion: Option<&'static str>,
+    },
+    /// Every sample that an epoch drew was bad.
+    #[error("none of the {count} samples drawn can be used; the first, {first}")]
+    NothingLeft {
+        /// Number of samples left out.
+        count: usize,
+        /// The first of them with its problem.
+        first: BadSample,
+    },
+    /// A saved position is of another loader.
+    #[error("the position does not fit this loader: {}", differences.join("; "))]
+    Position {
+        /// What differs, the position's side first.
+        differences: Vec<String>,
     },
     /// A tensor could not be made.
     #[error(transparent)]
@@ -233,7 +251,18 @@ impl Error {
     }
 
     pub(crate) fn at_sample(self, index: usize) -> Self {
-        Self::Sample { index, source: Box::new(self) }
+        Self::Sample { index, path: None, source: Box::new(self) }
+    }
+
+    /// The same with the file of the sample, unless the message names it already.
+    pub(crate) fn in_file(self, file: Option<&Path>) -> Self {
+        match self {
+            Self::Sample { index, path: None, source } => {
+                let named = matches!(*source, Self::Io { .. } | Self::Malformed { .. });
+                Self::Sample { index, path: file.filter(|_| !named).map(Path::to_owned), source }
+            }
+            other => other,
+        }
     }
 }
 
@@ -256,6 +285,10 @@ fn list_origins(file: &str, failures: &[FailedOrigin], kept: Option<&Path>) -> S
             write!(text, "\nwhat arrived is kept in {}: the same command goes on from there", kept.display());
     }
     text
+}
+
+fn in_file(path: Option<&Path>) -> String {
+    path.map_or_else(String::new, |path| format!(" ({})", path.display()))
 }
 
 fn did_you_mean(suggestion: Option<&str>) -> String {

@@ -28,6 +28,8 @@
 #![forbid(unsafe_code)]
 
 mod adapters;
+mod bad_samples;
+mod cache;
 pub mod check;
 mod classes;
 mod dataset;
@@ -49,15 +51,17 @@ mod target;
 pub mod transform;
 
 pub use adapters::{Concat, Map, MapTarget, Named, Repeat};
+pub use bad_samples::{BadSample, BadSamples};
+pub use cache::{CacheUsage, Cached, Fingerprint};
 pub use classes::Classes;
 pub use dataset::{Dataset, InMemory, Sample, Subset};
 pub use error::{BadFile, Error, FailedOrigin, Result};
 pub use image::{Image, Pixels, Size};
-pub use loader::{Batch, Batches, LastBatch, Loader};
+pub use loader::{Batch, Batches, LastBatch, Loader, Position};
 pub use preprocess::Preprocessing;
 pub use resample::ResizeFilter;
 pub use resize::{Resize, ResizeMode};
-pub use sampler::{Sampler, Sequential, Shuffled};
+pub use sampler::{Sampler, Sequential, Shuffled, Stratified, Weighted};
 pub use sources::location::{DataLocation, Opened, Places};
 pub use split::{HoldOut, Split, hold_out};
 pub use statistics::Statistics;

@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use cnn_data::sources::{BadFiles, Folder, FolderOptions};
-use cnn_data::{Classes, Dataset, Error, Size, Split, Target};
+use cnn_data::sources::{Folder, FolderOptions};
+use cnn_data::{BadSamples, Classes, Dataset, Error, Size, Split, Target};
 
 /// Writes a grey PNG file of one level, two rows high and as wide as the level says.
 fn picture(path: &Path, level: u8) {
@@ -95,7 +95,7 @@ fn all_bad_files_are_listed_or_skipped() {
         lines[4].ends_with("notes.txt: is no image; JPEG, PNG, BMP, GIF, TIFF, WebP and PNM can be read")
     );
 
-    let skip = FolderOptions { bad_files: BadFiles::Skip, ..FolderOptions::default() };
+    let skip = FolderOptions { bad_files: BadSamples::Skip, ..FolderOptions::default() };
     let folder = Folder::open(root.path(), Split::Train, &skip).unwrap();
     assert_eq!((folder.len(), folder.skipped().len()), (3, 4));
     assert!((0..3).all(|index| folder.get(index).is_ok()));
@@ -166,7 +166,7 @@ fn a_class_whose_only_pictures_are_skipped_is_empty() {
     }
     fs::write(root.path().join("b/1.png"), "no picture").unwrap();
     fs::write(root.path().join("c/1.png"), "no picture").unwrap();
-    let skip = FolderOptions { bad_files: BadFiles::Skip, ..FolderOptions::default() };
+    let skip = FolderOptions { bad_files: BadSamples::Skip, ..FolderOptions::default() };
     let message = Folder::open(root.path(), Split::Train, &skip).unwrap_err().to_string();
     assert!(message.ends_with("1 class folder without pictures: b"), "{message}");
     picture(&root.path().join("b/2.png"), 1);
@@ -221,7 +221,7 @@ mod unix {
             message.contains("a/up: is a folder") && message.contains("a/round: cannot be read"),
             "{message}"
         );
-        let skip = FolderOptions { bad_files: BadFiles::Skip, ..FolderOptions::default() };
+        let skip = FolderOptions { bad_files: BadSamples::Skip, ..FolderOptions::default() };
         assert_eq!(Folder::open(root.path(), Split::Train, &skip).unwrap().len(), 1);
     }
 

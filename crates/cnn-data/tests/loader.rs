@@ -9,7 +9,7 @@ use cnn_data::transform::{
 };
 use cnn_data::{
     Batch, Classes, Dataset, Error, Image, InMemory, LastBatch, Loader, Preprocessing, Result, Sample,
-    Sampler, Shuffled, Size, Target,
+    Sampler, Shuffled, Size, Stratified, Target, Weighted,
 };
 
 const SIZE: Size = Size { height: 6, width: 5 };
@@ -94,8 +94,13 @@ fn an_epoch_goes_on_where_it_was_left() {
     let mut batches: Vec<Contents> = first.by_ref().take(3).map(contents).collect();
     let position = first.position();
     drop(first);
-    assert_eq!(position, 3);
-    batches.extend(loader.epoch_from(4, position).unwrap().map(contents));
+    assert_eq!((position.epoch, position.batch), (4, 3));
+    let mut second = batches.clone();
+    second.extend(loader.epoch_from(4, 3).unwrap().map(contents));
+    assert!(second == whole);
+    let saved = serde_json::to_string(&position).unwrap();
+    let position = serde_json::from_str(&saved).unwrap();
+    batches.extend(loader.resume(&position).unwrap().map(contents));
     assert!(batches == whole);
     assert_eq!(loader.epoch_from(4, 7).unwrap().count(), 0);
     assert!(matches!(loader.epoch_from(4, 8), Err(Error::Argument { .. })));
@@ -179,6 +184,70 @@ fn a_sample_that_is_drawn_twice_is_augmented_twice() {
     }
 }
 
+#[test]
+fn a_position_of_another_loader_is_refused_with_what_differs() {
+    let position = loader(50).epoch(4).unwrap().position();
+    let message = |loader: Loader| loader.resume(&position).unwrap_err().to_string();
+    let prefix = "the position does not fit this loader: ";
+    assert_eq!(
+        message(loader(50).batch_size(9)),
+        format!("{prefix}batch size is 8 in the position and 9 here")
+    );
+    assert_eq!(
+        message(loader(51).last_batch(LastBatch::Drop)),
+        format!(
+            "{prefix}number of samples is 50 in the position and 51 here; \
+             last batch is keep in the position and drop here"
+        )
+    );
+    let other = |seed, augmented| {
+        let loader = Loader::new(pictures(50), Shuffled::new(seed), preprocessing()).batch_size(8);
+        loader.augment(augmentation(), augmented)
+    };
+    assert_eq!(
+        message(other(4, 5)),
+        format!("{prefix}the sampler draws in another order, so it has another seed or kind")
+    );
+    assert_eq!(message(other(3, 6)), format!("{prefix}augmentation seed is 5 in the position and 6 here"));
+    assert_eq!(
+        message(other(3, 5).mix(MixUp::new(0.2), 1)),
+        format!("{prefix}mixing seed is none in the position and 1 here")
+    );
+    let mut late = position.clone();
+    late.batch = 8;
+    let error = loader(50).resume(&late).unwrap_err();
+    assert!(error.to_string().starts_with("first batch is 8, expected at most 7"), "{error}");
+}
+
+#[test]
+fn samplers_that_were_made_for_another_set_or_batch_size_are_refused() {
+    let set = pictures(20);
+    let with = |sampler: Box<dyn Sampler>, size| {
+        Loader::new(pictures(20), sampler, preprocessing()).batch_size(size).epoch(0).map(Iterator::count)
+    };
+    let balanced = || Weighted::balanced(&set, 1).unwrap();
+    assert_eq!(with(Box::new(balanced().num_samples(33)), 8).unwrap(), 5);
+    assert_eq!(with(Box::new(Stratified::new(&set, 8, 1).unwrap()), 8).unwrap(), 3);
+    assert!(with(Box::new(Stratified::new(&set, 8, 1).unwrap()), 4).is_err());
+    assert!(with(Box::new(Weighted::new(&[1.0; 19], 1).unwrap()), 4).is_err());
+}
+
+#[test]
+fn readers_of_one_loader_do_not_disturb_each_other() {
+    let loader = loader(50).workers(2);
+    let expected: Vec<_> = (0..3).map(|number| epoch(&loader, number)).collect();
+    std::thread::scope(|scope| {
+        let read = |number: u64| {
+            let loader = &loader;
+            scope.spawn(move || epoch(loader, number))
+        };
+        let readers: Vec<_> = (0..6).map(|reader| read(reader % 3)).collect();
+        for (reader, thread) in readers.into_iter().enumerate() {
+            assert!(thread.join().unwrap() == expected[reader % 3], "reader {reader}");
+        }
+    });
+}
+
 /// Fails or panics at one sample, and counts the others.
 struct Faulty {
     fault: fn() -> Result<Sample>,
@@ -219,7 +288,7 @@ fn a_panic_in_a_worker_is_an_error() {
     for workers in [0, 2] {
         let (loader, _) = faulty(|| panic!("number {}", 70));
         let error = loader.workers(workers).epoch(0).unwrap().find_map(Result::err).unwrap();
-        assert_eq!(error.to_string(), "a worker panicked while it prepared batch 7: number 70");
+        assert_eq!(error.to_string(), "sample 70: a worker panicked while it prepared batch 7: number 70");
     }
 }
 
@@ -239,6 +308,19 @@ fn workers_stay_within_their_window_and_stop_when_the_batches_are_dropped() {
     let after = asked.load(Ordering::SeqCst);
     std::thread::sleep(Duration::from_millis(50));
     assert_eq!(asked.load(Ordering::SeqCst), after);
+}
+
+#[test]
+fn pictures_in_flight_are_bounded_by_workers_and_prefetch() {
+    for (workers, prefetch) in [(1, 0), (2, 3), (4, 1)] {
+        let (loader, asked) = faulty(|| pictures(1).get(0));
+        let mut most = 0;
+        for (taken, batch) in loader.workers(workers).prefetch(prefetch).epoch(0).unwrap().enumerate() {
+            batch.unwrap();
+            most = most.max(asked.load(Ordering::SeqCst) - (taken + 1) * 10);
+        }
+        assert!(most <= (workers + prefetch) * 10, "{workers} {prefetch}: {most}");
+    }
 }
 
 #[test]

@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use cnn_data::sources::{BadFiles, FolderOptions};
+use cnn_data::BadSamples;
+use cnn_data::sources::FolderOptions;
 use cnn_data::{Classes, DataLocation, Dataset, Error, Places, Split};
 use cnn_tensor::{Tensor, npy};
 
@@ -103,7 +104,7 @@ fn tables_and_arrays_are_told_by_their_ending_or_their_name() {
     for name in ["1.png", "2.png"] {
         image::GrayImage::new(3, 3).save(root.path().join(name)).unwrap();
     }
-    let skip = FolderOptions { bad_files: BadFiles::Skip, ..FolderOptions::default() };
+    let skip = FolderOptions { bad_files: BadSamples::Skip, ..FolderOptions::default() };
     for text in [table.display().to_string(), format!("table:{}", table.display())] {
         let location = DataLocation::resolve(&text, &Places::new()).unwrap();
         assert_eq!(

@@ -1,6 +1,7 @@
 //! Making one batch: samples, augmented by their keys, written straight into the batch's tensor.
 
 use std::any::Any;
+use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -11,7 +12,7 @@ use super::{Batch, Loader, Mixing};
 use crate::image::Size;
 use crate::target::Labels;
 use crate::transform::{Pipeline, Transform};
-use crate::{Classes, Dataset, Error, Preprocessing, Result, Target};
+use crate::{BadSample, BadSamples, Classes, Dataset, Error, Preprocessing, Result, Sample, Target};
 
 /// What makes the batches of one epoch.
 pub(super) struct Assembler {
@@ -22,8 +23,15 @@ pub(super) struct Assembler {
     key: Key,
     /// With the key of the seed and the epoch.
     mixing: Option<Mixing>,
+    bad_samples: BadSamples,
     batch_size: usize,
     draws: Vec<Draw>,
+}
+
+/// A batch, unless all its samples were bad, and those that were.
+pub(super) struct Made {
+    pub(super) batch: Option<Batch>,
+    pub(super) bad: Vec<BadSample>,
 }
 
 /// One sample of an epoch: which, and how often it was drawn before.
@@ -46,60 +54,99 @@ impl Assembler {
             augmentation: loader.augmentation.clone(),
             key: loader.key.fold(epoch),
             mixing: loader.mixing.clone().map(|mixing| Mixing { key: mixing.key.fold(epoch), ..mixing }),
+            bad_samples: loader.bad_samples,
             batch_size: loader.batch_size,
             draws: order.into_iter().map(draw).collect(),
         }
     }
 
     /// Batch `number` of the epoch; a panic in the data set or in a transform is an error.
-    pub(super) fn batch_or_panic(&self, number: usize) -> Result<Batch> {
+    pub(super) fn batch_or_panic(&self, number: usize) -> Result<Made> {
+        let current = Cell::new(None);
         // A data set that panicked is not asked again: the epoch ends with this error.
-        catch_unwind(AssertUnwindSafe(|| self.batch(number)))
-            .unwrap_or_else(|panic| Err(Error::Panic { batch: number, message: message(&*panic) }))
+        catch_unwind(AssertUnwindSafe(|| self.batch(number, &current))).unwrap_or_else(|panic| {
+            let error = Error::Panic { batch: number, message: message(&*panic) };
+            Err(match current.get() {
+                Some(index) => error.at_sample(index).in_file(self.dataset.path(index)),
+                None => error,
+            })
+        })
     }
 
-    fn batch(&self, number: usize) -> Result<Batch> {
+    /// Makes a batch; `current` says at which sample.
+    fn batch(&self, number: usize, current: &Cell<Option<usize>>) -> Result<Made> {
         let start = number * self.batch_size;
         let draws = &self.draws[start..self.draws.len().min(start + self.batch_size)];
-        let Size { height, width } = self.preprocessing.size();
-        let shape = [draws.len(), height, width, self.preprocessing.channels()];
-        let mut images = Tensor::stale(&shape, DType::F32)?;
+        let shape = |samples: usize| {
+            let Size { height, width } = self.preprocessing.size();
+            [samples, height, width, self.preprocessing.channels()]
+        };
+        let numbers = self.preprocessing.numbers();
+        let classes = self.dataset.classes().map(Classes::len);
+        let mut images = Tensor::stale(&shape(draws.len()), DType::F32)?;
         let mut labels: Option<Labels> = None;
-        let places = images.as_mut_slice::<f32>()?.chunks_exact_mut(self.preprocessing.numbers());
-        for (draw, place) in draws.iter().zip(places) {
-            let mut add = || {
-                let target = self.sample(draw, place)?;
-                let labels = match &mut labels {
-                    Some(labels) => labels,
-                    none => none.insert(Labels::new(
-                        &target,
-                        self.dataset.classes().map(Classes::len),
-                        draws.len(),
-                    )?),
-                };
-                labels.push(&target)
+        let (mut indices, mut bad) = (Vec::with_capacity(draws.len()), Vec::new());
+        let mut places = images.as_mut_slice::<f32>()?.chunks_exact_mut(numbers);
+        for draw in draws {
+            current.set(Some(draw.index));
+            let sample = match self.dataset.get(draw.index) {
+                Ok(sample) => sample,
+                Err(error) if self.bad_samples == BadSamples::Error => {
+                    return Err(error.at_sample(draw.index).in_file(self.dataset.path(draw.index)));
+                }
+                Err(error) => {
+                    bad.push(self.bad_sample(draw.index, &error));
+                    continue;
+                }
             };
-            add().map_err(|error| error.at_sample(draw.index))?;
+            let add = || {
+                if let Some(place) = places.next() {
+                    let target = self.prepare(sample, draw, place)?;
+                    let labels = match &mut labels {
+                        Some(labels) => labels,
+                        none => none.insert(Labels::new(&target, classes, draws.len())?),
+                    };
+                    labels.push(&target)?;
+                }
+                Ok(())
+            };
+            add()
+                .map_err(|error: Error| error.at_sample(draw.index).in_file(self.dataset.path(draw.index)))?;
+            indices.push(draw.index);
         }
-        let labels = labels.unwrap_or(Labels::Class(Vec::new())).into_tensor(draws.len())?;
-        let batch = Batch { images, labels, indices: draws.iter().map(|draw| draw.index).collect() };
-        match &self.mixing {
-            Some(Mixing { transform, key }) => {
-                transform.apply(batch, self.dataset.classes().map(Classes::len), key.fold(number as u64))
+        current.set(None);
+        let Some(labels) = labels else { return Ok(Made { batch: None, bad }) };
+        if !bad.is_empty() {
+            let kept = &images.as_slice::<f32>()?[..indices.len() * numbers];
+            images = Tensor::from_slice(&shape(indices.len()), kept)?;
+        }
+        let batch = Batch { images, labels: labels.into_tensor(indices.len())?, indices };
+        let batch = match &self.mixing {
+            Some(Mixing { transform, key, .. }) => {
+                transform.apply(batch, classes, key.fold(number as u64))?
             }
-            None => Ok(batch),
-        }
+            None => batch,
+        };
+        Ok(Made { batch: Some(batch), bad })
     }
 
-    /// Writes a picture to its place in the batch and returns its target.
-    fn sample(&self, draw: &Draw, place: &mut [f32]) -> Result<Target> {
-        let mut sample = self.dataset.get(draw.index)?;
+    /// Augments a sample, writes its picture to its place in the batch and returns its target.
+    fn prepare(&self, mut sample: Sample, draw: &Draw, place: &mut [f32]) -> Result<Target> {
         if !self.augmentation.is_empty() {
             let key = self.key.fold(draw.index as u64).fold(u64::from(draw.earlier));
             sample = self.augmentation.apply(sample, key)?;
         }
         self.preprocessing.write(&sample.image, place)?;
         Ok(sample.target)
+    }
+
+    fn bad_sample(&self, index: usize, error: &Error) -> BadSample {
+        let names_file = matches!(error, Error::Io { .. } | Error::Malformed { .. });
+        let problem = match self.dataset.path(index).filter(|_| !names_file) {
+            Some(path) => format!("{}: {error}", path.display()),
+            None => error.to_string(),
+        };
+        BadSample { index, problem }
     }
 }
 

@@ -5,6 +5,8 @@
 //! position in an epoch can be resumed at.
 
 mod assemble;
+mod batches;
+mod position;
 mod workers;
 
 use std::fmt;
@@ -12,11 +14,15 @@ use std::sync::Arc;
 
 use cnn_tensor::Tensor;
 use cnn_tensor::random::Key;
+use serde::{Deserialize, Serialize};
 
+use crate::bad_samples::BadList;
 use crate::transform::{BatchTransform, Pipeline, Transform};
-use crate::{Dataset, Error, Preprocessing, Result, Sampler};
-use assemble::Assembler;
-use workers::Workers;
+use crate::{BadSample, BadSamples, Dataset, Error, Preprocessing, Result, Sampler};
+
+pub use batches::Batches;
+use position::Identity;
+pub use position::Position;
 
 /// Most worker threads that may be asked for.
 const MOST_WORKERS: usize = 1024;
@@ -47,7 +53,8 @@ impl Batch {
 }
 
 /// What becomes of the samples at an epoch's end that do not fill a batch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum LastBatch {
     /// They are a smaller batch.
     #[default]
@@ -60,6 +67,7 @@ pub enum LastBatch {
 #[derive(Debug, Clone)]
 struct Mixing {
     transform: Arc<dyn BatchTransform>,
+    seed: u64,
     key: Key,
 }
 
@@ -70,10 +78,14 @@ pub struct Loader {
     sampler: Arc<dyn Sampler>,
     preprocessing: Preprocessing,
     augmentation: Pipeline,
+    augmentation_seed: Option<u64>,
     key: Key,
     mixing: Option<Mixing>,
     batch_size: usize,
     last_batch: LastBatch,
+    bad_samples: BadSamples,
+    /// Those met so far.
+    bad: BadList,
     workers: usize,
     prefetch: usize,
 }
@@ -90,10 +102,13 @@ impl Loader {
             sampler: Arc::new(sampler),
             preprocessing,
             augmentation: Pipeline::new(),
+            augmentation_seed: None,
             key: Key::new(0),
             mixing: None,
             batch_size: 64,
             last_batch: LastBatch::Keep,
+            bad_samples: BadSamples::Error,
+            bad: BadList::default(),
             workers: 1,
             prefetch: 2,
         }
@@ -102,7 +117,8 @@ impl Loader {
     /// Augments each sample before it is preprocessed, with draws of the given seed.
     #[must_use]
     pub fn augment(self, augmentation: impl Into<Pipeline>, seed: u64) -> Self {
-        Self { augmentation: augmentation.into(), key: Key::new(seed).fold_str("augment"), ..self }
+        let key = Key::new(seed).fold_str("augment");
+        Self { augmentation: augmentation.into(), augmentation_seed: Some(seed), key, ..self }
     }
 
     /// Mixes the samples of each batch after they are preprocessed, with draws of (`seed`, epoch, number of the batch).
@@ -124,7 +140,7 @@ impl Loader {
     /// ```
     #[must_use]
     pub fn mix(self, transform: impl BatchTransform + 'static, seed: u64) -> Self {
-        let mixing = Mixing { transform: Arc::new(transform), key: Key::new(seed).fold_str("mix") };
+        let mixing = Mixing { transform: Arc::new(transform), seed, key: Key::new(seed).fold_str("mix") };
         Self { mixing: Some(mixing), ..self }
     }
 
@@ -138,6 +154,14 @@ impl Loader {
     #[must_use]
     pub fn last_batch(self, last_batch: LastBatch) -> Self {
         Self { last_batch, ..self }
+    }
+
+    /// What becomes of samples that the data set cannot give: the error ends the epoch, or they are left out of their
+    /// batch, which is smaller then; a batch of which nothing is left is passed over. Errors of transforms and of the
+    /// preprocessing, and panics, always end the epoch: they are the pipeline's fault and not a file's.
+    #[must_use]
+    pub fn bad_samples(self, bad_samples: BadSamples) -> Self {
+        Self { bad_samples, ..self }
     }
 
     /// Threads that prepare batches; with 0 the calling thread prepares each when it is asked for.
@@ -162,20 +186,31 @@ impl Loader {
         &self.preprocessing
     }
 
-    /// Batches in an epoch; 0 for a batch size of 0.
+    /// The samples that were left out of the batches of any epoch so far, each once, by index. Those of one epoch are
+    /// listed by [`Batches::skipped`].
+    pub fn skipped(&self) -> Vec<BadSample> {
+        self.bad.all()
+    }
+
+    /// Batches in an epoch, if none is left out because its samples are bad; 0 for a batch size of 0.
     pub fn batches_per_epoch(&self) -> usize {
-        let samples = self.sampler.draws(self.dataset.len());
+        self.batches_of(self.sampler.draws(self.dataset.len()))
+    }
+
+    /// Batches that so many samples make.
+    fn batches_of(&self, samples: usize) -> usize {
         match self.last_batch {
             LastBatch::Keep if self.batch_size > 0 => samples.div_ceil(self.batch_size),
             _ => samples.checked_div(self.batch_size).unwrap_or(0),
         }
     }
 
-    /// The batches of an epoch.
+    /// The batches of an epoch. Samples that were in quarantine before are not drawn.
     ///
     /// # Errors
     /// [`Error::Argument`] where the batch size is 0, there are over 1,024 workers, the data set is empty, the
-    /// sampler draws what is not there, or the augmentation's or the mixing's arguments are out of range.
+    /// sampler draws what is not there or is of another data set, or the augmentation's or the mixing's arguments are
+    /// out of range; [`Error::NothingLeft`] where all samples are in quarantine.
     pub fn epoch(&self, epoch: u64) -> Result<Batches> {
         self.epoch_from(epoch, 0)
     }
@@ -186,20 +221,41 @@ impl Loader {
     /// As [`Loader::epoch`]; [`Error::Argument`] where the epoch has fewer than `start` batches.
     pub fn epoch_from(&self, epoch: u64, start: usize) -> Result<Batches> {
         let order = self.check(epoch)?;
-        let batches = self.batches_per_epoch();
-        if start > batches {
-            let expected = format!("at most {batches}, the number of batches in an epoch");
-            return Err(Error::argument("first batch", start, expected));
+        let mut position = Position::new(epoch, start, Identity::new(self, &order));
+        if self.bad_samples == BadSamples::Quarantine {
+            position.quarantined = self.bad.all();
         }
-        let assembler = Assembler::new(self, order, epoch);
-        let source = match self.workers {
-            0 => Source::Here(Box::new(assembler)),
-            count => {
-                let ahead = count.saturating_add(self.prefetch);
-                Source::Workers(Workers::start(assembler, start..batches, count.min(batches - start), ahead))
-            }
-        };
-        Ok(Batches { source, next: start, end: batches })
+        Batches::start(self, order, position)
+    }
+
+    /// Goes on where [`Batches::position`] was, with the very same batches, and with the samples in quarantine that
+    /// were there.
+    ///
+    /// ```
+    /// # use cnn_data::{Image, InMemory, Loader, Position, Preprocessing, Sample, Shuffled, Size, Target};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let size = Size::new(1, 1);
+    /// # let image = Image::from_u8(size, 1, vec![9])?;
+    /// # let dataset = InMemory::new(vec![Sample::new(image, Target::Class(0)); 6]);
+    /// let loader = Loader::new(dataset, Shuffled::new(1), Preprocessing::new(size, 1)?).batch_size(2);
+    /// let mut batches = loader.epoch(7)?;
+    /// batches.next().transpose()?;
+    /// let saved = serde_json::to_string(&batches.position())?;
+    ///
+    /// let position: Position = serde_json::from_str(&saved)?;
+    /// let rest = loader.resume(&position)?.collect::<cnn_data::Result<Vec<_>>>()?;
+    /// assert_eq!(rest.len(), 2);
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Position`] where the position is of a loader with another number of samples, size of batches, policy,
+    /// seed or order, saying which; as [`Loader::epoch_from`].
+    pub fn resume(&self, position: &Position) -> Result<Batches> {
+        let order = self.check(position.epoch)?;
+        position.check(&Identity::new(self, &order))?;
+        self.bad.add(position.quarantined.iter().chain(&position.skipped));
+        Batches::start(self, order, position.clone())
     }
 
     /// Checks the loader's arguments and the order of an epoch, which it returns.
@@ -216,6 +272,7 @@ impl Loader {
         }
         self.augmentation.check()?;
         self.mixing.as_ref().map_or(Ok(()), |mixing| mixing.transform.check())?;
+        self.sampler.check(len, self.batch_size)?;
         let order = self.sampler.order(len, epoch);
         if order.len() != self.sampler.draws(len) {
             let expected = format!("{}, as the sampler said", self.sampler.draws(len));
@@ -228,25 +285,6 @@ impl Loader {
     }
 }
 
-/// The batches of an epoch, in order. It ends after the first error; dropping it stops its workers.
-pub struct Batches {
-    source: Source,
-    next: usize,
-    end: usize,
-}
-
-enum Source {
-    Here(Box<Assembler>),
-    Workers(Workers),
-}
-
-impl Batches {
-    /// Number in the epoch of the batch that comes next: where to go on after an interruption.
-    pub fn position(&self) -> usize {
-        self.next
-    }
-}
-
 impl fmt::Debug for Loader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut shown = f.debug_struct("Loader");
@@ -254,35 +292,5 @@ impl fmt::Debug for Loader {
         shown.field("augmentation", &self.augmentation).field("mixing", &self.mixing);
         shown.field("batch_size", &self.batch_size);
         shown.field("last_batch", &self.last_batch).field("workers", &self.workers).finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for Batches {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Batches").field("next", &self.next).field("end", &self.end).finish_non_exhaustive()
-    }
-}
-
-impl Iterator for Batches {
-    type Item = Result<Batch>;
-
-    fn next(&mut self) -> Option<Result<Batch>> {
-        if self.next == self.end {
-            return None;
-        }
-        let batch = match &self.source {
-            Source::Here(assembler) => assembler.batch_or_panic(self.next),
-            Source::Workers(workers) => workers.take(self.next),
-        };
-        match batch {
-            Ok(_) => self.next += 1,
-            Err(_) => self.end = self.next,
-        }
-        Some(batch)
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        // An error ends the iterator early, after itself.
-        (usize::from(self.next < self.end), Some(self.end - self.next))
     }
 }

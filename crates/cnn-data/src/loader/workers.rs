@@ -8,8 +8,7 @@ use std::ops::Range;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
-use super::Batch;
-use super::assemble::Assembler;
+use super::assemble::{Assembler, Made};
 use crate::{Error, Result};
 
 /// Running workers. Dropping it stops them and waits until they have.
@@ -33,7 +32,7 @@ struct Desk {
 }
 
 struct State {
-    shelf: BTreeMap<usize, Result<Batch>>,
+    shelf: BTreeMap<usize, Result<Made>>,
     /// Number of the batch that is begun next.
     next: usize,
     /// Number of the batch that the caller takes next.
@@ -66,7 +65,7 @@ impl Workers {
     }
 
     /// Waits for batch `number`, which must be the one after the batch taken last.
-    pub(super) fn take(&self, number: usize) -> Result<Batch> {
+    pub(super) fn take(&self, number: usize) -> Result<Made> {
         if let (true, Some(error)) = (self.threads.is_empty(), &self.refused) {
             return Err(Error::argument(
                 "number of workers",

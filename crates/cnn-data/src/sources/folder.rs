@@ -12,25 +12,16 @@ use crate::dataset::out_of_range;
 use crate::decode::Decoder;
 use crate::error::{count, some};
 use crate::sources::{mnist, pictures};
-use crate::{BadFile, Classes, Dataset, Error, Result, Sample, Split, Target};
-
-/// What happens when a folder holds files that cannot be read as pictures.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum BadFiles {
-    /// Opening fails with a list of all of them.
-    #[default]
-    Error,
-    /// They are left out; [`Folder::skipped`] lists them.
-    Skip,
-}
+use crate::{BadFile, BadSamples, Classes, Dataset, Error, Fingerprint, Result, Sample, Split, Target};
 
 /// How a folder is opened.
 #[derive(Debug, Clone, Default)]
 pub struct FolderOptions {
     /// Classes of the training set; every folder's name must be one of them. Without, the folders are the classes.
     pub classes: Option<Classes>,
-    /// What happens to files that are no pictures.
-    pub bad_files: BadFiles,
+    /// What happens to files that are no pictures: opening fails with a list of all of them, or they are left out and
+    /// [`Folder::skipped`] lists them.
+    pub bad_files: BadSamples,
     /// How pictures are read.
     pub decoder: Decoder,
 }
@@ -77,7 +68,7 @@ impl Folder {
             problem: problem.clone(),
         };
         let skipped: Vec<BadFile> = problems.iter().map(bad).collect();
-        if options.bad_files == BadFiles::Error && !skipped.is_empty() {
+        if options.bad_files == BadSamples::Error && !skipped.is_empty() {
             return Err(Error::Unreadable { files: skipped });
         }
         // Files, and problems by their place among them, are in the order of the folders.
@@ -119,11 +110,6 @@ impl Folder {
         &self.skipped
     }
 
-    /// The file of a sample.
-    pub fn path(&self, index: usize) -> Option<&Path> {
-        self.files.get(index).map(|(path, _)| path.as_path())
-    }
-
     fn file(&self, index: usize) -> Result<&(PathBuf, usize)> {
         self.files.get(index).ok_or_else(|| out_of_range(index, self.files.len()))
     }
@@ -145,6 +131,14 @@ impl Dataset for Folder {
 
     fn classes(&self) -> Option<&Classes> {
         Some(&self.classes)
+    }
+
+    fn path(&self, index: usize) -> Option<&Path> {
+        self.files.get(index).map(|(path, _)| path.as_path())
+    }
+
+    fn fingerprint(&self, index: usize) -> Option<Fingerprint> {
+        Fingerprint::of_file(self.path(index)?, format!("{:?}", self.decoder).as_bytes())
     }
 }
 

@@ -15,6 +15,6 @@ mod records;
 mod table;
 
 pub use arrays::Arrays;
-pub use folder::{BadFiles, Folder, FolderOptions};
+pub use folder::{Folder, FolderOptions};
 pub use records::Records;
 pub use table::{Table, TableOptions, TargetColumn};

@@ -14,7 +14,8 @@ use std::path::{Component, Path, PathBuf};
 
 use csv::StringRecord;
 
-use super::{BadFiles, FolderOptions, file, pictures};
+use super::{FolderOptions, file, pictures};
+use crate::BadSamples;
 use crate::dataset::out_of_range;
 use crate::decode::Decoder;
 use crate::error::count;
@@ -172,7 +173,7 @@ impl Table {
         };
         let skipped: Vec<BadFile> = problems.iter().map(bad).collect();
         if !skipped.is_empty()
-            && (options.files.bad_files == BadFiles::Error || skipped.len() == entries.len())
+            && (options.files.bad_files == BadSamples::Error || skipped.len() == entries.len())
         {
             return Err(Error::Unreadable { files: skipped });
         }

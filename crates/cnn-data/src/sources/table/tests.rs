@@ -128,7 +128,7 @@ fn missing_files_are_all_listed_or_skipped() {
     let lines: Vec<&str> = listed.lines().collect();
     assert_eq!((lines.len(), lines[0]), (4, "2 files cannot be used:"));
     assert!(lines[1].contains("none.png: cannot be read") && lines[1].contains("(line 3 of "), "{listed}");
-    let files = FolderOptions { bad_files: BadFiles::Skip, ..FolderOptions::default() };
+    let files = FolderOptions { bad_files: BadSamples::Skip, ..FolderOptions::default() };
     let table = open(text, Split::Train, &TableOptions { files, ..plain }).unwrap();
     assert_eq!((table.len(), table.skipped().len()), (2, 2));
     assert_eq!(targets(&table), [Target::Class(0), Target::Class(1)]);
