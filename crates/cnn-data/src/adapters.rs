@@ -4,10 +4,11 @@
 //! an example of is known without decoding its picture wherever the inner data set knows it.
 
 use std::fmt;
+use std::path::Path;
 
 use crate::dataset::out_of_range;
 use crate::error::some;
-use crate::{Classes, Dataset, Error, Result, Sample, Target};
+use crate::{Classes, Dataset, Error, Fingerprint, Result, Sample, Target};
 
 /// Samples passed through a function: [`Dataset::map`].
 #[derive(Clone)]
@@ -50,6 +51,10 @@ impl<D: Dataset, F: Fn(Sample) -> Result<Sample> + Send + Sync> Dataset for Map<
 
     fn classes(&self) -> Option<&Classes> {
         self.dataset.classes()
+    }
+
+    fn path(&self, index: usize) -> Option<&Path> {
+        self.dataset.path(index)
     }
 }
 
@@ -95,6 +100,14 @@ impl<D: Dataset, F: Fn(Target) -> Result<Target> + Send + Sync> Dataset for MapT
     fn target(&self, index: usize) -> Result<Target> {
         (self.f)(self.dataset.target(index)?)
     }
+
+    fn path(&self, index: usize) -> Option<&Path> {
+        self.dataset.path(index)
+    }
+
+    fn fingerprint(&self, index: usize) -> Option<Fingerprint> {
+        self.dataset.fingerprint(index)
+    }
 }
 
 /// Samples whose classes have other names: [`Dataset::named`].
@@ -125,6 +138,14 @@ impl<D: Dataset> Dataset for Named<D> {
 
     fn classes(&self) -> Option<&Classes> {
         Some(&self.classes)
+    }
+
+    fn path(&self, index: usize) -> Option<&Path> {
+        self.dataset.path(index)
+    }
+
+    fn fingerprint(&self, index: usize) -> Option<Fingerprint> {
+        self.dataset.fingerprint(index)
     }
 }
 
@@ -179,6 +200,17 @@ impl<A: Dataset, B: Dataset> Dataset for Concat<A, B> {
     fn classes(&self) -> Option<&Classes> {
         self.first.classes()
     }
+
+    fn path(&self, index: usize) -> Option<&Path> {
+        index.checked_sub(self.middle).map_or_else(|| self.first.path(index), |index| self.second.path(index))
+    }
+
+    fn fingerprint(&self, index: usize) -> Option<Fingerprint> {
+        match index.checked_sub(self.middle) {
+            None => self.first.fingerprint(index),
+            Some(index) => self.second.fingerprint(index),
+        }
+    }
 }
 
 /// A data set several times over: [`Dataset::repeat`].
@@ -218,6 +250,14 @@ impl<D: Dataset> Dataset for Repeat<D> {
 
     fn classes(&self) -> Option<&Classes> {
         self.dataset.classes()
+    }
+
+    fn path(&self, index: usize) -> Option<&Path> {
+        self.inner(index).ok().and_then(|index| self.dataset.path(index))
+    }
+
+    fn fingerprint(&self, index: usize) -> Option<Fingerprint> {
+        self.inner(index).ok().and_then(|index| self.dataset.fingerprint(index))
     }
 }
 

@@ -15,11 +15,10 @@ use std::path::{Component, Path, PathBuf};
 use csv::StringRecord;
 
 use super::{FolderOptions, file, pictures};
-use crate::BadSamples;
 use crate::dataset::out_of_range;
 use crate::decode::Decoder;
 use crate::error::count;
-use crate::{BadFile, Classes, Dataset, Error, Result, Sample, Split, Target};
+use crate::{BadFile, BadSamples, Classes, Dataset, Error, Fingerprint, Result, Sample, Split, Target};
 use columns::Columns;
 
 /// Most bytes that a table may have.
@@ -208,11 +207,6 @@ impl Table {
         &self.skipped
     }
 
-    /// The file of a sample.
-    pub fn path(&self, index: usize) -> Option<&Path> {
-        self.rows.get(index).map(|row| row.path.as_path())
-    }
-
     /// What the group column says of a sample, where there is one.
     pub fn group(&self, index: usize) -> Option<&str> {
         self.rows.get(index)?.group.as_deref()
@@ -239,6 +233,14 @@ impl Dataset for Table {
 
     fn classes(&self) -> Option<&Classes> {
         self.classes.as_ref()
+    }
+
+    fn path(&self, index: usize) -> Option<&Path> {
+        self.rows.get(index).map(|row| row.path.as_path())
+    }
+
+    fn fingerprint(&self, index: usize) -> Option<Fingerprint> {
+        Fingerprint::of_file(self.path(index)?, format!("{:?}", self.decoder).as_bytes())
     }
 }
 
