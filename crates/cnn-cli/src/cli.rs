@@ -186,7 +186,7 @@ pub(crate) struct EvalArgs {
 pub(crate) struct PredictArgs {
     /// A trained network: the folder of a run, or its best.safetensors
     pub(crate) model: PathBuf,
-    /// PNG or JPEG files
+    /// Files: JPEG, PNG, BMP, GIF, TIFF, WebP or PNM
     #[arg(required = true, value_name = "IMAGE")]
     pub(crate) images: Vec<PathBuf>,
     /// How many classes to name for each image, the most probable first

@@ -43,7 +43,7 @@ impl Arguments {
     }
 }
 
-/// Longest side of an image, which is also that of PNG and JPEG in practice.
+/// Longest side of an image, which is also that of picture files in practice.
 const LARGEST_SIDE: usize = 65_535;
 
 /// Most channels and classes.
