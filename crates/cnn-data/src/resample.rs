@@ -2,10 +2,12 @@
 //!
 //! The filter widens as the picture shrinks, so that nothing is skipped (antialiasing). Windows, weights and their
 //! rounding are those of Pillow's `resize`: rows first, then columns, with 8 bits between both, weights of 8-bit
-//! levels as whole numbers of 22 bits after the point, those of 16-bit levels as `f64`. (Pillow 13 takes columns first for
-//! some pairs of sizes: bilinear levels then differ by 1 at most, bicubic ones by more where an overshoot beyond
-//! black or white was cut off in between.) The sums of 8 bits are of whole
+//! levels as whole numbers of 22 bits after the point, those of 16-bit levels as `f64`. The sums of 8 bits are of whole
 //! numbers, and those of 16 bits are added in one order, so that every processor gives the same bits.
+//!
+//! That is Pillow up to version 12, and what published weights were trained with. Pillow 13 takes columns first where
+//! the height shrinks much more than the width: bilinear levels then differ by 1 at most, bicubic ones by more where an
+//! overshoot beyond black or white was cut off in between.
 
 use std::ops::Range;
 
