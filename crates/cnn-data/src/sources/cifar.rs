@@ -1,7 +1,7 @@
 //! CIFAR-10 and CIFAR-100 in their binary versions (Krizhevsky, 2009): files of records, each one or two label bytes
 //! and 3,072 bytes in planes of red, green and blue, 32x32.
 //!
-//! They are read from the folder with the files, or from the `.tar.gz` as it is published ([`archive`](super::archive)).
+//! They are read from the folder with the files, or from the `.tar.gz` as it is published.
 
 use std::path::{Path, PathBuf};
 

@@ -62,7 +62,7 @@ pub trait Transform: fmt::Debug + Send + Sync {
     /// Whether the transform's own arguments are in their ranges; asked before the first sample.
     ///
     /// # Errors
-    /// [`Error::Argument`] where one is not.
+    /// [`Error::Argument`](crate::Error::Argument) where one is not.
     fn check(&self) -> Result<()> {
         Ok(())
     }
