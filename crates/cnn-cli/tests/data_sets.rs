@@ -27,8 +27,9 @@ fn a_split_is_written_once_and_is_the_same_for_a_seed() {
     }
     assert!(ran.stdout.lines().all(|line| line.chars().count() <= 80), "{}", ran.stdout);
     let table = fs::read_to_string(here.join("splits.csv")).unwrap();
-    assert!(table.starts_with("path,label,split,group\na/p0_0.png,a,"), "{table}");
+    assert!(table.starts_with("path,label,split,group\nall/a/p0_0.png,a,"), "{table}");
     assert_eq!((table.lines().count(), table.matches(",test,").count()), (41, 8));
+    cnn_in(here, "train --data splits.csv --model lenet5 --epochs 1 --out run").good();
     cnn_in(here, "data split all").bad(1, &["splits.csv exists already", "--out"]);
     cnn_in(here, "data split all --val 0.2 --test 0.2 --group-by ^p([0-9]+)_ --out again.csv").good();
     assert_eq!(fs::read_to_string(here.join("again.csv")).unwrap(), table);

@@ -1,6 +1,7 @@
 //! `cnn data split`: which picture serves for training, validation and test, as a table, once and for all.
 
 use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
 
 use cnn_data::split::{Divided, Division, GroupBy, Items, divide};
 use cnn_layers::summary::group;
@@ -42,7 +43,12 @@ pub(crate) fn run(arguments: &SplitArgs) -> Outcome {
         let by = GroupBy::parse(text, &items);
         items = items.grouped(&by)?;
     }
-    let divided = divide(items.items(), &division)?;
+    let mut divided = divide(items.items(), &division)?;
+    let place = place_from(&arguments.data, out)?;
+    for row in &mut divided.rows {
+        // A path that is whole already stays as it is.
+        row.path = shown(&place.join(&row.path))?;
+    }
     // A file that was made in the meantime is not replaced either.
     match std::fs::File::create_new(out) {
         Ok(_) => cnn_train::write_atomically(out, divided.to_csv().as_bytes())?,
@@ -65,7 +71,32 @@ pub(crate) fn run(arguments: &SplitArgs) -> Outcome {
         0 => String::new(),
         count => format!(" in {}, each on one side", counted(count, "group")),
     };
-    say!("\n{}{whole}: {}", counted(divided.rows.len(), "picture"), out.display())
+    say!("\n{}{whole}: {}", counted(divided.rows.len(), "picture"), out.display())?;
+    if folds.is_none() { say!("next: cnn train --data {}", out.display()) } else { Ok(()) }
+}
+
+/// The folder of the pictures as the table's reader finds it: from the table's own folder where it lies below that, else
+/// from the root.
+fn place_from(data: &Path, table: &Path) -> Outcome<PathBuf> {
+    let absolute = |path: &Path| {
+        std::path::absolute(path).map_err(|error| Failure::io("find the place of", path, &error))
+    };
+    let parent = |path: &Path| path.parent().map(Path::to_path_buf).unwrap_or_default();
+    let data = absolute(data)?;
+    let pictures = if data.is_dir() { data } else { parent(&data) };
+    let below = pictures.strip_prefix(parent(&absolute(table)?)).map(Path::to_path_buf);
+    Ok(below.unwrap_or(pictures))
+}
+
+/// A path in a table, with `/` between folders.
+fn shown(path: &Path) -> Outcome<String> {
+    let text = path.to_str().ok_or_else(|| {
+        Failure::failed(format!(
+            "{} is not UTF-8, so no table can hold it; rename the folder",
+            path.display()
+        ))
+    })?;
+    Ok(if cfg!(windows) { text.replace('\\', "/") } else { text.to_owned() })
 }
 
 /// Counts of each class in each split or fold.
