@@ -72,10 +72,22 @@ fn other_instruction_sets() -> Vec<Step> {
     steps
 }
 
-/// Images that an example is given, so that it runs in a moment.
-const EXAMPLE_IMAGES: &str = "1000";
+/// Arguments of the examples that want some: a few images, so that they run in a moment. Paths are those from the
+/// folder of the example's crate.
+const EXAMPLE_ARGUMENTS: &[(&str, &[&str])] = &[
+    (
+        "augmentation_sheets",
+        &[
+            "../../docs/guide/augmentation/photograph.png",
+            "../../docs/guide/augmentation.md",
+            "../../target/augmentation-sheets",
+        ],
+    ),
+    ("custom_layer", &["1000"]),
+    ("train_mnist", &["1000"]),
+];
 
-/// Each example of each crate, on a few images.
+/// Each example of each crate.
 fn examples(root: &Path) -> Vec<Step> {
     let mut found = Vec::new();
     for package in files_in(&root.join("crates")) {
@@ -85,15 +97,19 @@ fn examples(root: &Path) -> Vec<Step> {
             }
         }
     }
-    let step = |(package, name): (String, String)| Step {
-        name: format!("example {name} of {package}"),
-        work: Work::Built(Selection {
-            kind: Kind::Example,
-            package,
-            name: Some(name),
-            arguments: vec![EXAMPLE_IMAGES.into()],
-            isa: None,
-        }),
+    let step = |(package, name): (String, String)| {
+        let arguments = EXAMPLE_ARGUMENTS.iter().find(|(example, _)| *example == name);
+        let arguments = arguments.map_or(&[][..], |(_, arguments)| arguments);
+        Step {
+            name: format!("example {name} of {package}"),
+            work: Work::Built(Selection {
+                kind: Kind::Example,
+                package,
+                name: Some(name),
+                arguments: arguments.iter().map(ToString::to_string).collect(),
+                isa: None,
+            }),
+        }
     };
     found.into_iter().map(step).collect()
 }
