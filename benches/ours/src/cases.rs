@@ -1,7 +1,8 @@
 //! The cases, as tables. What is measured is decided here and nowhere else.
 
 use crate::work::{
-    Conv, ConvPass, Dense, DensePass, Layer, LayerPass, Memory, MemoryOp, Network, Optimizer, Work,
+    Conv, ConvPass, Dense, DensePass, Layer, LayerPass, Loading, Memory, MemoryOp, Network, Optimizer,
+    Pipeline, Work,
 };
 
 /// What a command measures.
@@ -135,8 +136,14 @@ const TRAINED: &[(&str, Optimizer, &[usize])] = &[
 const PREDICTED: &[(&str, &[usize])] =
     &[("mnist-cnn", &[1, 64]), ("lenet5", &[1, 64]), ("resnet20", &[1, 64]), ("resnet18-cifar", &[1, 8])];
 
-/// Images in a batch of the loader.
-const LOADED: usize = 64;
+/// Pipelines and the images of one run of each.
+const LOADED: &[(Pipeline, usize)] = &[
+    (Pipeline::Folder, 512),
+    (Pipeline::Cifar, 10_000),
+    (Pipeline::Mnist, 6400),
+    (Pipeline::MnistFiles, 70_000),
+    (Pipeline::RandAugment, 256),
+];
 
 /// Every case of a suite, in the order of its tables.
 pub(crate) fn cases(suite: Suite) -> Result<Vec<Work>, String> {
@@ -168,7 +175,9 @@ pub(crate) fn cases(suite: Suite) -> Result<Vec<Work>, String> {
             let untrained = |&(model, batches)| (model, Optimizer::Adam, batches);
             networks(PREDICTED.iter().map(untrained)).map(Work::Infer).chain([Work::Start]).collect()
         }
-        Suite::Data => vec![Work::Load { batch: LOADED }],
+        Suite::Data => {
+            LOADED.iter().map(|&(pipeline, images)| Work::Load(Loading { pipeline, images })).collect()
+        }
     })
 }
 

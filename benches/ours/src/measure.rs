@@ -266,7 +266,7 @@ fn alone<T: serde::de::DeserializeOwned>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::work::{Conv, Network, Optimizer};
+    use crate::work::{Conv, Loading, Network, Optimizer, Pipeline};
 
     fn memory(work: &Work, start: Option<u64>, peak: Option<u64>) -> Memory {
         let hello = Hello { version: "1".into(), isa: None, resident_bytes: start };
@@ -284,7 +284,7 @@ mod tests {
 
     #[test]
     fn memory_that_the_system_does_not_tell_is_not_nothing() {
-        let fresh = Work::Load { batch: 64 };
+        let fresh = Work::Load(Loading { pipeline: Pipeline::Mnist, images: 64 });
         for unknown in [None, Some(0)] {
             assert_eq!(memory(&fresh, Some(10), unknown), Memory::default());
             assert_eq!(memory(&fresh, unknown, Some(30)).beyond_start, None);

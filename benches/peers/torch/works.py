@@ -7,7 +7,7 @@ import torch.nn.functional as F
 
 import inputs
 import layers
-import mnist
+import loading
 import networks
 from inputs import BIAS, GRADIENT, INPUT, OTHER, WEIGHT, tensor
 from outputs import computed
@@ -24,7 +24,7 @@ def job(work, memory_format):
         "memory": memory,
         "train": networks.train,
         "infer": networks.infer,
-        "load": load,
+        "load": loading.load,
     }
     kind = make.get(work["kind"])
     return kind(work, memory_format) if kind else None
@@ -180,21 +180,3 @@ def optimizer(op, length):
         return (parameter.detach(),)
 
     return computed(compute, "output")
-
-
-def load(work, memory_format):
-    """Batches of augmented MNIST images, with torchvision's transforms in as many worker processes as threads."""
-    if memory_format != torch.contiguous_format:
-        return None
-    batches = iter(())
-    loader = mnist.loader(work["batch"], torch.get_num_threads())
-
-    def compute():
-        nonlocal batches
-        batch = next(batches, None)
-        if batch is None:
-            batches = iter(loader)
-            next(batches)
-        return ()
-
-    return computed(compute)

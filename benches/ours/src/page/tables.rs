@@ -71,8 +71,8 @@ const TABLES: &[Table] = &[
     },
     Table {
         title: "Loading and augmenting",
-        holds: |work| matches!(work, Work::Load { .. }),
-        columns: &[TIME, IMAGES],
+        holds: |work| matches!(work, Work::Load(_)),
+        columns: &[TIME, IMAGES, MEGABYTES],
         peer: IMAGES,
     },
 ];

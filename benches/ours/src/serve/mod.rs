@@ -8,6 +8,7 @@ mod limits;
 mod load;
 mod memory;
 mod network;
+mod photographs;
 mod start;
 
 use std::io::{BufRead, Write};
@@ -98,7 +99,7 @@ fn prepare(threads: usize, work: &Work, run_seconds: f64) -> Result<(Job, Prepar
         Work::Memory(memory) => memory::job(memory)?,
         Work::Train(network) => network::train(network)?,
         Work::Infer(network) => network::infer(network)?,
-        Work::Load { batch } => load::job(*batch, threads)?,
+        Work::Load(load) => load::job(*load, threads)?,
         Work::Start => start::job()?,
         Work::MultiplyAdds => limits::multiply_adds()?,
         Work::Copy { bytes } => limits::copy(*bytes)?,

@@ -7,12 +7,14 @@
 mod conv;
 mod dense;
 mod layer;
+mod loading;
 mod memory;
 mod network;
 
 pub(crate) use conv::{Conv, ConvPass};
 pub(crate) use dense::{Dense, DensePass};
 pub(crate) use layer::{Layer, LayerPass};
+pub(crate) use loading::{Loading, Pipeline};
 pub(crate) use memory::{CHANNELS, CLASSES, Memory, MemoryOp, SIDE};
 pub(crate) use network::{Network, Optimizer};
 
@@ -37,11 +39,8 @@ pub(crate) enum Work {
     Train(Network),
     /// Forward alone, in eval mode.
     Infer(Network),
-    /// Batches of augmented MNIST images from a loader.
-    Load {
-        /// Images in a batch.
-        batch: usize,
-    },
+    /// Images from where they lie, through a pipeline.
+    Load(Loading),
     /// The program `cnn predict` from its start to its end.
     Start,
     /// The machine's limit of multiply-adds.
@@ -71,7 +70,7 @@ impl Work {
             Work::Layer(layer) => format!("{layer}"),
             Work::Memory(memory) => format!("{memory}"),
             Work::Train(network) | Work::Infer(network) => format!("{network}"),
-            Work::Load { batch } => format!("mnist batch {batch}"),
+            Work::Load(load) => load.to_string(),
             Work::Start => "cnn predict, lenet5, one image".into(),
             Work::MultiplyAdds => "limit of multiply-adds".into(),
             Work::Copy { .. } => "plain copy".into(),
@@ -87,7 +86,7 @@ impl Work {
             Work::Memory(memory) => memory.op.pass(),
             Work::Train(_) => "step",
             Work::Infer(_) => "fwd",
-            Work::Load { .. } => "batch",
+            Work::Load(_) => "load",
             Work::Start => "process",
             Work::MultiplyAdds | Work::Copy { .. } => "reference",
         }
@@ -117,13 +116,13 @@ impl Work {
     pub(crate) fn images(&self) -> Option<usize> {
         match self {
             Work::Train(network) | Work::Infer(network) => Some(network.batch),
-            Work::Load { batch } => Some(*batch),
+            Work::Load(load) => Some(load.images),
             _ => None,
         }
     }
 
     /// Whether each engine gets a fresh process, so that its peak memory is this work's alone.
     pub(crate) fn wants_fresh_process(&self) -> bool {
-        matches!(self, Work::Train(_) | Work::Infer(_) | Work::Load { .. })
+        matches!(self, Work::Train(_) | Work::Infer(_) | Work::Load(_))
     }
 }

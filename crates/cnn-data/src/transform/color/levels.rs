@@ -14,18 +14,35 @@ pub(super) fn map_levels<L: Level>(levels: &[L], f: impl Fn(L) -> L) -> Vec<L> {
 
 /// Each level by a function of its channel's number and of it.
 pub(super) fn map_channels<L: Level>(levels: &[L], channels: usize, f: impl Fn(usize, L) -> L) -> Vec<L> {
+    if levels.len() > channels * L::COUNT {
+        let table = |channel| (0..L::COUNT).map(move |index| (channel, L::from_index(index)));
+        let tables: Vec<L> =
+            (0..channels).flat_map(table).map(|(channel, level)| f(channel, level)).collect();
+        return look_up(levels, channels, &tables);
+    }
+    let pixels = levels.chunks_exact(channels);
+    pixels.flat_map(|pixel| pixel.iter().enumerate().map(|(channel, &level)| f(channel, level))).collect()
+}
+
+/// Each level's entry in its channel's table, of which there is one after the other.
+pub(super) fn look_up<L: Level>(levels: &[L], channels: usize, tables: &[L]) -> Vec<L> {
     let mut target = levels.to_vec();
-    let as_table = levels.len() > channels * L::COUNT;
-    for channel in 0..channels {
-        let places = target.iter_mut().skip(channel).step_by(channels);
-        if as_table {
-            let table: Vec<L> = (0..L::COUNT).map(|index| f(channel, L::from_index(index))).collect();
-            places.for_each(|level| *level = table[level.to_index()]);
-        } else {
-            places.for_each(|level| *level = f(channel, *level));
-        }
+    // Written out for grey and colour, so that the loop over channels is unrolled.
+    match channels {
+        1 => replace(&mut target, 1, tables),
+        3 => replace(&mut target, 3, tables),
+        _ => replace(&mut target, channels, tables),
     }
     target
+}
+
+#[inline(always)]
+fn replace<L: Level>(levels: &mut [L], channels: usize, tables: &[L]) {
+    for pixel in levels.chunks_exact_mut(channels) {
+        for (level, table) in pixel.iter_mut().zip(tables.chunks_exact(L::COUNT)) {
+            *level = table[level.to_index()];
+        }
+    }
 }
 
 /// `sum + a b`, rounded once to single precision, as PyTorch's vector code rounds `add` with a factor.

@@ -1,7 +1,7 @@
 //! Operations on the scale of levels: invert, posterise, solarise, stretch the contrast, equalise the histogram.
 //! torchvision's functions of the same names, with its results for tensors of 8 bits.
 
-use super::levels::{check_channels, map_channels, map_levels};
+use super::levels::{check_channels, look_up, map_channels, map_levels};
 use crate::image::Image;
 use crate::level::{Level, each_depth};
 use crate::{Error, Result};
@@ -107,36 +107,36 @@ pub fn equalize(image: &Image) -> Result<Image> {
 }
 
 fn even<L: Level>(levels: &[L], channels: usize) -> Vec<L> {
-    let mut target = levels.to_vec();
-    let mut counts = vec![0usize; L::COUNT];
-    for channel in 0..channels {
-        counts.fill(0);
-        let own = levels.iter().skip(channel).step_by(channels);
-        own.for_each(|level| counts[level.to_index()] += 1);
-        let highest = counts.iter().rposition(|&count| count > 0).unwrap_or(0);
-        let rest = levels.len() / channels - counts[highest];
-        let white = L::COUNT - 1;
-        let step = rest / white;
-        let rank = |below: usize| match L::COUNT {
-            256 => (below + step / 2) / step,
-            _ => ((below as u128 * white as u128 + rest as u128 / 2) / rest as u128) as usize,
-        };
-        if rest == 0 || (L::COUNT == 256 && step == 0) {
-            continue;
+    let mut counts = vec![0usize; channels * L::COUNT];
+    for pixel in levels.chunks_exact(channels) {
+        for (level, counts) in pixel.iter().zip(counts.chunks_exact_mut(L::COUNT)) {
+            counts[level.to_index()] += 1;
         }
-        let mut below = 0;
-        let table: Vec<L> = counts
-            .iter()
-            .map(|count| {
-                let level = L::from_index(rank(below));
-                below += count;
-                level
-            })
-            .collect();
-        let places = target.iter_mut().skip(channel).step_by(channels);
-        places.for_each(|level| *level = table[level.to_index()]);
     }
-    target
+    let tables: Vec<L> = counts.chunks_exact(L::COUNT).flat_map(ranks).collect();
+    look_up(levels, channels, &tables)
+}
+
+/// What each level of a channel becomes, from how often each is met.
+fn ranks<L: Level>(counts: &[usize]) -> Vec<L> {
+    let highest = counts.iter().rposition(|&count| count > 0).unwrap_or(0);
+    let rest = counts[..highest].iter().sum::<usize>();
+    let white = L::COUNT - 1;
+    let step = rest / white;
+    if rest == 0 || (L::COUNT == 256 && step == 0) {
+        return (0..L::COUNT).map(L::from_index).collect();
+    }
+    let rank = |below: usize| match L::COUNT {
+        256 => (below + step / 2) / step,
+        _ => ((below as u128 * white as u128 + rest as u128 / 2) / rest as u128) as usize,
+    };
+    let mut below = 0;
+    let level = |&count: &usize| {
+        let level = L::from_index(rank(below));
+        below += count;
+        level
+    };
+    counts.iter().map(level).collect()
 }
 
 #[cfg(test)]

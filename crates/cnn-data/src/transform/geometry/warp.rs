@@ -17,6 +17,9 @@ use crate::{Error, Result};
 /// Most pixels of a picture that is warped: their places are counted in 32 bits.
 const MOST_PIXELS: usize = 1 << 28;
 
+/// Longest side of a picture that is warped: places keep a bit behind the point.
+const LONGEST_SIDE: usize = 1 << 22;
+
 /// Pixels of fill on each side: places are moved to at most one pixel outside, and blending reads one further.
 const FRAME: usize = 2;
 
@@ -82,6 +85,10 @@ pub(super) fn warped(
             let problem = format!("a picture of {size} pixels, expected at most 2^28");
             return Err(Error::image(operation, problem));
         }
+        if size.height.max(size.width) > LONGEST_SIDE {
+            let problem = format!("a picture of {size} pixels, expected sides of at most 2^22");
+            return Err(Error::image(operation, problem));
+        }
     }
     if to.pixels() == Some(0) {
         return Err(Error::image(operation, format!("a picture of {to} pixels, expected at least one")));
@@ -98,27 +105,42 @@ fn warp<L: Level>(
     map: &impl Map,
     sampling: Sampling,
 ) -> Vec<L> {
-    let framed = Framed::new(source, from, channels, L::from_share(sampling.fill).to_f32());
+    let fill = L::from_share(sampling.fill);
     let mut target = vec![L::default(); to.height * to.width * channels];
-    let mut made = vec![0.0; to.width * channels];
-    for (row, line) in target.chunks_exact_mut(to.width * channels).enumerate() {
-        // Written out for grey and colour, so that the loop over channels is unrolled.
-        match (sampling.interpolation, channels) {
-            (Interpolation::Nearest, _) => framed.pick_line(row, map, channels, &mut made),
-            (Interpolation::Bilinear, 1) => framed.blend_line(row, map, 1, &mut made),
-            (Interpolation::Bilinear, 3) => framed.blend_line(row, map, 3, &mut made),
-            (Interpolation::Bilinear, _) => framed.blend_line(row, map, channels, &mut made),
+    let lines = target.chunks_exact_mut(to.width * channels).enumerate();
+    // Written out for grey and colour, so that the loops over channels are unrolled.
+    match sampling.interpolation {
+        Interpolation::Nearest => {
+            let framed = Framed::new(source, from, channels, fill, |level| level);
+            for (row, line) in lines {
+                match channels {
+                    1 => framed.pick_line(row, map, 1, line),
+                    3 => framed.pick_line(row, map, 3, line),
+                    _ => framed.pick_line(row, map, channels, line),
+                }
+            }
         }
-        for (level, &value) in line.iter_mut().zip(&made) {
-            *level = L::from_f32(value);
+        Interpolation::Bilinear => {
+            let framed = Framed::new(source, from, channels, fill.to_f32(), L::to_f32);
+            let mut made = vec![0.0; to.width * channels];
+            for (row, line) in lines {
+                match channels {
+                    1 => framed.blend_line(row, map, 1, &mut made),
+                    3 => framed.blend_line(row, map, 3, &mut made),
+                    _ => framed.blend_line(row, map, channels, &mut made),
+                }
+                for (level, &value) in line.iter_mut().zip(&made) {
+                    *level = L::from_f32(value);
+                }
+            }
         }
     }
     target
 }
 
 /// A picture within a frame of a single level.
-struct Framed {
-    levels: Vec<f32>,
+struct Framed<T> {
+    levels: Vec<T>,
     /// Of the picture, without the frame.
     size: Size,
     /// Levels of a row, with the frame.
@@ -134,19 +156,52 @@ struct Places {
     down: [f32; BLOCK],
 }
 
-impl Framed {
-    fn new<L: Level>(source: &[L], size: Size, channels: usize, fill: f32) -> Self {
+impl<T: Copy> Framed<T> {
+    fn new<L: Level>(source: &[L], size: Size, channels: usize, fill: T, converted: impl Fn(L) -> T) -> Self {
         let pitch = (size.width + 2 * FRAME) * channels;
         let mut levels = vec![fill; (size.height + 2 * FRAME) * pitch];
         let lines = levels.chunks_exact_mut(pitch).skip(FRAME);
         for (line, source) in lines.zip(source.chunks_exact(size.width * channels)) {
-            for (target, level) in line[FRAME * channels..].iter_mut().zip(source) {
-                *target = level.to_f32();
+            for (target, &level) in line[FRAME * channels..].iter_mut().zip(source) {
+                *target = converted(level);
             }
         }
         Self { levels, size, pitch }
     }
 
+    /// Copies the nearest pixels into a row of the target.
+    #[inline(always)]
+    fn pick_line(&self, row: usize, map: &impl Map, channels: usize, line: &mut [T]) {
+        for (block, pixels) in line.chunks_mut(BLOCK * channels).enumerate() {
+            let places = self.places(map.places(row, block * BLOCK), FRAME as f32);
+            for (pixel, &corner) in pixels.chunks_exact_mut(channels).zip(&places.corner) {
+                let corner = corner as usize * channels;
+                pixel.copy_from_slice(&self.levels[corner..corner + channels]);
+            }
+        }
+    }
+
+    /// Places in the frame, to which `shift` is added; those outside it are moved to its inner rim.
+    #[inline(always)]
+    fn places(&self, [x, y]: [[f32; BLOCK]; 2], shift: f32) -> Places {
+        let mut places = Places { corner: [0; BLOCK], across: [0.0; BLOCK], down: [0.0; BLOCK] };
+        let (right, bottom) = ((self.size.width + FRAME) as f32, (self.size.height + FRAME) as f32);
+        let nearest = (FRAME - 1) as f32;
+        let width = (self.size.width + 2 * FRAME) as u32;
+        for at in 0..BLOCK {
+            // What is no number becomes the rim.
+            let place_x = (x[at] + shift).max(nearest).min(right);
+            let place_y = (y[at] + shift).max(nearest).min(bottom);
+            let ((left, across), (above, down)) = (parts(place_x), parts(place_y));
+            places.corner[at] = above.wrapping_mul(width).wrapping_add(left);
+            places.across[at] = across;
+            places.down[at] = down;
+        }
+        places
+    }
+}
+
+impl Framed<f32> {
     /// Blends a row of the target.
     #[inline(always)]
     fn blend_line(&self, row: usize, map: &impl Map, channels: usize, line: &mut [f32]) {
@@ -167,36 +222,20 @@ impl Framed {
             }
         }
     }
+}
 
-    /// Copies the nearest pixels into a row of the target.
-    fn pick_line(&self, row: usize, map: &impl Map, channels: usize, line: &mut [f32]) {
-        for (block, pixels) in line.chunks_mut(BLOCK * channels).enumerate() {
-            let places = self.places(map.places(row, block * BLOCK), FRAME as f32);
-            for (pixel, &corner) in pixels.chunks_exact_mut(channels).zip(&places.corner) {
-                let corner = corner as usize * channels;
-                pixel.copy_from_slice(&self.levels[corner..corner + channels]);
-            }
-        }
-    }
-
-    /// Places in the frame, to which `shift` is added; those outside it are moved to its inner rim.
-    #[inline(always)]
-    fn places(&self, [x, y]: [[f32; BLOCK]; 2], shift: f32) -> Places {
-        let mut places = Places { corner: [0; BLOCK], across: [0.0; BLOCK], down: [0.0; BLOCK] };
-        let (right, bottom) = ((self.size.width + FRAME) as f32, (self.size.height + FRAME) as f32);
-        let nearest = (FRAME - 1) as f32;
-        let width = (self.size.width + 2 * FRAME) as i32;
-        for at in 0..BLOCK {
-            // What is no number becomes the rim.
-            let place_x = (x[at] + shift).max(nearest).min(right);
-            let place_y = (y[at] + shift).max(nearest).min(bottom);
-            let (left, above) = (place_x as i32, place_y as i32);
-            places.corner[at] = above.wrapping_mul(width).wrapping_add(left) as u32;
-            places.across[at] = place_x - left as f32;
-            places.down[at] = place_y - above as f32;
-        }
-        places
-    }
+/// The whole part of a number from 1 to 2^23 - 1, and what is behind the point.
+///
+/// A conversion has to look at numbers that do not fit, which is no vector code on older processors. Here 2^23 is added,
+/// where neighbouring numbers are 1 apart, so that the last bits are the nearest whole number.
+#[inline(always)]
+fn parts(value: f32) -> (u32, f32) {
+    const BITS: u32 = 23;
+    let shifted = value + (1 << BITS) as f32;
+    let nearest = shifted - (1 << BITS) as f32;
+    let over = nearest > value;
+    let whole = (shifted.to_bits() & ((1 << BITS) - 1)).wrapping_sub(u32::from(over));
+    (whole, value - nearest + f32::from(u8::from(over)))
 }
 
 #[cfg(test)]
@@ -234,7 +273,22 @@ mod tests {
         target
     }
 
+    #[test]
+    fn parts_at_the_ends_of_their_range() {
+        let large = ((1 << 22) + 2) as f32;
+        for (value, parted) in [(1.0, (1, 0.0)), (1.5, (1, 0.5)), (2.5, (2, 0.5)), (large, (4_194_306, 0.0))]
+        {
+            assert_eq!(parts(value), parted);
+        }
+    }
+
     proptest! {
+        #[test]
+        fn parts_are_those_of_a_conversion(value in 1.0f32..8_388_607.0) {
+            let whole = value as u32;
+            prop_assert_eq!(parts(value), (whole, value - whole as f32));
+        }
+
         #[test]
         fn the_fast_loop_agrees_with_the_plain_one(
             (height, width, channels) in (1usize..12, 1usize..80, 1usize..5),
@@ -281,5 +335,6 @@ mod tests {
         let apply = |to| warped("a", &image, to, &Affine::IDENTITY, Sampling::nearest());
         assert!(apply(Size::new(1 << 15, 1 << 14)).is_err());
         assert!(apply(Size::new(0, 5)).is_err());
+        assert!(apply(Size::new(1, (1 << 22) + 1)).is_err());
     }
 }
