@@ -72,7 +72,7 @@ const TABLES: &[Table] = &[
     Table {
         title: "Loading and augmenting",
         holds: |work| matches!(work, Work::Load(_)),
-        columns: &[TIME, IMAGES, MEGABYTES],
+        columns: &[TIME, IMAGES],
         peer: IMAGES,
     },
 ];
