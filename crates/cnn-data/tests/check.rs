@@ -172,6 +172,17 @@ fn almost_equal_pictures_are_found_when_recompressed_resized_or_brightened() {
 }
 
 #[test]
+fn a_picture_that_is_there_many_times_is_one_case() {
+    let set = Set::clean();
+    set.put("train/cat/0a.jpg", &jpeg(&picture(1), 90));
+    set.put("train/cat/x.jpg", &jpeg(&picture(1), 70));
+    set.put("test/dog/x.png", &png(imageops::resize(&picture(1), 96, 72, FilterType::CatmullRom)));
+    let files = ["test/dog/x.png", "train/cat/0.png", "train/cat/0a.jpg", "train/cat/x.jpg"];
+    let report = set.finds(Kind::NearDuplicatesAcrossSplits, Severity::Error, &files);
+    assert_eq!(report.findings[0].cases[0].detail, "look the same; of different classes too");
+}
+
+#[test]
 fn pictures_that_show_little_are_found() {
     let scaled = |times: f32, plus: f32| {
         let mut image = picture(77);

@@ -2,6 +2,7 @@
 //!
 //! Everything here panics where a test should fail. Nothing here is for programs.
 
+use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -126,4 +127,59 @@ pub fn assert_threads_change_nothing(what: &str, work: impl Fn() -> Vec<Tensor>)
 /// Whether two tensors have the same shape, type and bits.
 pub fn same_bits(a: &Tensor, b: &Tensor) -> bool {
     a.spec() == b.spec() && matches!((a.to_le_bytes(), b.to_le_bytes()), (Ok(a), Ok(b)) if a == b)
+}
+
+/// The system's allocator, which counts what each thread holds: for tests of how much memory something takes.
+///
+/// ```
+/// use cnn_tensor::testing::CountingAllocator;
+///
+/// #[global_allocator]
+/// static ALLOCATOR: CountingAllocator = CountingAllocator;
+///
+/// let (length, peak) = CountingAllocator::peak_of(|| vec![0u8; 1000].len());
+/// assert_eq!((length, peak), (1000, 1000));
+/// ```
+#[derive(Debug)]
+pub struct CountingAllocator;
+
+thread_local! {
+    /// Bytes that the thread holds, and the most that it has held; what another thread frees counts there.
+    static HELD: Cell<[isize; 2]> = const { Cell::new([0; 2]) };
+}
+
+impl CountingAllocator {
+    /// What `f` returns, and the most bytes that it made this thread hold at one time beyond what it held before; 0
+    /// where the program has another allocator.
+    pub fn peak_of<T>(f: impl FnOnce() -> T) -> (T, usize) {
+        let [before, outer] = HELD.get();
+        HELD.set([before; 2]);
+        let value = f();
+        let [held, peak] = HELD.get();
+        HELD.set([held, peak.max(outer)]);
+        (value, usize::try_from(peak - before).unwrap_or(0))
+    }
+
+    fn count(bytes: isize) {
+        // A thread that ends has no such variable any more.
+        let _ = HELD.try_with(|counts| {
+            let [held, peak] = counts.get();
+            counts.set([held + bytes, peak.max(held + bytes)]);
+        });
+    }
+}
+
+// SAFETY: the system's allocator does the work; counting neither allocates nor unwinds.
+unsafe impl GlobalAlloc for CountingAllocator {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        Self::count(layout.size() as isize);
+        // SAFETY: the caller keeps the contract of `alloc`, which is the system's.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        Self::count(-(layout.size() as isize));
+        // SAFETY: the caller keeps the contract of `dealloc`; the pointer came from the system's `alloc`.
+        unsafe { System.dealloc(pointer, layout) }
+    }
 }

@@ -44,9 +44,9 @@ fn with_workers(loader: Loader) -> Loader {
     loader.workers(processors.div_ceil(2))
 }
 
-/// `1 epoch`, `3 epochs`.
+/// `1 epoch`, `3,000 epochs`.
 fn counted(number: usize, noun: &str) -> String {
-    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+    format!("{} {noun}{}", group(number as u64), if number == 1 { "" } else { "s" })
 }
 
 /// The figures of an evaluation as a line.

@@ -178,14 +178,14 @@ fn duplicates(cases: &mut BTreeMap<Kind, Vec<Case>>, entries: &[Entry], pictures
         .map(|&(at, picture)| (at, &picture.thumbnail))
         .collect();
     firsts.sort_unstable_by_key(|&(at, _)| at);
-    for (a, b) in near::pairs(&firsts) {
-        let (splits, classes) = spread(entries, &[a, b]);
+    for alike in near::groups(&firsts) {
+        let (splits, classes) = spread(entries, &alike);
         let kind = match (splits, classes) {
             (true, _) => Kind::NearDuplicatesAcrossSplits,
             (_, true) => Kind::NearDuplicatesAcrossClasses,
             _ => Kind::NearDuplicates,
         };
-        push(cases, kind, names(&[a, b]), describe(entries, &[a, b], "look the same"));
+        push(cases, kind, names(&alike), describe(entries, &alike, "look the same"));
     }
 }
 
@@ -207,7 +207,7 @@ fn describe(entries: &[Entry], places: &[usize], detail: &str) -> String {
 /// How bad a kind is, its title, and what to do.
 fn words(kind: Kind) -> (Severity, &'static str, &'static str) {
     use Severity::{Error, Note};
-    const SAME_LOOK: &str = "Look at each pair; where it is one picture, remove one of the two.";
+    const SAME_LOOK: &str = "Look at each group; where it is one picture, keep one of them.";
     match kind {
         Kind::Layout => {
             (Error, "no data set as it is laid out", "A folder of pictures for each class is expected.")

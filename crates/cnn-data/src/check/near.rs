@@ -6,6 +6,7 @@
 //! A second look at the thumbnails keeps those out that share light and background alone: they have to agree as a
 //! whole, and also in what differs from its surroundings.
 
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use super::look::luma;
@@ -60,8 +61,30 @@ impl Thumbnail {
     }
 }
 
+/// Groups of pictures of which each looks the same as another one of its group, by their places, in order.
+pub(super) fn groups(thumbnails: &[(usize, &Thumbnail)]) -> Vec<Vec<usize>> {
+    // Each picture that looks like another points to an earlier one of its group, or to itself if it is the first.
+    let mut earlier = BTreeMap::new();
+    fn first(earlier: &BTreeMap<usize, usize>, mut at: usize) -> usize {
+        while let Some(&next) = earlier.get(&at).filter(|&&next| next != at) {
+            at = next;
+        }
+        at
+    }
+    for (a, b) in pairs(thumbnails) {
+        let [one, other] = [a, b].map(|at| first(&earlier, at));
+        let [one, other] = [one.min(other), one.max(other)];
+        earlier.extend([(one, one), (other, one)]);
+    }
+    let mut groups: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for &at in earlier.keys() {
+        groups.entry(first(&earlier, at)).or_default().push(at);
+    }
+    groups.into_values().collect()
+}
+
 /// Pairs of thumbnails that look the same, by their places, in order.
-pub(super) fn pairs(thumbnails: &[(usize, &Thumbnail)]) -> Vec<(usize, usize)> {
+fn pairs(thumbnails: &[(usize, &Thumbnail)]) -> Vec<(usize, usize)> {
     let mut found = Vec::new();
     for byte in 0..8 {
         let of = |hash: u64, byte: u32| (hash >> (8 * byte)) as u8;

@@ -6,7 +6,8 @@
 //! orientation is applied.
 //! Limits are checked against the header before anything is allocated, and so is whether a file of this length
 //! can hold what its header promises. A file that is cut short is an error, never a picture with a grey end.
-//! Damage in the middle is found by PNG's check sums; JPEG has none, so there it may pass as part of the picture.
+//! Damage in the middle is found by PNG's check sums. JPEG has none: there it may pass as part of the picture, and so
+//! may a cut after which a program has put a new end marker.
 
 mod bmp;
 mod convert;

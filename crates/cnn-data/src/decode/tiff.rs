@@ -35,6 +35,9 @@ const EXTRA_SAMPLES: u16 = 338;
 /// Reads the first directory of a file that begins as TIFF, and sees whether what it points to is there.
 pub(super) fn header(bytes: &[u8]) -> Result<Header, Problem> {
     let directory = Directory::first(bytes).ok_or(Problem::Cut("the end of its first directory"))?;
+    if !directory.claims_what_is_there() {
+        return Err(CUT);
+    }
     let number = |tag, default| Ok::<u64, Problem>(directory.number(tag)?.unwrap_or(default));
     let side = |tag| {
         let side = directory.number(tag)?.ok_or("the TIFF header does not say how large the picture is")?;
@@ -257,6 +260,16 @@ impl<'a> Directory<'a> {
         let mut entries = self.entries.chunks_exact(length).enumerate();
         let is_it = |entry: &[u8]| self.order.number(&entry[..2]) == u64::from(tag);
         entries.find(|(_, entry)| is_it(entry)).map(|(at, entry)| (self.start + at * length, entry))
+    }
+
+    /// Whether no tag of the standard claims more values than the file has bytes: the decoder makes room for all of them.
+    /// Tags of programs, from 32768 on, are not read.
+    fn claims_what_is_there(&self) -> bool {
+        let (length, count) = if self.wide { (20, 4..12) } else { (12, 4..8) };
+        self.entries.chunks_exact(length).all(|entry| {
+            self.order.number(&entry[..2]) >= 32768
+                || self.order.number(&entry[count.clone()]) <= self.file.len() as u64
+        })
     }
 
     /// The file with the places in its palette as levels of grey: the decoder knows no palettes.

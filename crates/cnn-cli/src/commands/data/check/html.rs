@@ -5,8 +5,10 @@ use std::path::Path;
 
 use cnn_data::check::{Finding, Report, Severity};
 use cnn_data::decode::Decoder;
+use cnn_layers::summary::group;
 
-use super::is_shown;
+use super::{is_shown, verdict};
+use crate::commands::counted;
 use crate::report::canvas::Canvas;
 use crate::report::svg::escape;
 
@@ -27,13 +29,12 @@ figcaption,p{overflow-wrap:anywhere}figcaption{font-size:.8rem;color:#66737f}img
 pub(super) fn page(root: &Path, report: &Report) -> String {
     let name = escape(&root.display().to_string());
     let mut page = format!(
-        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>{name}: check</title>\
-         <style>{STYLE}</style></head><body>\n<h1>{name}</h1>\n<p>{} files looked at, {} of them pictures: \
-         {} of the findings below are errors, {} are notes.</p>\n",
-        report.files,
-        report.pictures,
-        report.errors(),
-        report.findings.len() - report.errors()
+        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
+         <meta name=\"viewport\" content=\"width=device-width\"><title>{name}: check</title>\
+         <style>{STYLE}</style></head><body>\n<h1>{name}</h1>\n<p>{} looked at, {} of them pictures: {}</p>\n",
+        counted(report.files, "file"),
+        group(report.pictures as u64),
+        verdict(report)
     );
     for finding in &report.findings {
         section(&mut page, root, finding);
@@ -86,7 +87,7 @@ fn counts(page: &mut String, report: &Report) {
     for class in &report.classes {
         let _ = write!(page, "<tr><td>{}</td>", escape(&class.class));
         class.counts.iter().for_each(|count| {
-            let _ = write!(page, "<td>{count}</td>");
+            let _ = write!(page, "<td>{}</td>", group(*count as u64));
         });
         page.push_str("</tr>\n");
     }

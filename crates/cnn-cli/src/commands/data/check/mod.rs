@@ -64,17 +64,18 @@ fn text(report: &Report) -> String {
         text.push('\n');
     }
     counts(&mut text, report);
-    let (errors, notes) = (report.errors(), report.findings.len() - report.errors());
-    let verdict = match (errors, notes) {
-        (0, 0) => "nothing to report".to_owned(),
-        _ => format!(
-            "{}, {}",
-            counted(errors, "kind of error").replace("kind of errors", "kinds of error"),
-            counted(notes, "note")
-        ),
-    };
-    let _ = writeln!(text, "{} looked at: {verdict}", counted(report.files, "file"));
+    let _ = writeln!(text, "{} looked at: {}", counted(report.files, "file"), verdict(report));
     text
+}
+
+/// How many kinds of error and of note there are.
+fn verdict(report: &Report) -> String {
+    let (errors, notes) = (report.errors(), report.findings.len() - report.errors());
+    if (errors, notes) == (0, 0) {
+        return "nothing to report".to_owned();
+    }
+    let errors = counted(errors, "kind of error").replace("kind of errors", "kinds of error");
+    format!("{errors}, {}", counted(notes, "note"))
 }
 
 /// Files by class and split, and pictures by format and mode.

@@ -1,0 +1,7 @@
+//! IDX files under the fuzzer.
+#![no_main]
+
+#[path = "../../crates/cnn-data/tests/corpus/targets.rs"]
+mod targets;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| targets::idx(bytes));

@@ -1,0 +1,7 @@
+//! Tables under the fuzzer.
+#![no_main]
+
+#[path = "../../crates/cnn-data/tests/corpus/targets.rs"]
+mod targets;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| targets::table(bytes));
