@@ -72,7 +72,7 @@ fn drawn(transform: &Augmentation, photo: &Sample) -> Outcome<Vec<Image>> {
 
 /// The photograph, and what is made of a batch of it and its mirror image in negative.
 fn mixed(transform: &BatchAugmentation, photo: &Sample) -> Outcome<Vec<Image>> {
-    let other = invert(&horizontal_flip(photo.image.clone()))?;
+    let other = invert(&horizontal_flip(&photo.image)?)?;
     let samples = vec![photo.clone(), Sample::new(other, Target::Class(1))];
     let loader = Loader::new(InMemory::new(samples), Sequential, Preprocessing::new(CELL, 3)?);
     let batch: Batch = loader.epoch(0)?.next().ok_or("a batch")??;

@@ -50,8 +50,8 @@ pub fn five_crop(sample: &Sample, size: Size) -> Result<[Sample; 5]> {
 /// As [`five_crop`].
 pub fn ten_crop(sample: &Sample, size: Size, mirrored: Mirrored) -> Result<Vec<Sample>> {
     let image = match mirrored {
-        Mirrored::Horizontally => horizontal_flip(sample.image.clone()),
-        Mirrored::Vertically => vertical_flip(sample.image.clone()),
+        Mirrored::Horizontally => horizontal_flip(&sample.image)?,
+        Mirrored::Vertically => vertical_flip(&sample.image)?,
     };
     let second = Sample::new(image, sample.target.clone());
     Ok(five_crop(sample, size)?.into_iter().chain(five_crop(&second, size)?).collect())

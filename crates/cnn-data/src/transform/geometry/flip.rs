@@ -9,8 +9,16 @@ use crate::transform::{Affine, Motion, Transform};
 use crate::{Result, Sample};
 
 /// The picture with left and right exchanged.
-#[must_use]
-pub fn horizontal_flip(mut image: Image) -> Image {
+///
+/// # Errors
+/// None; it returns a result as the other functions of a picture do.
+pub fn horizontal_flip(image: &Image) -> Result<Image> {
+    let mut flipped = image.clone();
+    flip_horizontally(&mut flipped);
+    Ok(flipped)
+}
+
+fn flip_horizontally(image: &mut Image) {
     fn mirror<L>(levels: &mut [L], width: usize, channels: usize) {
         for line in levels.chunks_exact_mut(width * channels) {
             // Reversing the line reverses each pixel's channels too; reversing those again puts them right.
@@ -23,12 +31,19 @@ pub fn horizontal_flip(mut image: Image) -> Image {
         Pixels::U8(levels) => mirror(levels, width, channels),
         Pixels::U16(levels) => mirror(levels, width, channels),
     }
-    image
 }
 
 /// The picture with top and bottom exchanged.
-#[must_use]
-pub fn vertical_flip(mut image: Image) -> Image {
+///
+/// # Errors
+/// None; it returns a result as the other functions of a picture do.
+pub fn vertical_flip(image: &Image) -> Result<Image> {
+    let mut flipped = image.clone();
+    flip_vertically(&mut flipped);
+    Ok(flipped)
+}
+
+fn flip_vertically(image: &mut Image) {
     fn mirror<L>(levels: &mut [L], height: usize, row: usize) {
         let (above, below) = levels.split_at_mut(height.div_ceil(2) * row);
         // Where the number of rows is odd, the middle one has no partner and stays.
@@ -41,7 +56,6 @@ pub fn vertical_flip(mut image: Image) -> Image {
         Pixels::U8(levels) => mirror(levels, height, row),
         Pixels::U16(levels) => mirror(levels, height, row),
     }
-    image
 }
 
 /// Mirrors left and right with a probability.
@@ -87,11 +101,11 @@ impl Default for RandomVerticalFlip {
 }
 
 impl Transform for RandomHorizontalFlip {
-    fn apply(&self, sample: Sample, key: Key) -> Result<Sample> {
-        if key.uniform(0) >= self.p {
-            return Ok(sample);
+    fn apply(&self, mut sample: Sample, key: Key) -> Result<Sample> {
+        if key.uniform(0) < self.p {
+            flip_horizontally(&mut sample.image);
         }
-        Ok(Sample { image: horizontal_flip(sample.image), ..sample })
+        Ok(sample)
     }
 
     fn motion(&self, size: Size, key: Key) -> Result<Motion> {
@@ -105,11 +119,11 @@ impl Transform for RandomHorizontalFlip {
 }
 
 impl Transform for RandomVerticalFlip {
-    fn apply(&self, sample: Sample, key: Key) -> Result<Sample> {
-        if key.uniform(0) >= self.p {
-            return Ok(sample);
+    fn apply(&self, mut sample: Sample, key: Key) -> Result<Sample> {
+        if key.uniform(0) < self.p {
+            flip_vertically(&mut sample.image);
         }
-        Ok(Sample { image: vertical_flip(sample.image), ..sample })
+        Ok(sample)
     }
 
     fn motion(&self, size: Size, key: Key) -> Result<Motion> {
@@ -130,12 +144,12 @@ mod tests {
     #[test]
     fn mirroring_turns_columns_or_rows_and_keeps_channels() {
         let image = Image::from_u8(Size::new(2, 2), 3, (1..=12).collect()).unwrap();
-        let across = horizontal_flip(image.clone());
+        let across = horizontal_flip(&image).unwrap();
         assert_eq!(across.pixels(), &Pixels::U8(vec![4, 5, 6, 1, 2, 3, 10, 11, 12, 7, 8, 9]));
-        let down = vertical_flip(image.clone());
+        let down = vertical_flip(&image).unwrap();
         assert_eq!(down.pixels(), &Pixels::U8(vec![7, 8, 9, 10, 11, 12, 1, 2, 3, 4, 5, 6]));
         let odd = Image::from_u16(Size::new(3, 1), 1, vec![1, 2, 3]).unwrap();
-        assert_eq!(vertical_flip(odd).pixels(), &Pixels::U16(vec![3, 2, 1]));
+        assert_eq!(vertical_flip(&odd).unwrap().pixels(), &Pixels::U16(vec![3, 2, 1]));
     }
 
     #[test]
@@ -144,7 +158,7 @@ mod tests {
         let sample = Sample::new(image.clone(), Target::Class(0));
         for seed in 0..20 {
             let flip = |p| RandomHorizontalFlip::new(p).apply(sample.clone(), Key::new(seed)).unwrap().image;
-            assert_eq!(flip(1.0), horizontal_flip(image.clone()));
+            assert_eq!(flip(1.0), horizontal_flip(&image).unwrap());
             assert_eq!(flip(0.0), image);
         }
         assert!(RandomVerticalFlip::new(1.5).check().is_err());
