@@ -183,6 +183,18 @@ fn a_picture_that_is_there_many_times_is_one_case() {
 }
 
 #[test]
+fn a_picture_like_one_of_two_equal_ones_is_like_both() {
+    let set = Set::clean();
+    set.put("train/cat/copy.jpg", &jpeg(&picture(1), 70));
+    // Equal to the one that it looks like, and in another split.
+    set.put("test/cat/same.png", &png(picture(1)));
+    let report = set.check();
+    let found = report.finding(Kind::NearDuplicatesAcrossSplits).unwrap();
+    assert_eq!(found.cases[0].files, ["test/cat/same.png", "train/cat/0.png", "train/cat/copy.jpg"]);
+    assert!(report.finding(Kind::NearDuplicates).is_none());
+}
+
+#[test]
 fn pictures_that_show_little_are_found() {
     let scaled = |times: f32, plus: f32| {
         let mut image = picture(77);

@@ -152,7 +152,7 @@ fn single(cases: &mut BTreeMap<Kind, Vec<Case>>, entries: &[Entry], pictures: &[
     }
 }
 
-/// Equal and almost equal pictures. Of equal ones the first stands for all where it is compared with others.
+/// Equal and almost equal pictures. Of equal ones the first is compared with others, and all are named.
 fn duplicates(cases: &mut BTreeMap<Kind, Vec<Case>>, entries: &[Entry], pictures: &[(usize, &Picture)]) {
     let mut equal: BTreeMap<[u8; 32], Vec<(usize, &Picture)>> = BTreeMap::new();
     for &(at, picture) in pictures {
@@ -178,7 +178,12 @@ fn duplicates(cases: &mut BTreeMap<Kind, Vec<Case>>, entries: &[Entry], pictures
         .map(|&(at, picture)| (at, &picture.thumbnail))
         .collect();
     firsts.sort_unstable_by_key(|&(at, _)| at);
-    for alike in near::groups(&firsts) {
+    // The first of equal pictures stood for all of them.
+    let all: BTreeMap<usize, Vec<usize>> =
+        (equal.values()).map(|members| (members[0].0, members.iter().map(|&(at, _)| at).collect())).collect();
+    for firsts in near::groups(&firsts) {
+        let mut alike: Vec<usize> = firsts.iter().flat_map(|first| all[first].iter().copied()).collect();
+        alike.sort_unstable();
         let (splits, classes) = spread(entries, &alike);
         let kind = match (splits, classes) {
             (true, _) => Kind::NearDuplicatesAcrossSplits,
