@@ -1,5 +1,7 @@
 //! Which parameters train, by patterns of their names.
 
+use std::collections::BTreeSet;
+
 use cnn_autograd::Trainable;
 
 use crate::visit::{named_parameters, set_trainable};
@@ -37,13 +39,24 @@ pub fn unfreeze(model: &mut dyn Layer, patterns: &[&str]) -> Result<usize> {
 }
 
 fn change(model: &mut dyn Layer, patterns: &[&str], trainable: Trainable) -> Result<usize> {
-    let names: Vec<String> = named_parameters(model).into_iter().map(|(name, _)| name).collect();
+    let mut chosen = BTreeSet::new();
     for pattern in patterns {
-        if !names.iter().any(|name| names_parameter(pattern, name)) {
-            return Err(Error::NoParameter { pattern: (*pattern).to_owned(), names });
-        }
+        chosen.extend(parameters_named(model, pattern)?);
     }
-    Ok(set_trainable(model, trainable, |name| patterns.iter().any(|pattern| names_parameter(pattern, name))))
+    Ok(set_trainable(model, trainable, |name| chosen.contains(name)))
+}
+
+/// The paths of the parameters that a pattern names, as [`freeze`] reads it, in the order of the model's fields.
+///
+/// # Errors
+/// [`Error::NoParameter`] for a pattern that names nothing.
+pub fn parameters_named(model: &dyn Layer, pattern: &str) -> Result<Vec<String>> {
+    let names: Vec<String> = named_parameters(model).into_iter().map(|(name, _)| name).collect();
+    let found: Vec<String> = names.iter().filter(|name| names_parameter(pattern, name)).cloned().collect();
+    if found.is_empty() {
+        return Err(Error::NoParameter { pattern: pattern.to_owned(), names });
+    }
+    Ok(found)
 }
 
 /// Whether the pattern fits the name, or a layer that the parameter belongs to.

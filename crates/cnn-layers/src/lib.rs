@@ -78,7 +78,7 @@ pub use cnn_tensor::ops::pool2d::PaddingCounts;
 pub use cnn_tensor::ops::window::{Padding, Padding2d, Rounding, Same};
 pub use cnn_tensor::random::Key;
 pub use error::{Error, Misfit, Misshapen, Result};
-pub use freeze::{freeze, unfreeze};
+pub use freeze::{freeze, parameters_named, unfreeze};
 pub use hessian::hessian_vector_product;
 pub use layer::{Forward, Layer, within};
 pub use layers::attention::{MultiHeadAttention, MultiHeadAttentionBuilder};

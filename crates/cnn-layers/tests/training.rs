@@ -8,7 +8,7 @@ use cnn_layers::{
     Relu, Result, Sequential, StateDict, Strictness, Tracking, Trainable, Var, fold_statistics,
     for_each_parameter_mut, gradcheck, init, named_parameters, parameter_count, set_trainable,
 };
-use cnn_tensor::ops::update::{Sgd, Velocity, sgd};
+use cnn_tensor::ops::update::{self, Descent};
 use cnn_tensor::testing::same_bits;
 use cnn_tensor::{DType, Tensor, ops::reduce::max_abs_difference, parallel, pool};
 
@@ -67,11 +67,11 @@ fn train(net: &mut Net, step: u64) -> f64 {
     let loss = CrossEntropy::new().loss(logits, &labels()).unwrap();
     let value = loss.value().item().unwrap();
     let mut step = cx.backward(loss).unwrap();
-    let options = Sgd { lr: 0.05, ..Sgd::default() };
+    let options = Descent { lr: 0.05, weight_decay: 0.0 };
     for_each_parameter_mut(net, |path, parameter| {
         let gradient =
             step.gradients.take(parameter.id()).unwrap_or_else(|| panic!("{path} has no gradient"));
-        sgd(parameter.value_mut(), &gradient, Velocity::Absent, &options).unwrap();
+        update::apply(&options, parameter.value_mut(), &gradient, []).unwrap();
     });
     fold_statistics(net, &step.statistics).unwrap();
     value

@@ -5,7 +5,7 @@ use cnn_layers::{
     parameter_count,
 };
 use cnn_models::{ARCHITECTURES, Architecture, Arguments, Error, build, skeleton};
-use cnn_tensor::ops::update::{Sgd, Velocity, sgd};
+use cnn_tensor::ops::update::{self, Descent};
 use cnn_tensor::{DType, Tensor};
 
 const MNIST: Arguments = Arguments::MNIST;
@@ -144,8 +144,8 @@ fn steps_of_training_on_one_batch_lower_its_loss() {
             for_each_parameter_mut(&mut *network, |path, parameter| {
                 let gradient = step.gradients.take(parameter.id());
                 let gradient = gradient.unwrap_or_else(|| panic!("{name}: {path} has no gradient"));
-                let options = Sgd { lr: 0.01, ..Sgd::default() };
-                sgd(parameter.value_mut(), &gradient, Velocity::Absent, &options).unwrap();
+                let options = Descent { lr: 0.01, weight_decay: 0.0 };
+                update::apply(&options, parameter.value_mut(), &gradient, []).unwrap();
             });
             fold_statistics(&mut *network, &step.statistics).unwrap();
         }

@@ -15,7 +15,7 @@ use cnn_layers::{
 use cnn_models::{Arguments, build};
 use cnn_tensor::ops::reduce::Keep;
 use cnn_tensor::{DType, Tensor};
-use cnn_train::optim::{Adam, AdamOptions, AdamW, AdamWOptions, Optimizer, Sgd, SgdOptions};
+use cnn_train::optim::{Adam, AdamOptions, AdamW, AdamWOptions, DecayOn, Optimizer, Sgd, SgdOptions};
 use sha2::{Digest, Sha256};
 
 /// Numbers that a file has of a tensor, at most.
@@ -90,7 +90,7 @@ fn sgd() -> Box<dyn Optimizer> {
 }
 
 fn adamw() -> Box<dyn Optimizer> {
-    let options = AdamWOptions { weight_decay: 0.1, ..AdamWOptions::default() };
+    let options = AdamWOptions { weight_decay: 0.1, decay_on: DecayOn::All, ..AdamWOptions::default() };
     Box::new(AdamW::new(options).unwrap())
 }
 

@@ -7,7 +7,7 @@ use bench_common::inputs::{self, stream};
 use cnn_tensor::ops::activation::Activation;
 use cnn_tensor::ops::batch_norm::{self, Affine, TrainSaved, Wanted};
 use cnn_tensor::ops::pool2d::{self, Pool2dOptions};
-use cnn_tensor::ops::update::{self, Adam, Decay, Sgd, Velocity};
+use cnn_tensor::ops::update::{self, Adam, Decay, Momentum};
 use cnn_tensor::ops::{binary, cross_entropy, dropout, unary};
 use cnn_tensor::random::Key;
 use cnn_tensor::{DType, Tensor};
@@ -167,9 +167,9 @@ fn optimizer(memory: &Memory) -> Result<Job> {
     let grad = layout.tensor(stream::GRADIENT)?;
     let mut first = Tensor::zeros(&[memory.batch], DType::F32)?;
     if memory.op == MemoryOp::Sgd {
-        let options = Sgd { lr: 0.01, momentum: 0.9, ..Sgd::default() };
+        let options = Momentum { lr: 0.01, momentum: 0.9, step: 2, ..Momentum::default() };
         return one(layout, move || {
-            update::sgd(&mut parameter, &grad, Velocity::Later(&mut first), &options)?;
+            update::apply(&options, &mut parameter, &grad, [&mut first])?;
             Ok(parameter.clone())
         });
     }
@@ -178,7 +178,7 @@ fn optimizer(memory: &Memory) -> Result<Job> {
     let mut options = Adam { lr: 1e-3, weight_decay: 0.01, decay, step: 0, ..Adam::default() };
     one(layout, move || {
         options.step += 1;
-        update::adam(&mut parameter, &grad, &mut first, &mut second, &options)?;
+        update::apply(&options, &mut parameter, &grad, [&mut first, &mut second])?;
         Ok(parameter.clone())
     })
 }

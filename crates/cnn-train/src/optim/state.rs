@@ -4,8 +4,6 @@ use std::collections::BTreeMap;
 
 use cnn_tensor::Tensor;
 
-use crate::{Error, Result};
-
 /// What an optimiser keeps between steps: for each parameter, tensors under names of its own.
 #[derive(Debug, Clone, Default)]
 pub struct OptimizerState {
@@ -17,27 +15,5 @@ impl OptimizerState {
     /// Adds a tensor.
     pub fn insert(&mut self, parameter: &str, name: &str, tensor: Tensor) {
         self.parameters.entry(parameter.to_owned()).or_default().insert(name.to_owned(), tensor);
-    }
-
-    /// Takes exactly the named tensors of each parameter.
-    ///
-    /// # Errors
-    /// [`Error::Optimizer`] where one is missing or there is another.
-    pub fn take<const N: usize>(
-        self,
-        optimizer: &'static str,
-        names: [&str; N],
-    ) -> Result<BTreeMap<String, [Tensor; N]>> {
-        let take_one = |(parameter, mut tensors): (String, BTreeMap<String, Tensor>)| {
-            let found: Vec<Tensor> = names.iter().filter_map(|&name| tensors.remove(name)).collect();
-            match <[Tensor; N]>::try_from(found) {
-                Ok(found) if tensors.is_empty() => Ok((parameter, found)),
-                _ => Err(Error::Optimizer(format!(
-                    "the state of {parameter} is not that of {optimizer}, which keeps {}",
-                    if N == 0 { "nothing".into() } else { names.join(", ") }
-                ))),
-            }
-        };
-        self.parameters.into_iter().map(take_one).collect()
     }
 }

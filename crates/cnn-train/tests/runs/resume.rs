@@ -151,7 +151,7 @@ fn a_checkpoint_of_another_run_is_refused_with_each_difference_by_name() {
             "label smoothing 0.1 (now 0)",
         ),
         (with(options(Keep::Best)), &train, "keep last (now best)"),
-        (same().optimizer(adamw()), &train, "(now AdamW with"),
+        (same().optimizer(adamw()), &train, "(now adamw {"),
         (same().optimizer(undamped), &train, "momentum: 0.8"),
         (same().schedule(Constant {}), &train, "(now Constant)"),
         (same().schedule(OneCycle { pct_start: 0.5, ..OneCycle::default() }), &train, "0.5"),
