@@ -10,7 +10,7 @@ use super::{Progress, Schedule};
 pub struct Constant {}
 
 impl Schedule for Constant {
-    fn rate(&self, base: f64, _at: Progress) -> f64 {
+    fn rate(&self, base: f64, _at: Progress<'_>) -> f64 {
         base
     }
 }

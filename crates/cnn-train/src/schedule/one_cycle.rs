@@ -26,7 +26,7 @@ impl Default for OneCycle {
 }
 
 impl Schedule for OneCycle {
-    fn rate(&self, base: f64, at: Progress) -> f64 {
+    fn rate(&self, base: f64, at: Progress<'_>) -> f64 {
         let initial = base / self.div_factor;
         let last = initial / self.final_div_factor;
         let (step, steps) = (at.step as f64, at.steps as f64);
@@ -77,7 +77,7 @@ mod tests {
             4e-07,
         ];
         for (step, expected) in (0..).zip(expected) {
-            let rate = OneCycle::default().rate(0.1, Progress { step, steps: 10, steps_per_epoch: 5 });
+            let rate = OneCycle::default().rate(0.1, Progress::new(step, 10, 5));
             assert!((rate - expected).abs() < 1e-15, "step {step}: {rate} instead of {expected}");
         }
     }
@@ -87,8 +87,7 @@ mod tests {
         for steps in 1..5 {
             for pct_start in [0.0, 0.3, 1.0] {
                 let schedule = OneCycle { pct_start, ..OneCycle::default() };
-                let rates =
-                    (0..steps).map(|step| schedule.rate(0.1, Progress { step, steps, steps_per_epoch: 1 }));
+                let rates = (0..steps).map(|step| schedule.rate(0.1, Progress::new(step, steps, 1)));
                 assert!(rates.into_iter().all(|rate| rate.is_finite() && rate > 0.0 && rate <= 0.1));
             }
         }

@@ -79,6 +79,7 @@ impl<'a> Run<'a> {
                 step: (epoch * batches + index) as u64,
                 steps: epochs.saturating_mul(batches) as u64,
                 steps_per_epoch: batches as u64,
+                epochs: &self.history.epochs,
             };
             learning_rate = self.learning_rate(at)?;
             let options = StepOptions {
@@ -123,7 +124,7 @@ impl<'a> Run<'a> {
         }))
     }
 
-    fn learning_rate(&self, at: Progress) -> Result<f64> {
+    fn learning_rate(&self, at: Progress<'_>) -> Result<f64> {
         let rate = self.trainer.schedule.rate(self.trainer.options.learning_rate, at);
         if rate >= 0.0 && rate.is_finite() {
             return Ok(rate);

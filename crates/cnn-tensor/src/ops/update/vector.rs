@@ -47,7 +47,6 @@ where
 /// The state is four arguments and no array: that slices do not overlap, and the loop is to be vector code, the compiler
 /// knows of arguments.
 #[inline(always)]
-#[expect(clippy::too_many_arguments, reason = "what an array of slices would not tell the compiler")]
 fn each<const N: usize>(
     parameter: &mut [f32],
     gradient: &[f32],
