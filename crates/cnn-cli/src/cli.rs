@@ -153,6 +153,10 @@ pub(crate) struct TrainArgs {
     /// instruction set [default: 1]
     #[arg(long, value_name = "N")]
     pub(crate) seed: Option<u64>,
+    /// Go on with the run of this folder, in the middle of an epoch too: it ends with the same bits as if it had never
+    /// stopped. Its own configuration holds; --epochs may be raised
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["config", "set", "data", "model", "batch_size", "lr", "seed", "out"])]
+    pub(crate) resume: Option<PathBuf>,
     /// The folder of this run, which must not exist [default: RUNS/DATE-TIME-MODEL-DATA]
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,

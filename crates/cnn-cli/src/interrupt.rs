@@ -1,4 +1,5 @@
-//! Ctrl-C: the first asks the run to finish its batch and keep what it has, the second ends the process at once.
+//! Ctrl-C and the request to terminate: the first asks the run to finish its step and keep what it has, the second
+//! ends the process at once.
 
 use crate::output::tell;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,7 +14,7 @@ pub(crate) fn listen() {
         if ASKED.swap(true, Ordering::Relaxed) {
             std::process::exit(130);
         }
-        tell!("\nstopping after this batch; press Ctrl-C again to stop at once");
+        tell!("\nstopping after this step; press Ctrl-C again to stop at once");
     };
     let _ = ctrlc::set_handler(handler);
 }

@@ -94,6 +94,15 @@ pub enum NotFinite {
         batch: usize,
         /// NaN or an infinity.
         loss: f64,
+        /// The first layer whose output is not finite, `input` where the images are not, empty where it is the loss itself.
+        layer: String,
+    },
+    /// The gradient of a parameter; the network was not changed by it.
+    Gradient {
+        /// The batch in its epoch, counted from 1; the last one where several make a step.
+        batch: usize,
+        /// Path of the parameter.
+        path: String,
     },
     /// A parameter or running statistic after the epoch's last update, which shows in no loss.
     Weight {
@@ -110,8 +119,18 @@ pub enum NotFinite {
 impl std::fmt::Display for NotFinite {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Loss { batch, loss } => write!(f, "batch {batch}: the loss became {loss}"),
-            Self::Weight { path } => write!(f, "after its last batch: {path} holds a NaN or an infinity"),
+            Self::Loss { batch, loss, layer } => {
+                write!(f, "batch {batch}: the loss became {loss}")?;
+                match layer.as_str() {
+                    "" => Ok(()),
+                    "input" => write!(f, ", and the images hold a NaN or an infinity already"),
+                    layer => write!(f, ", and {layer} was the first layer to give a NaN or an infinity"),
+                }
+            }
+            Self::Gradient { batch, path } => {
+                write!(f, "batch {batch}: the gradient of {path} holds a NaN or an infinity")
+            }
+            Self::Weight { path } => write!(f, "{path} holds a NaN or an infinity after the last update"),
             Self::ValidationLoss { loss } => write!(f, "validation: the loss is {loss}"),
         }
     }

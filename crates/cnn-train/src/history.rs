@@ -37,6 +37,32 @@ pub struct History {
     pub epochs: Vec<EpochRecord>,
     /// How the run ended.
     pub ending: Ending,
+    /// What makes one epoch better than another.
+    #[serde(default)]
+    pub best_by: BestBy,
+}
+
+/// What of the validation makes an epoch better than another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BestBy {
+    /// A higher accuracy; of equals the lower loss.
+    #[default]
+    Accuracy,
+    /// A lower loss.
+    Loss,
+}
+
+impl BestBy {
+    /// Whether `next` is better than `best`.
+    pub fn is_better(self, next: &Validation, best: &Validation) -> bool {
+        match self {
+            Self::Accuracy => {
+                next.accuracy > best.accuracy || (next.accuracy == best.accuracy && next.loss < best.loss)
+            }
+            Self::Loss => next.loss < best.loss,
+        }
+    }
 }
 
 /// How a run ended.
@@ -48,19 +74,24 @@ pub enum Ending {
     Completed,
     /// A callback asked to stop.
     Stopped,
+    /// The validation got no better for as long as the run was to wait.
+    OutOfPatience,
 }
 
 impl History {
-    /// The epoch of highest validation accuracy, of several the one of lowest validation loss, of several the first;
-    /// `None` without validation.
+    /// The best epoch by [`History::best_by`], of equals the first; `None` without validation.
     pub fn best(&self) -> Option<&EpochRecord> {
         let validated = self.epochs.iter().filter_map(|record| Some((record, record.validation?)));
-        let better = |next: &Validation, best: &Validation| {
-            next.accuracy > best.accuracy || (next.accuracy == best.accuracy && next.loss < best.loss)
-        };
+        let better = |next: &Validation, best: &Validation| self.best_by.is_better(next, best);
         validated
             .reduce(|best, next| if better(&next.1, &best.1) { next } else { best })
             .map(|(record, _)| record)
+    }
+
+    /// Epochs since the best one; 0 without validation.
+    pub fn waited(&self) -> usize {
+        let last = self.last().map_or(0, |record| record.epoch);
+        self.best().map_or(0, |best| last.saturating_sub(best.epoch))
     }
 
     /// The last finished epoch.
@@ -70,7 +101,8 @@ impl History {
 
     /// Time spent training, all epochs together, without validation.
     pub fn train_seconds(&self) -> f64 {
-        self.epochs.iter().map(|record| record.seconds).sum()
+        // Not `sum`, whose start is -0.
+        self.epochs.iter().fold(0.0, |sum, record| sum + record.seconds)
     }
 }
 
@@ -105,7 +137,9 @@ pub(crate) mod tests {
         assert_eq!(history.best().unwrap().epoch, 3);
         assert_eq!(history.last().unwrap().epoch, 4);
         assert_eq!(history.train_seconds(), 8.0);
+        assert_eq!(history.waited(), 1);
         assert_eq!(History::default().best(), None);
+        assert!(History::default().train_seconds().is_sign_positive());
     }
 
     #[test]

@@ -25,6 +25,7 @@
 
 #![forbid(unsafe_code)]
 
+mod average;
 mod callback;
 mod checkpoint;
 mod error;
@@ -39,13 +40,14 @@ mod run_dir;
 pub mod schedule;
 mod trainer;
 
+pub use average::Average;
 pub use callback::{BatchEvent, Callback, EpochEvent, Flow, StartEvent};
-pub use checkpoint::{Checkpoint, CheckpointFolder, Position, Recipe};
+pub use checkpoint::{Checkpoint, CheckpointFolder, Partial, Position, Recipe};
 pub use error::{CallbackError, Error, LastGood, NotFinite, Result};
 pub use evaluate::{Evaluation, Prediction, Summary, evaluate};
 pub use files::write_atomically;
 pub use fingerprint::weights_sha256;
-pub use history::{Ending, EpochRecord, History, Validation};
+pub use history::{BestBy, Ending, EpochRecord, History, Validation};
 pub use metrics_log::MetricsLog;
 pub use run_dir::{RunDir, RunInfo, RunResult};
-pub use trainer::{Keep, StepOptions, StepOutcome, Trainer, TrainerOptions, train_step};
+pub use trainer::{Keep, OnNonFinite, StepOptions, StepOutcome, Trainer, TrainerOptions, train_step};

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::CheckpointFolder;
 use crate::evaluate::Summary;
-use crate::files::write_atomically;
+use crate::files::{self, write_atomically};
 use crate::metrics_log::MetricsLog;
 use crate::{Error, Result, Validation};
 
@@ -105,6 +105,11 @@ impl RunDir {
         self.path.join("best.safetensors")
     }
 
+    /// Where the configuration is: `config.toml`.
+    pub fn config(&self) -> PathBuf {
+        self.path.join("config.toml")
+    }
+
     /// The resumable state of the run.
     pub fn checkpoints(&self) -> CheckpointFolder {
         CheckpointFolder::new(self.path.join("checkpoints"))
@@ -129,6 +134,25 @@ impl RunDir {
     /// [`Error::Io`].
     pub fn write_run(&self, info: &RunInfo) -> Result<()> {
         self.write_json("run.json", info)
+    }
+
+    /// Reads `run.json`.
+    ///
+    /// # Errors
+    /// [`Error::Io`] where it is absent or something else.
+    pub fn read_run(&self) -> Result<RunInfo> {
+        self.read_json("run.json")
+    }
+
+    /// Reads `result.json`; `None` where the run has none yet.
+    ///
+    /// # Errors
+    /// [`Error::Io`] where it cannot be read or is something else.
+    pub fn read_result(&self) -> Result<Option<RunResult>> {
+        match self.path.join("result.json").exists() {
+            true => self.read_json("result.json").map(Some),
+            false => Ok(None),
+        }
     }
 
     /// Writes `result.json`.
@@ -157,6 +181,11 @@ impl RunDir {
     /// [`Error::Io`].
     pub fn write_best(&self, model_file: &[u8]) -> Result<()> {
         self.write("best.safetensors", model_file)
+    }
+
+    fn read_json<T: serde::de::DeserializeOwned>(&self, name: &str) -> Result<T> {
+        let path = self.path.join(name);
+        serde_json::from_slice(&files::read(&path)?).map_err(|error| Error::io("read", &path, error.into()))
     }
 
     fn write_json(&self, name: &str, value: &impl Serialize) -> Result<()> {

@@ -7,11 +7,14 @@
 mod file;
 mod set;
 
+use std::path::PathBuf;
+use std::time::Duration;
+
 use cnn_data::transform::Augmentation;
 use cnn_data::{HoldOut, Preprocessing, ResizeMode};
-use cnn_train::Keep;
-use cnn_train::optim::AnyOptimizer;
-use cnn_train::schedule::AnySchedule;
+use cnn_train::optim::{AnyOptimizer, Group, Groups, Lookahead, LookaheadOptions, Optimizer};
+use cnn_train::schedule::{AnySchedule, Schedule};
+use cnn_train::{BestBy, Keep, OnNonFinite, RunDir, TrainerOptions};
 use serde::{Deserialize, Serialize};
 
 use crate::cli::TrainArgs;
@@ -27,6 +30,12 @@ pub(crate) struct Config {
     pub(crate) training: Training,
     pub(crate) optimizer: AnyOptimizer,
     pub(crate) schedule: AnySchedule,
+    /// Slow weights that follow the optimiser's, where there are any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) lookahead: Option<LookaheadOptions>,
+    /// Parameters with a learning rate or a weight decay of their own, the first that names one having it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) groups: Vec<Group>,
     /// Transforms of the training images, in order.
     pub(crate) augment: Vec<Augmentation>,
 }
@@ -37,6 +46,9 @@ pub(crate) struct Config {
 pub(crate) struct Data {
     /// As `--data`.
     pub(crate) source: String,
+    /// As `--data-dir`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) dir: Option<PathBuf>,
     /// Images held out of the training set to choose the best epoch by, where the data have no validation split
     /// of their own: a number of them, a share below 1, or 0 for none.
     pub(crate) validation: Validation,
@@ -92,11 +104,36 @@ pub(crate) struct Training {
     pub(crate) seed: u64,
     /// The weights that the run ends with, where there are validation images to choose by; else the last.
     pub(crate) keep: Keep,
+    /// What of the validation makes an epoch the best.
+    pub(crate) best_by: BestBy,
+    /// Epochs without a better validation after which the run ends.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) patience: Option<usize>,
+    /// Batches that make one step.
+    pub(crate) accumulate: usize,
+    /// The longest that all gradients together may be, as one vector.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) clip_norm: Option<f64>,
+    /// The largest that an element of a gradient may be, either way.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) clip_value: Option<f64>,
+    /// The radius of sharpness-aware minimisation, which takes two passes for a step.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) sam_rho: Option<f64>,
+    /// Share of the moving average of the weights that a step leaves; the average is then the result.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) ema_decay: Option<f64>,
+    /// What the learning rate is multiplied by for each block of the network before the last.
+    pub(crate) layer_decay: f64,
+    /// What becomes of a step whose loss or gradient is not finite.
+    pub(crate) on_nonfinite: OnNonFinite,
+    /// Seconds between two checkpoints in the middle of an epoch; 0 for one after every step.
+    pub(crate) checkpoint_seconds: f64,
 }
 
 impl Default for Data {
     fn default() -> Self {
-        Self { source: "mnist".into(), validation: Validation::Share(0.1) }
+        Self { source: "mnist".into(), dir: None, validation: Validation::Share(0.1) }
     }
 }
 
@@ -115,6 +152,16 @@ impl Default for Training {
             label_smoothing: 0.0,
             seed: 1,
             keep: Keep::Best,
+            best_by: BestBy::Accuracy,
+            patience: None,
+            accumulate: 1,
+            clip_norm: None,
+            clip_value: None,
+            sam_rho: None,
+            ema_decay: None,
+            layer_decay: 1.0,
+            on_nonfinite: OnNonFinite::Stop,
+            checkpoint_seconds: 300.0,
         }
     }
 }
@@ -148,6 +195,9 @@ impl Config {
         if let Some(data) = &arguments.data.data {
             config.data.source.clone_from(data);
         }
+        if let Some(dir) = &arguments.data.data_dir {
+            config.data.dir = Some(dir.clone());
+        }
         if let Some(name) = &arguments.model {
             config.model.name.clone_from(name);
         }
@@ -158,6 +208,55 @@ impl Config {
         training.seed = arguments.seed.unwrap_or(training.seed);
         config.check()?;
         Ok(config)
+    }
+
+    /// The configuration of a run that is to go on: as the run wrote it, with more epochs where they are asked for.
+    pub(crate) fn resume(run: &RunDir, arguments: &TrainArgs) -> Outcome<Self> {
+        let mut config = file::read(&run.config())?;
+        if let Some(epochs) = arguments.epochs {
+            if epochs < config.training.epochs {
+                return Err(Failure::failed(format!(
+                    "--epochs is {epochs}, and the run was begun with {}: a run that is resumed may have more, not fewer",
+                    config.training.epochs
+                )));
+            }
+            config.training.epochs = epochs;
+        }
+        if let Some(dir) = &arguments.data.data_dir {
+            config.data.dir = Some(dir.clone());
+        }
+        config.check()?;
+        Ok(config)
+    }
+
+    /// What the trainer is asked to do.
+    pub(crate) fn trainer_options(&self, keep: Keep) -> TrainerOptions {
+        let training = self.training.clone();
+        TrainerOptions {
+            epochs: training.epochs,
+            learning_rate: training.learning_rate,
+            seed: training.seed,
+            label_smoothing: training.label_smoothing,
+            accumulate: training.accumulate,
+            clip_norm: training.clip_norm,
+            clip_value: training.clip_value,
+            sam_rho: training.sam_rho,
+            ema_decay: training.ema_decay,
+            patience: training.patience,
+            best_by: training.best_by,
+            keep,
+            on_nonfinite: training.on_nonfinite,
+        }
+    }
+
+    /// The optimiser with its groups, and what is around it.
+    pub(crate) fn optimizer(&self) -> Outcome<Box<dyn Optimizer>> {
+        let groups = Groups { groups: self.groups.clone(), layer_decay: self.training.layer_decay };
+        let optimizer = self.optimizer.build_grouped(groups)?;
+        Ok(match self.lookahead {
+            Some(options) => Box::new(Lookahead::new(optimizer, options)?),
+            None => optimizer,
+        })
     }
 
     /// The configuration as a file.
@@ -193,6 +292,13 @@ impl Config {
         if !(0.0..1.0).contains(&label_smoothing) {
             return refuse("training.label-smoothing", &label_smoothing, "a number from 0 to below 1");
         }
+        let seconds = self.training.checkpoint_seconds;
+        if Duration::try_from_secs_f64(seconds).is_err() {
+            return refuse("training.checkpoint-seconds", &seconds, "a number from 0 on");
+        }
+        self.trainer_options(Keep::Last).check()?;
+        self.optimizer()?;
+        self.schedule.check()?;
         match self.data.validation {
             Validation::Share(share) if !(0.0..1.0).contains(&share) => {
                 refuse("data.validation", &share, "a whole number of images, a share below 1, or 0 for none")

@@ -3,10 +3,12 @@
 //! ```text
 //! model.<key>              parameters and buffers, under the keys of the state dict
 //! best.<key>               the weights of the best epoch, where they are to be kept
+//! average.<key>            the moving average of the weights, where there is one
 //! optimizer.<key>.<name>   the optimiser's state
-//! metadata "checkpoint"    JSON: version, position, recipe, history
+//! metadata "checkpoint"    JSON: version, position, recipe, history, the epoch in progress
 //! ```
-//! Learning rates, shuffling and augmentation are functions of the seed and the position, so they need no state.
+//! Learning rates, shuffling, augmentation, early stopping and the choice of the best epoch are functions of the seed,
+//! the position and the history, so they need no state.
 
 mod folder;
 mod recipe;
@@ -22,6 +24,7 @@ pub use folder::CheckpointFolder;
 pub use recipe::Recipe;
 
 use crate::history::History;
+use crate::metrics::{Accuracy, Mean};
 use crate::optim::OptimizerState;
 use crate::{Error, Result, files};
 
@@ -29,9 +32,9 @@ use crate::{Error, Result, files};
 const METADATA: &str = "checkpoint";
 
 /// Version of the form that this crate writes and reads.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
-/// The state of a run between two epochs.
+/// The state of a run between two steps.
 #[derive(Debug, Clone)]
 pub struct Checkpoint {
     /// Where the run stands.
@@ -44,8 +47,14 @@ pub struct Checkpoint {
     pub model: StateDict,
     /// The network as it was after its best epoch, where that is to be kept.
     pub best: Option<StateDict>,
+    /// The moving average of the weights, where there is one.
+    pub average: Option<StateDict>,
     /// What the optimiser remembers.
     pub optimizer: OptimizerState,
+    /// What there is of the epoch that the run is in the middle of; `None` between two.
+    pub partial: Option<Partial>,
+    /// How often the run went back because something was not finite: each time halves the learning rate.
+    pub rollbacks: u32,
 }
 
 /// Where a run stands.
@@ -53,8 +62,23 @@ pub struct Checkpoint {
 pub struct Position {
     /// Epochs done.
     pub epoch: usize,
-    /// Steps taken: epochs done times batches of an epoch.
-    pub step: u64,
+    /// Batches seen in all.
+    pub batch: u64,
+}
+
+/// The part of an epoch that is done.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Partial {
+    /// Where the loader stands.
+    pub loader: cnn_data::Position,
+    /// Mean loss so far.
+    pub loss: Mean,
+    /// Accuracy so far.
+    pub accuracy: Accuracy,
+    /// The learning rate of the last step.
+    pub learning_rate: f64,
+    /// Time that it took, in seconds.
+    pub seconds: f64,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -63,6 +87,8 @@ struct Metadata {
     position: Position,
     recipe: Recipe,
     history: History,
+    partial: Option<Partial>,
+    rollbacks: u32,
 }
 
 /// The part of the metadata that every version has.
@@ -86,7 +112,9 @@ impl Checkpoint {
     /// Where a tensor has no values.
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
         let mut file = StateDict::default();
-        for (prefix, weights) in [("model", Some(&self.model)), ("best", self.best.as_ref())] {
+        for (prefix, weights) in
+            [("model", Some(&self.model)), ("best", self.best.as_ref()), ("average", self.average.as_ref())]
+        {
             for (key, tensor) in weights.into_iter().flat_map(StateDict::iter) {
                 file.insert(format!("{prefix}.{key}"), tensor.clone());
             }
@@ -96,8 +124,8 @@ impl Checkpoint {
                 file.insert(format!("optimizer.{key}.{name}"), tensor.clone());
             }
         }
-        let Self { position, recipe, history, .. } = self.clone();
-        let metadata = Metadata { version: VERSION, position, recipe, history };
+        let Self { position, recipe, history, partial, rollbacks, .. } = self.clone();
+        let metadata = Metadata { version: VERSION, position, recipe, history, partial, rollbacks };
         let json = serde_json::to_string(&metadata).map_err(Error::History)?;
         Ok(file.to_safetensors(&BTreeMap::from([(METADATA.to_owned(), json)]))?)
     }
@@ -115,33 +143,48 @@ impl Checkpoint {
             ));
         }
         let metadata: Metadata = serde_json::from_str(json).map_err(unreadable)?;
-        let Position { epoch, step } = metadata.position;
+        let Position { epoch, batch } = metadata.position;
         let epochs = metadata.history.epochs.len();
-        let steps = epoch.checked_mul(metadata.recipe.batches).map(|steps| steps as u64);
-        if epochs != epoch || epoch > metadata.recipe.options.epochs || steps != Some(step) {
+        let batches = metadata.recipe.batches as u64;
+        let in_epoch = batch.checked_sub((epoch as u64).saturating_mul(batches));
+        let fits = match (in_epoch, &metadata.partial) {
+            (Some(0), None) => true,
+            (Some(done), Some(partial)) => {
+                (1..=batches).contains(&done)
+                    && partial.loader.epoch == epoch as u64
+                    && partial.loader.batch as u64 == done
+            }
+            _ => false,
+        };
+        if epochs != epoch || epoch > metadata.recipe.options.epochs || !fits {
             return Err(format!(
-                "it contradicts itself: epoch {epoch}, step {step}, {epochs} epochs of history"
+                "it contradicts itself: epoch {epoch}, batch {batch}, {epochs} epochs of history"
             ));
         }
-        let (mut model, mut best) = (StateDict::default(), StateDict::default());
+        let [mut model, mut best, mut average] = [(); 3].map(|()| StateDict::default());
         let mut optimizer = OptimizerState::default();
         for (name, tensor) in file.iter() {
             let tensor = tensor.clone();
             match name.split_once('.') {
                 Some(("model", key)) => drop(model.insert(key, tensor)),
                 Some(("best", key)) => drop(best.insert(key, tensor)),
+                Some(("average", key)) => drop(average.insert(key, tensor)),
                 Some(("optimizer", rest)) => insert_state(&mut optimizer, rest, tensor)?,
                 _ => return Err(format!("it holds an unknown tensor {name}")),
             }
         }
-        let best = (!best.is_empty()).then_some(best);
-        let Metadata { position, recipe, history, .. } = metadata;
-        Ok(Self { position, recipe, history, model, best, optimizer })
+        let [best, average] = [best, average].map(|weights| (!weights.is_empty()).then_some(weights));
+        let Metadata { position, recipe, history, partial, rollbacks, .. } = metadata;
+        Ok(Self { position, recipe, history, model, best, average, optimizer, partial, rollbacks })
     }
 
     /// Whether a run of this recipe may go on from here.
-    pub(crate) fn expect(&self, path: &Path, recipe: &Recipe) -> Result<()> {
-        let differences = self.recipe.differences(recipe);
+    pub(crate) fn expect(&self, path: &Path, recipe: &Recipe, longer: Longer) -> Result<()> {
+        let mut own = self.recipe.clone();
+        if longer == Longer::Yes && recipe.options.epochs > own.options.epochs {
+            own.options.epochs = recipe.options.epochs;
+        }
+        let differences = own.differences(recipe);
         if differences.is_empty() {
             return Ok(());
         }
@@ -163,6 +206,14 @@ fn insert_state(state: &mut OptimizerState, rest: &str, tensor: Tensor) -> std::
 pub(crate) struct Loaded {
     pub(crate) path: PathBuf,
     pub(crate) checkpoint: Checkpoint,
+    pub(crate) longer: Longer,
+}
+
+/// Whether a resumed run may have more epochs than it was begun with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Longer {
+    No,
+    Yes,
 }
 
 /// The values of a model as they are now, copied: training on neither changes them nor has to copy what it would
@@ -188,7 +239,7 @@ mod tests {
             validation_images: 0,
         };
         Checkpoint {
-            position: Position { epoch, step: 5 * epoch as u64 },
+            position: Position { epoch, batch: 5 * epoch as u64 },
             recipe,
             history: History {
                 epochs: (1..=epoch).map(|epoch| record(epoch, None)).collect(),
@@ -196,7 +247,10 @@ mod tests {
             },
             model: StateDict::default(),
             best: None,
+            average: None,
             optimizer: OptimizerState::default(),
+            partial: None,
+            rollbacks: 0,
         }
     }
 

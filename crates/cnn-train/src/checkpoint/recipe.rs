@@ -1,8 +1,10 @@
 //! [`Recipe`]: what decides where a run goes from its checkpoint on, so that another run does not go on with it.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::{Deserialize, Serialize};
 
-use crate::trainer::{Keep, TrainerOptions};
+use crate::trainer::TrainerOptions;
 
 /// What a run was made with, as far as a trainer can see it.
 ///
@@ -26,30 +28,37 @@ pub struct Recipe {
 impl Recipe {
     /// Everything in which another recipe differs, each with its name and both values; empty where they are equal.
     pub(crate) fn differences(&self, other: &Self) -> String {
-        let pairs = self.entries().into_iter().zip(other.entries());
-        let different = pairs.filter(|((_, mine), (_, theirs))| mine != theirs);
-        let told = different.map(|((name, mine), (_, theirs))| format!("{name} {mine} (now {theirs})"));
+        let (mine, theirs) = (self.entries(), other.entries());
+        let names: BTreeSet<&String> = mine.keys().chain(theirs.keys()).collect();
+        let of =
+            |entries: &BTreeMap<String, String>, name| entries.get(name).cloned().unwrap_or("none".into());
+        let values = names.into_iter().map(|name| (name, of(&mine, name), of(&theirs, name)));
+        let different = values.filter(|(_, mine, theirs)| mine != theirs);
+        let told = different.map(|(name, mine, theirs)| format!("{name} {mine} (now {theirs})"));
         told.collect::<Vec<_>>().join(", ")
     }
 
-    /// Names and values. A double is printed with the digits that tell it from every other.
-    fn entries(&self) -> [(&'static str, String); 10] {
-        let TrainerOptions { epochs, learning_rate, seed, label_smoothing, keep } = &self.options;
-        let keep = match keep {
-            Keep::Last => "last",
-            Keep::Best => "best",
+    /// Values by name, without those that are absent. A double is printed with the digits that tell it from every other.
+    fn entries(&self) -> BTreeMap<String, String> {
+        let plain = |value: &serde_json::Value| match value {
+            serde_json::Value::String(text) => text.clone(),
+            value => value.to_string(),
         };
-        [
-            ("seed", seed.to_string()),
-            ("epochs", epochs.to_string()),
-            ("learning rate", learning_rate.to_string()),
-            ("label smoothing", label_smoothing.to_string()),
-            ("keep", keep.to_owned()),
-            ("optimizer", self.optimizer.clone()),
-            ("schedule", self.schedule.clone()),
-            ("training images", self.images.to_string()),
-            ("batches an epoch", self.batches.to_string()),
-            ("validation images", self.validation_images.to_string()),
-        ]
+        let options = match serde_json::to_value(&self.options) {
+            Ok(serde_json::Value::Object(options)) => options,
+            _ => Default::default(),
+        };
+        let mut entries: BTreeMap<String, String> =
+            options.iter().map(|(name, value)| (name.replace('-', " "), plain(value))).collect();
+        entries.insert("optimizer".into(), self.optimizer.clone());
+        entries.insert("schedule".into(), self.schedule.clone());
+        for (name, count) in [
+            ("training images", self.images),
+            ("batches an epoch", self.batches),
+            ("validation images", self.validation_images),
+        ] {
+            entries.insert(name.into(), count.to_string());
+        }
+        entries
     }
 }

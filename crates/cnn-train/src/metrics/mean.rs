@@ -1,7 +1,9 @@
 //! The mean of values that arrive in batches of unequal size.
 
+use serde::{Deserialize, Serialize};
+
 /// A running weighted mean.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct Mean {
     sum: f64,
     weight: f64,

@@ -6,7 +6,8 @@
 mod confusion;
 mod mean;
 
-use cnn_tensor::{Tensor, ops};
+use cnn_tensor::{DType, Tensor, ops};
+use serde::{Deserialize, Serialize};
 
 pub use confusion::ConfusionMatrix;
 pub use mean::Mean;
@@ -14,7 +15,7 @@ pub use mean::Mean;
 use crate::Result;
 
 /// How many of a number of images were classified correctly.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Accuracy {
     /// Images classified correctly.
     pub correct: usize,
@@ -23,15 +24,18 @@ pub struct Accuracy {
 }
 
 impl Accuracy {
-    /// Adds a batch: `logits [batch, classes]` against `labels [batch]`. Ties go to the first class.
+    /// Adds a batch: `logits [batch, classes]` against `labels [batch]`. Ties go to the first class. Labels that are
+    /// shares of the classes, `[batch, classes]`, count as the class of the largest share.
     ///
     /// # Errors
-    /// A tensor error where the logits have no classes or the labels are not `I64`.
+    /// A tensor error where the logits have no classes or the labels are neither `I64` nor numbers.
     pub fn add(&mut self, logits: &Tensor, labels: &Tensor) -> Result<()> {
         let predicted = ops::reduce::arg_max(logits)?;
-        let pairs = predicted.as_slice::<i64>()?.iter().zip(labels.as_slice::<i64>()?);
+        let largest =
+            if labels.dtype() == DType::I64 { labels.clone() } else { ops::reduce::arg_max(labels)? };
+        let pairs = predicted.as_slice::<i64>()?.iter().zip(largest.as_slice::<i64>()?);
         self.correct += pairs.filter(|(predicted, label)| predicted == label).count();
-        self.images += labels.len();
+        self.images += predicted.len();
         Ok(())
     }
 

@@ -4,75 +4,26 @@
 //! A run is a pure function of its options, its model and its loader: the random key of a step is the seed's
 //! with the step's number folded in, and callbacks cannot change the weights.
 
+mod diagnose;
+mod options;
 mod run;
 mod step;
 
 use std::path::Path;
+use std::time::Duration;
 
 use cnn_data::Loader;
 use cnn_layers::{Forward, check_unique_paths};
-use serde::{Deserialize, Serialize};
 
+pub use options::{Keep, OnNonFinite, TrainerOptions};
 pub use step::{StepOptions, StepOutcome, train_step};
 
 use crate::callback::Callback;
-use crate::checkpoint::{Checkpoint, CheckpointFolder, Loaded};
+use crate::checkpoint::{Checkpoint, CheckpointFolder, Loaded, Longer};
 use crate::history::History;
 use crate::optim::{Adam, AdamOptions, Optimizer};
 use crate::schedule::{AnySchedule, Schedule};
 use crate::{Error, Result};
-
-/// What a run is asked to do.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
-pub struct TrainerOptions {
-    /// How often the training set is gone through, 1 or more.
-    pub epochs: usize,
-    /// The learning rate that the schedule works from, above 0.
-    pub learning_rate: f64,
-    /// Seed of every random number of the run (the loader's order and augmentation have their own).
-    pub seed: u64,
-    /// Share of the target that goes to all classes evenly, 0 or more and below 1.
-    pub label_smoothing: f64,
-    /// Which weights the model has after the run.
-    pub keep: Keep,
-}
-
-/// Which weights a run ends with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Keep {
-    /// Those of the last step.
-    #[default]
-    Last,
-    /// Those of the epoch with the highest validation accuracy, the first of several.
-    Best,
-}
-
-impl Default for TrainerOptions {
-    fn default() -> Self {
-        Self { epochs: 1, learning_rate: 1e-3, seed: 0, label_smoothing: 0.0, keep: Keep::Last }
-    }
-}
-
-impl TrainerOptions {
-    /// Whether every option makes sense.
-    ///
-    /// # Errors
-    /// [`Error::Argument`] that names the one that does not.
-    pub fn check(&self) -> Result<()> {
-        if self.epochs == 0 {
-            return Err(Error::argument("epochs", 0, "1 or more"));
-        }
-        if !(self.learning_rate > 0.0 && self.learning_rate.is_finite()) {
-            return Err(Error::argument("learning-rate", self.learning_rate, "a number above 0"));
-        }
-        if !(0.0..1.0).contains(&self.label_smoothing) {
-            return Err(Error::argument("label-smoothing", self.label_smoothing, "0 or more and below 1"));
-        }
-        Ok(())
-    }
-}
 
 /// Trains a network: Adam at a constant rate, unless told otherwise.
 ///
@@ -96,6 +47,7 @@ pub struct Trainer<'a> {
     validation: Option<&'a Loader>,
     callbacks: Vec<Box<dyn Callback + 'a>>,
     checkpoints: Option<CheckpointFolder>,
+    checkpoint_every: Duration,
     resume: Option<Loaded>,
 }
 
@@ -113,6 +65,7 @@ impl<'a> Trainer<'a> {
             validation: None,
             callbacks: Vec::new(),
             checkpoints: None,
+            checkpoint_every: Duration::MAX,
             resume: None,
         })
     }
@@ -146,24 +99,45 @@ impl<'a> Trainer<'a> {
         self
     }
 
-    /// Writes a checkpoint into this folder before the first epoch and after every one. The steps of an epoch that
-    /// was stopped in its middle are in none: the run is resumed from that epoch's start.
+    /// Writes a checkpoint into this folder before the first epoch, after every one, and when a callback stops the run.
     #[must_use]
     pub fn checkpoints(mut self, folder: CheckpointFolder) -> Self {
         self.checkpoints = Some(folder);
         self
     }
 
-    /// Goes on from a checkpoint, at the epoch after those that it holds. The run then ends with the same bits as
+    /// Writes one also after a step once so much time has passed since the last; zero is after every step. With
+    /// [`OnNonFinite::Rollback`] it does not, so that where the run goes back to depends on no clock.
+    #[must_use]
+    pub fn checkpoint_every(mut self, time: Duration) -> Self {
+        self.checkpoint_every = time;
+        self
+    }
+
+    /// Goes on from a checkpoint, after the last step that it holds. The run then ends with the same bits as
     /// one that was never interrupted, provided that it is made as the first one was. [`Trainer::fit`] refuses a
-    /// [`Recipe`](crate::Recipe) that differs, also in the number of epochs, by which schedules go; that the images,
-    /// their order and augmentation, and what the layers compute are the same is for the caller to see to.
+    /// [`Recipe`](crate::Recipe) that differs, also in the number of epochs, by which schedules go, and a loader whose
+    /// [`Position`](cnn_data::Position) does not fit; that the images, their augmentation, and what the layers compute
+    /// are the same is for the caller to see to.
     ///
     /// # Errors
     /// [`Error::Io`], [`Error::Checkpoint`] where the file is damaged.
-    pub fn resume_from(mut self, path: &Path) -> Result<Self> {
+    pub fn resume_from(self, path: &Path) -> Result<Self> {
+        self.load(path, Longer::No)
+    }
+
+    /// [`Trainer::resume_from`], for a run that may now have more epochs than it was begun with: from here on its
+    /// schedule goes by the new number.
+    ///
+    /// # Errors
+    /// As [`Trainer::resume_from`].
+    pub fn extend_from(self, path: &Path) -> Result<Self> {
+        self.load(path, Longer::Yes)
+    }
+
+    fn load(mut self, path: &Path, longer: Longer) -> Result<Self> {
         let checkpoint = Checkpoint::read(path)?;
-        self.resume = Some(Loaded { path: path.to_owned(), checkpoint });
+        self.resume = Some(Loaded { path: path.to_owned(), checkpoint, longer });
         Ok(self)
     }
 
@@ -184,11 +158,23 @@ impl<'a> Trainer<'a> {
             train.epoch(0)?;
             return Err(Error::argument("training batches", 0, "as many images as fill a batch"));
         }
-        if self.options.keep == Keep::Best && self.validation.is_none() {
+        if self.validation.is_none() {
+            if self.options.keep == Keep::Best {
+                return Err(Error::argument(
+                    "keep",
+                    "best",
+                    "`last`, or validation images to choose the best by",
+                ));
+            }
+            if let Some(patience) = self.options.patience {
+                return Err(Error::argument("patience", patience, "none, or validation images to judge by"));
+            }
+        }
+        if self.options.on_nonfinite == OnNonFinite::Rollback && self.checkpoints.is_none() {
             return Err(Error::argument(
-                "keep",
-                "best",
-                "`last`, or validation images to choose the best by",
+                "on-nonfinite",
+                "rollback",
+                "`stop` or `skip`, or a folder for checkpoints",
             ));
         }
         run::Run::new(self, train).fit(model)

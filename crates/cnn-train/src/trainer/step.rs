@@ -1,10 +1,10 @@
 //! One training step: forward, loss, backward, update.
 
-use cnn_autograd::{Ctx, random::Key};
+use cnn_autograd::{Ctx, Step, random::Key};
 use cnn_data::Batch;
-use cnn_layers::Forward;
-use cnn_tensor::Tensor;
+use cnn_layers::{Forward, Var};
 use cnn_tensor::ops::cross_entropy::Options;
+use cnn_tensor::{DType, Tensor};
 
 use crate::Result;
 use crate::optim::Optimizer;
@@ -40,18 +40,35 @@ pub fn train_step(
     batch: Batch,
     options: &StepOptions,
 ) -> Result<StepOutcome> {
-    let mut cx = Ctx::training(options.key);
-    let images = cx.input(batch.images);
-    let output = model.call(images, &mut cx)?;
-    let logits = output.value().clone();
-    let loss = output.cross_entropy(
-        &batch.labels,
-        Options { label_smoothing: options.label_smoothing, ..Options::default() },
-    )?;
-    let outcome = StepOutcome { loss: loss.value().item()?, logits };
-    if outcome.loss.is_finite() {
-        let step = cx.backward(loss)?;
+    let (outcome, step) = pass(model, &batch, options.key, options.label_smoothing)?;
+    if let Some(step) = step {
         optimizer.step(model, step, options.learning_rate)?;
     }
     Ok(outcome)
+}
+
+/// Forward and back: gradients and batch statistics, unless the loss is not finite.
+pub(super) fn pass(
+    model: &dyn Forward,
+    batch: &Batch,
+    key: Key,
+    label_smoothing: f64,
+) -> Result<(StepOutcome, Option<Step>)> {
+    let mut cx = Ctx::training(key);
+    let images = cx.input(batch.images.clone());
+    let output = model.call(images, &mut cx)?;
+    let logits = output.value().clone();
+    let loss = loss_of(output, &batch.labels, label_smoothing)?;
+    let outcome = StepOutcome { loss: loss.value().item()?, logits };
+    let step = outcome.loss.is_finite().then(|| cx.backward(loss)).transpose()?;
+    Ok((outcome, step))
+}
+
+/// Mean cross-entropy against classes, or against shares of them where images are mixed.
+fn loss_of(output: Var, labels: &Tensor, label_smoothing: f64) -> Result<Var> {
+    let options = Options { label_smoothing, ..Options::default() };
+    Ok(match labels.dtype() {
+        DType::I64 => output.cross_entropy(labels, options)?,
+        _ => output.soft_cross_entropy(labels, options)?,
+    })
 }

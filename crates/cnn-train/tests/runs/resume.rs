@@ -1,15 +1,18 @@
 //! A run that was interrupted and resumed ends with the same bits as one that was not.
 
 use std::path::Path;
+use std::time::Duration;
 
 use crate::common::{Net, preprocessing, samples, training, validation};
 use crate::file;
 use cnn_data::{Loader, Sequential, Shuffled};
-use cnn_train::optim::{AdamW, AdamWOptions, DecayOn, Optimizer, Sgd, SgdOptions};
-use cnn_train::schedule::{Constant, OneCycle};
+use cnn_train::optim::{
+    AdamW, AdamWOptions, DecayOn, Lookahead, LookaheadOptions, Optimizer, Sgd, SgdOptions,
+};
+use cnn_train::schedule::{Constant, OneCycle, Plateau, Warmup};
 use cnn_train::{
-    BatchEvent, Callback, CallbackError, Checkpoint, CheckpointFolder, Ending, EpochEvent, Error, Flow,
-    History, Keep, Trainer, TrainerOptions, weights_sha256,
+    BatchEvent, BestBy, Callback, CallbackError, Checkpoint, CheckpointFolder, Ending, EpochEvent, Error,
+    Flow, History, Keep, Trainer, TrainerOptions, weights_sha256,
 };
 
 /// Ends the run after an epoch, as a kill would.
@@ -22,7 +25,14 @@ impl Callback for StopAfter {
 }
 
 fn options(keep: Keep) -> TrainerOptions {
-    TrainerOptions { epochs: 4, learning_rate: 0.02, seed: 7, label_smoothing: 0.1, keep }
+    TrainerOptions {
+        epochs: 4,
+        learning_rate: 0.02,
+        seed: 7,
+        label_smoothing: 0.1,
+        keep,
+        ..Default::default()
+    }
 }
 
 fn adamw() -> Box<dyn Optimizer> {
@@ -148,7 +158,7 @@ fn a_checkpoint_of_another_run_is_refused_with_each_difference_by_name() {
         (
             with(TrainerOptions { label_smoothing: 0.0, ..asked.clone() }),
             &train,
-            "label smoothing 0.1 (now 0)",
+            "label smoothing 0.1 (now 0.0)",
         ),
         (with(options(Keep::Best)), &train, "keep last (now best)"),
         (same().optimizer(adamw()), &train, "(now adamw {"),
@@ -163,32 +173,136 @@ fn a_checkpoint_of_another_run_is_refused_with_each_difference_by_name() {
         assert!(text.contains("last.safetensors: it is of a run with ") && text.contains(told), "{text}");
     }
     let text = refusal(&last, with(TrainerOptions { seed: 8, epochs: 5, ..asked }), &train);
-    assert!(text.contains("seed 7 (now 8), epochs 4 (now 5); resume with the same"), "{text}");
+    assert!(text.contains("epochs 4 (now 5), seed 7 (now 8); resume with the same"), "{text}");
 }
 
-/// Ends the run in the middle of its second epoch.
-struct StopInTheSecond;
+/// Ends the run after a batch.
+struct StopAt {
+    epoch: usize,
+    batch: usize,
+}
 
-impl Callback for StopInTheSecond {
+impl Callback for StopAt {
     fn on_batch(&mut self, event: &BatchEvent) -> Result<Flow, CallbackError> {
-        Ok(if (event.epoch, event.batch) == (2, 3) { Flow::Stop } else { Flow::Continue })
+        Ok(if (event.epoch, event.batch) == (self.epoch, self.batch) { Flow::Stop } else { Flow::Continue })
+    }
+}
+
+/// Everything that a checkpoint has to hold, in one run.
+fn with_everything(validation: &Loader) -> Trainer<'_> {
+    let options = TrainerOptions {
+        accumulate: 2,
+        clip_norm: Some(0.5),
+        clip_value: Some(0.1),
+        sam_rho: Some(0.02),
+        ema_decay: Some(0.8),
+        patience: Some(3),
+        best_by: BestBy::Loss,
+        ..options(Keep::Best)
+    };
+    let optimizer = Lookahead::new(adamw(), LookaheadOptions { steps: 2, alpha: 0.5 }).unwrap();
+    let schedule =
+        Warmup::epochs(0.5, Plateau { patience: 0, threshold: 0.5, factor: 0.5, ..Plateau::default() });
+    Trainer::new(options).unwrap().optimizer(optimizer).schedule(schedule).validate_on(validation)
+}
+
+#[test]
+fn a_run_stopped_after_any_batch_goes_on_with_the_next() {
+    let (train, validation) = (training(), validation());
+    let plain = |validation| trainer(sgd, Keep::Last, validation);
+    type Make<'m> = &'m dyn Fn(&'static Loader) -> Trainer<'static>;
+    let kinds: [(Make<'_>, [usize; 4]); 2] = [(&plain, [1, 3, 4, 5]), (&with_everything, [2, 4, 5, 5])];
+    let validation: &'static Loader = Box::leak(Box::new(validation));
+    for (make, batches) in kinds {
+        let mut whole = Net::new(1);
+        let expected = make(validation).fit(&mut whole, &train).unwrap();
+        assert_eq!(expected.epochs.len(), 4);
+        for (epoch, batch) in (1..=4).zip(batches) {
+            let folder = tempfile::tempdir().unwrap();
+            let checkpoints = CheckpointFolder::new(folder.path());
+            let stopped = make(validation).checkpoints(checkpoints.clone()).callback(StopAt { epoch, batch });
+            let history = stopped.fit(&mut Net::new(1), &train).unwrap();
+            assert_eq!((history.epochs.len(), history.ending), (epoch - 1, Ending::Stopped));
+            let mut resumed = Net::new(99);
+            let trainer = make(validation).resume_from(&checkpoints.last()).unwrap();
+            let history = trainer.fit(&mut resumed, &train).unwrap();
+            assert_eq!(figures(&history), figures(&expected), "after batch {batch} of epoch {epoch}");
+            assert_eq!(file(&resumed), file(&whole), "after batch {batch} of epoch {epoch}");
+        }
+    }
+}
+
+/// Reads the checkpoint after every batch, as a kill at that instant would leave it.
+struct CopyEach<'a> {
+    from: &'a CheckpointFolder,
+    copies: Vec<Vec<u8>>,
+}
+
+impl Callback for CopyEach<'_> {
+    fn on_batch(&mut self, _: &BatchEvent) -> Result<Flow, CallbackError> {
+        self.copies.push(std::fs::read(self.from.last())?);
+        Ok(Flow::Continue)
     }
 }
 
 #[test]
-fn a_run_stopped_in_the_middle_of_an_epoch_is_resumed_from_its_start() {
+fn a_checkpoint_may_be_written_after_every_step_and_each_leads_to_the_same_end() {
     let (train, validation) = (training(), validation());
     let mut whole = Net::new(1);
-    trainer(sgd, Keep::Last, &validation).fit(&mut whole, &train).unwrap();
+    trainer(adamw, Keep::Best, &validation).fit(&mut whole, &train).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let checkpoints = CheckpointFolder::new(folder.path());
-    let stopped =
-        trainer(sgd, Keep::Last, &validation).checkpoints(checkpoints.clone()).callback(StopInTheSecond);
-    assert_eq!(stopped.fit(&mut Net::new(1), &train).unwrap().epochs.len(), 1);
-    let mut resumed = Net::new(99);
-    let trainer = trainer(sgd, Keep::Last, &validation).resume_from(&checkpoints.last()).unwrap();
-    assert_eq!(trainer.fit(&mut resumed, &train).unwrap().epochs.len(), 4);
-    assert_eq!(file(&resumed), file(&whole));
+    let mut copy = CopyEach { from: &checkpoints, copies: Vec::new() };
+    let run = trainer(adamw, Keep::Best, &validation).checkpoints(checkpoints.clone());
+    let run = run.checkpoint_every(Duration::ZERO).callback(&mut copy);
+    run.fit(&mut Net::new(1), &train).unwrap();
+    assert_eq!(copy.copies.len(), 20);
+    let path = folder.path().join("copy.safetensors");
+    let mut places = std::collections::BTreeSet::new();
+    for bytes in &copy.copies {
+        std::fs::write(&path, bytes).unwrap();
+        places.insert(Checkpoint::read(&path).unwrap().position.batch);
+        let mut resumed = Net::new(99);
+        let run = trainer(adamw, Keep::Best, &validation).resume_from(&path).unwrap();
+        run.fit(&mut resumed, &train).unwrap();
+        assert_eq!(file(&resumed), file(&whole));
+    }
+    assert!(places.into_iter().eq(0..20));
+}
+
+#[test]
+fn a_run_may_be_made_longer_and_its_schedule_goes_by_the_new_length() {
+    let folder = tempfile::tempdir().unwrap();
+    let checkpoints = checkpoint_of_two_epochs(folder.path());
+    let (train, validation) = (training(), validation());
+    let longer = |epochs| {
+        let trainer = Trainer::new(TrainerOptions { epochs, ..options(Keep::Last) }).unwrap();
+        trainer.optimizer(sgd()).schedule(OneCycle::default()).validate_on(&validation)
+    };
+    let trainer = longer(6).extend_from(&checkpoints.last()).unwrap();
+    let history = trainer.fit(&mut Net::new(99), &train).unwrap();
+    assert_eq!(history.epochs.len(), 6);
+    let mut whole = Vec::new();
+    let records = longer(6).fit(&mut Net::new(1), &train).unwrap().epochs;
+    records.iter().for_each(|record| whole.push(record.learning_rate));
+    let met: Vec<f64> = history.epochs.iter().map(|record| record.learning_rate).collect();
+    assert_eq!(met[2..], whole[2..]);
+    assert_ne!(met[..2], whole[..2]);
+    // Shorter, or otherwise different, is refused as ever.
+    let text = longer(3).extend_from(&checkpoints.last()).unwrap().fit(&mut Net::new(1), &train).unwrap_err();
+    assert!(text.to_string().contains("epochs 4 (now 3)"), "{text}");
+}
+
+#[test]
+fn a_loader_that_draws_in_another_order_does_not_go_on_in_the_middle_of_an_epoch() {
+    let (train, validation) = (training(), validation());
+    let folder = tempfile::tempdir().unwrap();
+    let checkpoints = CheckpointFolder::new(folder.path());
+    let stopped = trainer(sgd, Keep::Last, &validation).checkpoints(checkpoints.clone());
+    stopped.callback(StopAt { epoch: 2, batch: 3 }).fit(&mut Net::new(1), &train).unwrap();
+    let other = Loader::new(samples(75, 1), Shuffled::new(2), preprocessing()).batch_size(16);
+    let text = refusal(&checkpoints.last(), trainer(sgd, Keep::Last, &validation), &other);
+    assert!(text.contains("another order"), "{text}");
 }
 
 #[test]

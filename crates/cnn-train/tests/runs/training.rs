@@ -3,14 +3,14 @@
 
 use crate::common::{Net, preprocessing, samples, training, validation};
 use crate::file;
-use cnn_data::{Dataset, LastBatch, Loader, Sequential};
-use cnn_layers::{Ctx, Forward, Layer, Var};
+use cnn_data::{Dataset, LastBatch, Loader, Sequential, Shuffled};
+use cnn_layers::{Ctx, Dense, Forward, Layer, Var};
 use cnn_tensor::parallel;
 use cnn_train::optim::{Sgd, SgdOptions};
 use cnn_train::schedule::{Progress, Schedule};
 use cnn_train::{
-    BatchEvent, Callback, CallbackError, Checkpoint, Ending, Error, Flow, Keep, LastGood, NotFinite, RunDir,
-    Trainer, TrainerOptions, evaluate,
+    BatchEvent, BestBy, Callback, CallbackError, Checkpoint, Ending, Error, Flow, Keep, LastGood, NotFinite,
+    OnNonFinite, RunDir, Trainer, TrainerOptions, evaluate,
 };
 
 fn options(epochs: usize, learning_rate: f64) -> TrainerOptions {
@@ -129,7 +129,7 @@ fn a_schedule_of_the_users_own_that_gives_no_rate_is_an_error() {
     #[derive(Debug)]
     struct Wrong;
     impl Schedule for Wrong {
-        fn rate(&self, base: f64, at: Progress) -> f64 {
+        fn rate(&self, base: f64, at: Progress<'_>) -> f64 {
             if at.step == 3 { f64::NAN } else { base }
         }
     }
@@ -222,4 +222,133 @@ fn a_run_leaves_its_metrics_and_its_checkpoints() {
         .collect();
     names.sort();
     assert_eq!(names, ["last.prev.safetensors", "last.safetensors"]);
+}
+
+#[test]
+fn batches_that_are_accumulated_are_one_batch() {
+    let one = |batch, accumulate| {
+        let train = Loader::new(samples(60, 1), Shuffled::new(1), preprocessing()).batch_size(batch);
+        let options = TrainerOptions { accumulate, ..options(2, 0.05) };
+        let mut net = Linear::new();
+        let trainer = Trainer::new(options).unwrap().optimizer(Sgd::new(SgdOptions::default()).unwrap());
+        let history = trainer.fit(&mut net, &train).unwrap();
+        (net.fc.weight().value().to_vec::<f32>().unwrap(), history.epochs[1].train_loss)
+    };
+    let (whole, loss) = one(20, 1);
+    // Groups of unequal batches too: 8, 8 and 4 of the last group.
+    for (batch, accumulate) in [(10, 2), (20, 1), (5, 4), (4, 5)] {
+        let (parts, part_loss) = one(batch, accumulate);
+        let off = whole.iter().zip(&parts).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        assert!(
+            off < 1e-6 && (loss - part_loss).abs() < 1e-6,
+            "{batch} times {accumulate}: {off}, {part_loss}"
+        );
+    }
+}
+
+/// Nothing that depends on the batch.
+#[derive(Debug, Layer)]
+struct Linear {
+    fc: Dense,
+}
+
+impl Linear {
+    fn new() -> Self {
+        Self { fc: Dense::new(64, 3, cnn_layers::Key::new(1)).unwrap() }
+    }
+}
+
+impl Forward for Linear {
+    fn forward(&self, x: Var, cx: &mut Ctx) -> cnn_layers::Result<Var> {
+        self.fc.call(x.flatten()?, cx)
+    }
+}
+
+#[test]
+fn a_run_without_patience_ends_when_its_validation_gets_no_better() {
+    let (train, validation) = (training(), validation());
+    let options = TrainerOptions { patience: Some(2), best_by: BestBy::Loss, ..options(200, 0.03) };
+    let history = Trainer::new(options.clone())
+        .unwrap()
+        .validate_on(&validation)
+        .fit(&mut Net::new(1), &train)
+        .unwrap();
+    assert_eq!(history.ending, Ending::OutOfPatience);
+    assert_eq!(history.epochs.len(), history.best().unwrap().epoch + 2);
+    let text = Trainer::new(options).unwrap().fit(&mut Net::new(1), &train).unwrap_err().to_string();
+    assert!(text.starts_with("patience is 2, expected none, or validation images"), "{text}");
+}
+
+#[test]
+fn the_average_of_the_weights_is_what_is_validated_kept_and_returned() {
+    let (train, validation) = (training(), validation());
+    let run = |ema_decay| {
+        let mut net = Net::new(1);
+        let options = TrainerOptions { ema_decay, ..options(3, 0.01) };
+        let history = Trainer::new(options).unwrap().validate_on(&validation).fit(&mut net, &train).unwrap();
+        (evaluate(&net, &validation).unwrap().loss, history.last().unwrap().validation.unwrap().loss, history)
+    };
+    let (loss, validated, with) = run(Some(0.9));
+    assert_eq!(loss, validated);
+    let (_, _, without) = run(None);
+    // The weights that are trained do not depend on their average.
+    assert_eq!(with.last().unwrap().train_loss, without.last().unwrap().train_loss);
+    assert_ne!(with.last().unwrap().validation, without.last().unwrap().validation);
+}
+
+/// Makes the loss of one batch of the run NaN, by its number, in the model itself.
+#[derive(Debug, Layer)]
+struct Poisoned {
+    net: Net,
+    #[layer(skip)]
+    calls: std::sync::atomic::AtomicUsize,
+    #[layer(skip)]
+    at: std::ops::Range<usize>,
+}
+
+impl Poisoned {
+    fn new(at: std::ops::Range<usize>) -> Self {
+        Self { net: Net::new(1), calls: Default::default(), at }
+    }
+}
+
+impl Forward for Poisoned {
+    fn forward(&self, x: Var, cx: &mut Ctx) -> cnn_layers::Result<Var> {
+        let call = self.calls.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let y = self.net.call(x, cx)?;
+        if self.at.contains(&call) { y.scale(f64::NAN).map_err(Into::into) } else { Ok(y) }
+    }
+}
+
+#[test]
+fn a_step_that_is_not_finite_is_left_out_where_that_is_asked_for() {
+    let run = |on_nonfinite, at| {
+        let options = TrainerOptions { on_nonfinite, ..options(1, 0.01) };
+        Trainer::new(options).unwrap().fit(&mut Poisoned::new(at), &training())
+    };
+    let text = run(OnNonFinite::Stop, 2..99).unwrap_err().to_string();
+    assert!(text.contains("batch 3") && text.contains("NaN"), "{text}");
+    let history = run(OnNonFinite::Skip, 2..3).unwrap();
+    assert!(history.epochs[0].train_loss.is_finite());
+    assert_eq!(history.ending, Ending::Completed);
+    let text = run(OnNonFinite::Rollback, 2..3).unwrap_err().to_string();
+    assert!(text.contains("a folder for checkpoints"), "{text}");
+}
+
+#[test]
+fn a_run_goes_back_to_its_last_checkpoint_and_on_at_half_the_rate_where_that_is_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = RunDir::create(folder.path().join("run")).unwrap();
+    let options = TrainerOptions { on_nonfinite: OnNonFinite::Rollback, ..options(2, 0.01) };
+    let trainer = || Trainer::new(options.clone()).unwrap();
+    // In the second epoch, once.
+    let mut net = Poisoned::new(7..8);
+    let history = trainer().checkpoints(run.checkpoints()).fit(&mut net, &training()).unwrap();
+    let rates: Vec<f64> = history.epochs.iter().map(|record| record.learning_rate).collect();
+    assert_eq!(rates, [0.01, 0.005]);
+    // For ever: it gives up.
+    let run = RunDir::create(folder.path().join("other")).unwrap();
+    let mut net = Poisoned::new(3..usize::MAX);
+    let error = trainer().checkpoints(run.checkpoints()).fit(&mut net, &training()).unwrap_err();
+    assert!(matches!(error, Error::NotFinite { epoch: 1, .. }), "{error}");
 }

@@ -18,6 +18,11 @@ use crate::{clock, model};
 
 pub(super) fn finish(plan: &Plan, network: &dyn Forward, history: &History) -> Outcome {
     let run = plan.run.path();
+    if history.epochs.is_empty() {
+        say!("stopped in the first epoch; the test images were not read")?;
+        how_to_go_on(plan)?;
+        return Err(Failure::Interrupted);
+    }
     let training = &plan.config.training;
     let about = plan.about.clone().with_training(json!({
         "data": plan.config.data.source,
@@ -40,6 +45,9 @@ pub(super) fn finish(plan: &Plan, network: &dyn Forward, history: &History) -> O
     };
     plan.run.write_result(&result)?;
 
+    if history.ending == Ending::OutOfPatience {
+        say!("the validation got no better for {}", counted(history.waited(), "epoch"))?;
+    }
     let time = clock::length(Duration::from_secs_f64(result.train_seconds));
     say!("trained {} in {time}", counted(result.epochs, "epoch"))?;
     if let Some(record) = history.best().filter(|record| record.validation.is_some()) {
@@ -49,6 +57,7 @@ pub(super) fn finish(plan: &Plan, network: &dyn Forward, history: &History) -> O
     if history.ending == Ending::Stopped {
         say!("stopped before the end; the test images were not read")?;
         places(plan, &files)?;
+        how_to_go_on(plan)?;
         return Err(Failure::Interrupted);
     }
     if let Some((name, evaluation, images)) = last_look(plan, network)? {
@@ -77,6 +86,10 @@ fn last_look(plan: &Plan, network: &dyn Forward) -> Outcome<Option<(Split, Evalu
         Some(loader) => Ok(Some((Split::Validation, evaluate(network, loader)?, loader.clone()))),
         None => Ok(None),
     }
+}
+
+fn how_to_go_on(plan: &Plan) -> Outcome {
+    say!("to go on: cnn train --resume {}", plan.run.path().display())
 }
 
 /// Where everything is, and what to do with it.

@@ -5,8 +5,10 @@
 
 mod finish;
 mod keep;
+mod resume;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use cnn_data::sources::FolderOptions;
 use cnn_data::{Classes, DataLocation, Dataset, Loader, Preprocessing, Sequential, Shuffled, Split};
@@ -14,7 +16,7 @@ use cnn_layers::Forward;
 use cnn_layers::summary::group;
 use cnn_models::{About, Arguments};
 use cnn_tensor::random::Key;
-use cnn_train::{Keep, RunDir, RunInfo, Trainer, TrainerOptions};
+use cnn_train::{Keep, RunDir, RunInfo, Trainer};
 
 use super::{EVALUATION_BATCH, counted, set_threads, with_workers};
 use crate::cli::TrainArgs;
@@ -40,25 +42,23 @@ struct Plan {
 }
 
 pub(crate) fn run(arguments: &TrainArgs) -> Outcome {
-    let config = Config::resolve(arguments)?;
+    let resumed = arguments.resume.as_deref().map(resume::open).transpose()?;
+    let config = match &resumed {
+        Some(run) => Config::resume(run, arguments)?,
+        None => Config::resolve(arguments)?,
+    };
     let threads = set_threads(&arguments.threads)?;
     interrupt::listen();
-    let (plan, mut network) = plan(config, threads, arguments)?;
+    let (plan, mut network) = plan(config, threads, resumed.as_ref(), arguments)?;
     announce(&plan);
 
     let training = &plan.config.training;
     let keep = if plan.validation.is_some() { training.keep } else { Keep::Last };
-    let options = TrainerOptions {
-        epochs: training.epochs,
-        learning_rate: training.learning_rate,
-        seed: training.seed,
-        label_smoothing: training.label_smoothing,
-        keep,
-    };
-    let mut trainer = Trainer::new(options)?
-        .optimizer(plan.config.optimizer.build()?)
+    let mut trainer = Trainer::new(plan.config.trainer_options(keep))?
+        .optimizer(plan.config.optimizer()?)
         .schedule(plan.config.schedule.clone())
         .checkpoints(plan.run.checkpoints())
+        .checkpoint_every(Duration::try_from_secs_f64(training.checkpoint_seconds).unwrap_or(Duration::MAX))
         .callback(KeepBest::new(&plan.run, &plan.about, keep))
         .callback(plan.run.metrics())
         .callback(Progress::new())
@@ -66,14 +66,24 @@ pub(crate) fn run(arguments: &TrainArgs) -> Outcome {
     if let Some(validation) = &plan.validation {
         trainer = trainer.validate_on(validation);
     }
+    if resumed.is_some()
+        && let Some(checkpoint) = resume::checkpoint(&plan)?
+    {
+        trainer = trainer.extend_from(&checkpoint)?;
+    }
     let history = trainer.fit(network.as_mut(), &plan.train)?;
     finish::finish(&plan, network.as_ref(), &history)
 }
 
 /// Opens the training images, builds the network and makes the run's folder, in this order, so that a mistake in
 /// the arguments leaves no folder behind.
-fn plan(mut config: Config, threads: usize, arguments: &TrainArgs) -> Outcome<(Plan, Box<dyn Forward>)> {
-    let location = source::locate(&config.data.source, arguments.data.data_dir.as_deref())?;
+fn plan(
+    mut config: Config,
+    threads: usize,
+    resumed: Option<&RunDir>,
+    arguments: &TrainArgs,
+) -> Outcome<(Plan, Box<dyn Forward>)> {
+    let location = source::locate(&config.data.source, config.data.dir.as_deref())?;
     let images = location.open(Split::Train, &FolderOptions::default())?.dataset;
     let classes = images.classes().cloned();
     let classes =
@@ -120,7 +130,10 @@ fn plan(mut config: Config, threads: usize, arguments: &TrainArgs) -> Outcome<(P
         .batch_size(config.training.batch_size);
     let validation = validation
         .map(|images| Loader::new(images, Sequential, preprocessing.clone()).batch_size(EVALUATION_BATCH));
-    let run = make_folder(&config, &location, threads, arguments)?;
+    let run = match resumed {
+        Some(run) => run.clone(),
+        None => make_folder(&config, &location, threads, arguments)?,
+    };
     run.write_classes(classes.names())?;
     let plan = Plan {
         config,
