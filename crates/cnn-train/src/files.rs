@@ -33,7 +33,11 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
 pub(crate) fn write_beside(path: &Path, bytes: &[u8]) -> Result<PathBuf> {
     let failed = |source| Error::io("write", path, source);
     let (temporary, mut file) = create_temporary(path).map_err(failed)?;
-    let written = file.write_all(bytes).and_then(|()| file.sync_all());
+    trace::note("write", &temporary);
+    let written = file.write_all(bytes).and_then(|()| {
+        trace::note("sync", &temporary);
+        file.sync_all()
+    });
     if let Err(source) = written {
         drop(fs::remove_file(&temporary));
         return Err(failed(source));
@@ -56,8 +60,14 @@ fn create_temporary(path: &Path) -> io::Result<(PathBuf, File)> {
 
 /// Renames `from` to `to` and syncs the folder, so that the new name outlives a loss of power.
 pub(crate) fn replace(from: &Path, to: &Path) -> Result<()> {
-    fs::rename(from, to).map_err(|source| Error::io("write", to, source))?;
+    rename(from, to)?;
     sync_folder(to.parent().unwrap_or(Path::new("")))
+}
+
+/// Renames a file; the new name is on the disk only once the folder is synced.
+pub(crate) fn rename(from: &Path, to: &Path) -> Result<()> {
+    trace::note("rename to", to);
+    fs::rename(from, to).map_err(|source| Error::io("write", to, source))
 }
 
 /// Reads a whole file.
@@ -87,6 +97,7 @@ fn temporary_name(path: &Path) -> PathBuf {
 #[cfg(unix)]
 fn sync_folder(folder: &Path) -> Result<()> {
     let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    trace::note("sync", folder);
     let synced = File::open(folder).and_then(|folder| folder.sync_all());
     synced.map_err(|source| Error::io("sync", folder, source))
 }
@@ -95,6 +106,33 @@ fn sync_folder(folder: &Path) -> Result<()> {
 #[cfg(not(unix))]
 fn sync_folder(_folder: &Path) -> Result<()> {
     Ok(())
+}
+
+/// What is done to files, in order, for tests to look at.
+#[cfg(test)]
+pub(crate) mod trace {
+    use std::cell::RefCell;
+    use std::path::Path;
+
+    thread_local! {
+        static NOTES: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+    }
+
+    pub(super) fn note(action: &str, path: &Path) {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let name = name.split(".tmp-").next().unwrap_or_default().to_owned();
+        NOTES.with_borrow_mut(|notes| notes.push(format!("{action} {name}")));
+    }
+
+    /// What this thread has done since it was last asked.
+    pub(crate) fn take() -> Vec<String> {
+        NOTES.take()
+    }
+}
+
+#[cfg(not(test))]
+mod trace {
+    pub(super) fn note(_action: &str, _path: &std::path::Path) {}
 }
 
 #[cfg(test)]

@@ -70,7 +70,7 @@ impl CheckpointFolder {
         if Checkpoint::read(&last).is_err() {
             return Ok(());
         }
-        std::fs::rename(&last, self.previous()).map_err(|source| Error::io("rename", &last, source))
+        files::rename(&last, &self.previous())
     }
 }
 
@@ -99,6 +99,28 @@ mod tests {
         assert_eq!((epoch(checkpoints.last()), epoch(checkpoints.previous())), (1, 0));
         checkpoints.save(&checkpoint(2)).unwrap();
         assert_eq!((epoch(checkpoints.last()), epoch(checkpoints.previous())), (2, 1));
+    }
+
+    /// The order that outlives a loss of power: the bytes are on the disk before a name leads to them, one of the two
+    /// names leads to a whole checkpoint at every instant, and the names are on the disk before the call returns.
+    #[test]
+    fn saving_writes_and_syncs_then_renames_then_syncs_the_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let checkpoints = CheckpointFolder::new(folder.path().join("checkpoints"));
+        std::fs::create_dir(checkpoints.path()).unwrap();
+        checkpoints.save(&checkpoint(0)).unwrap();
+        files::trace::take();
+        checkpoints.save(&checkpoint(1)).unwrap();
+        assert_eq!(
+            files::trace::take(),
+            [
+                "write .last.safetensors",
+                "sync .last.safetensors",
+                "rename to last.prev.safetensors",
+                "rename to last.safetensors",
+                "sync checkpoints",
+            ]
+        );
     }
 
     #[test]

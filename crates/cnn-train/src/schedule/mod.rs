@@ -85,7 +85,7 @@ pub trait Schedule: Debug + Send + Sync {
     /// Whether the schedule's own arguments make sense.
     ///
     /// # Errors
-    /// [`Error::Argument`](crate::Error::Argument) that names the one that does not.
+    /// [`Error::Argument`] that names the one that does not.
     fn check(&self) -> Result<()> {
         Ok(())
     }
