@@ -1,16 +1,33 @@
-//! What training and evaluation measure: accuracy, mean loss, the confusion matrix.
+//! What training and evaluation measure: how often a network is right, for which classes, how sure it may be believed.
+//!
+//! [`ConfusionMatrix`] knows what follows from the predicted classes, [`Probabilities`] what follows from probabilities,
+//! [`MultiLabel`] is for images of several classes, [`Regression`] for numbers; [`bootstrap`] gives any figure an interval.
+//! Names and conventions are scikit-learn's.
 //!
 //! Metrics are added up in doubles and whole numbers, in the order of the data, so that they do not depend on
 //! the number of threads.
 
+mod bootstrap;
+mod classes;
 mod confusion;
+pub mod curves;
 mod mean;
+mod multi_label;
+mod probabilities;
+mod regression;
+#[cfg(test)]
+mod scores_tests;
 
 use cnn_tensor::{DType, Tensor, ops};
 use serde::{Deserialize, Serialize};
 
+pub use bootstrap::{Interval, RESAMPLES, bootstrap};
+pub use classes::{Averaged, ClassScores, KappaWeights};
 pub use confusion::ConfusionMatrix;
 pub use mean::Mean;
+pub use multi_label::MultiLabel;
+pub use probabilities::{Bin, Probabilities};
+pub use regression::Regression;
 
 use crate::Result;
 
