@@ -20,7 +20,7 @@ pub struct Interval {
 pub const RESAMPLES: usize = 1000;
 
 /// A figure of `images` images and its 95 % interval, by percentiles over `resamples` sets of as many images drawn with
-/// replacement. `figure` is given the chosen images' numbers, first all of them in order; resamples for which it has no
+/// replacement. `figure` is given the chosen images' numbers in rising order, first all of them; resamples for which it has no
 /// value are left out. The same key gives the same interval.
 ///
 /// ```
@@ -42,22 +42,51 @@ pub fn bootstrap(
     key: Key,
     figure: impl Fn(&[usize]) -> Option<f64>,
 ) -> Result<Option<Interval>> {
+    let mut chosen: Vec<usize> = Vec::with_capacity(images);
+    let each = |counts: &[u32]| {
+        chosen.clear();
+        for (image, &count) in counts.iter().enumerate() {
+            chosen.extend(std::iter::repeat_n(image, count as usize));
+        }
+        [figure(&chosen)]
+    };
+    let [interval] = intervals(images, resamples, key, each)?;
+    Ok(interval)
+}
+
+/// [`bootstrap`] of several figures at once, which are given how often each image was drawn: once each, first.
+pub(super) fn intervals<const N: usize>(
+    images: usize,
+    resamples: usize,
+    key: Key,
+    mut figures: impl FnMut(&[u32]) -> [Option<f64>; N],
+) -> Result<[Option<Interval>; N]> {
     if resamples == 0 {
         return Err(Error::argument("resamples", 0, "1 or more, 1000 say"));
     }
-    let mut chosen: Vec<usize> = (0..images).collect();
-    let Some(value) = figure(&chosen).filter(|_| images > 0) else { return Ok(None) };
-    let mut values = Vec::with_capacity(resamples);
+    if images == 0 {
+        return Ok([None; N]);
+    }
+    let mut counts = vec![1u32; images];
+    let found = figures(&counts);
+    let mut all: [Vec<f64>; N] = std::array::from_fn(|_| Vec::with_capacity(resamples));
     for resample in 0..resamples as u64 {
         let key = key.fold(resample);
-        for (place, image) in chosen.iter_mut().enumerate() {
-            *image = key.below(place as u64, images as u64) as usize;
+        counts.fill(0);
+        for draw in 0..images as u64 {
+            counts[key.below(draw, images as u64) as usize] += 1;
         }
-        values.extend(figure(&chosen).filter(|value| value.is_finite()));
+        for (values, value) in all.iter_mut().zip(figures(&counts)) {
+            values.extend(value.filter(|value| value.is_finite()));
+        }
     }
-    values.sort_by(f64::total_cmp);
-    let (low, high) = (quantile(&values, 0.025), quantile(&values, 0.975));
-    Ok(Some(Interval { value, low: low.unwrap_or(value), high: high.unwrap_or(value) }))
+    let mut values = all.into_iter();
+    Ok(found.map(|value| {
+        let mut sorted = values.next().unwrap_or_default();
+        sorted.sort_by(f64::total_cmp);
+        let (low, high) = (quantile(&sorted, 0.025), quantile(&sorted, 0.975));
+        value.map(|value| Interval { value, low: low.unwrap_or(value), high: high.unwrap_or(value) })
+    }))
 }
 
 /// The quantile of sorted values, linear between two of them.

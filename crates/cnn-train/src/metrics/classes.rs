@@ -42,105 +42,152 @@ fn share(part: f64, whole: f64) -> f64 {
     if whole == 0.0 { 0.0 } else { part / whole }
 }
 
-impl ConfusionMatrix {
-    /// Precision, recall and F1 of every class, in the order of the classes.
-    pub fn per_class(&self) -> Vec<ClassScores> {
-        let (truths, taken, right) = self.margins();
-        let scores = |class: usize| {
-            let (images, taken, right) = (truths[class], taken[class] as f64, right[class] as f64);
-            ClassScores {
-                images,
-                precision: share(right, taken),
-                recall: share(right, images as f64),
-                f1: share(2.0 * right, images as f64 + taken),
-            }
-        };
-        (0..truths.len()).map(scores).collect()
-    }
-
-    /// The plain mean over classes: each counts the same, however rare. A class that neither occurs nor was predicted
-    /// is left out, as scikit-learn does.
-    pub fn macro_average(&self) -> Averaged {
-        let present = self.present();
-        let all: Vec<(ClassScores, f64)> = present.into_iter().map(|scores| (scores, 1.0)).collect();
-        averaged(&all)
-    }
-
-    /// The mean over classes, each by its images.
-    pub fn weighted_average(&self) -> Averaged {
-        let present = self.present();
-        let all: Vec<(ClassScores, f64)> =
-            present.into_iter().map(|scores| (scores, scores.images as f64)).collect();
-        averaged(&all)
-    }
-
-    /// The mean recall of the classes that occur: accuracy, had all of them the same number of images. 0 without images.
-    pub fn balanced_accuracy(&self) -> f64 {
-        let recalls: Vec<f64> =
-            self.per_class().iter().filter(|scores| scores.images > 0).map(|scores| scores.recall).collect();
-        share(recalls.iter().sum(), recalls.len() as f64)
-    }
-
-    /// Matthews' correlation coefficient, for any number of classes (Gorodkin, 2004): 1 for all right, 0 for what chance
-    /// would do, and where all images are of one class or were taken for one.
-    pub fn matthews(&self) -> f64 {
-        let (truths, taken, right) = self.margins();
-        let images = self.images() as f64;
-        let dot = |a: &[u64], b: &[u64]| a.iter().zip(b).map(|(&a, &b)| a as f64 * b as f64).sum::<f64>();
-        let right = right.iter().sum::<u64>() as f64;
-        let spread = |margin: &[u64]| images * images - dot(margin, margin);
-        let below = (spread(&truths) * spread(&taken)).sqrt();
-        share(right * images - dot(&truths, &taken), below)
-    }
-
-    /// Cohen's kappa: agreement beyond what chance would give, 1 for all right, 0 for chance, and where chance would be
-    /// all right.
-    pub fn kappa(&self, weights: KappaWeights) -> f64 {
-        let (truths, taken, _) = self.margins();
-        let cost = |a: usize, b: usize| match weights {
-            KappaWeights::Uniform => f64::from(u8::from(a != b)),
-            KappaWeights::Quadratic => (a as f64 - b as f64).powi(2),
-        };
-        let met: f64 =
-            self.pairs().map(|(truth, predicted, images)| cost(truth, predicted) * images as f64).sum();
-        let images = self.images() as f64;
-        let mut by_chance = 0.0;
-        for (truth, &of_truth) in truths.iter().enumerate().filter(|(_, images)| **images > 0) {
-            for (predicted, &of_predicted) in taken.iter().enumerate().filter(|(_, images)| **images > 0) {
-                by_chance += cost(truth, predicted) * of_truth as f64 * of_predicted as f64 / images;
-            }
-        }
-        if by_chance == 0.0 { 0.0 } else { 1.0 - met / by_chance }
-    }
-
-    /// Images by true class, by predicted class, and classified correctly, up to the last class that occurs.
-    fn margins(&self) -> (Vec<u64>, Vec<u64>, Vec<u64>) {
-        // No longer than what was counted, whatever number of classes a file claims.
-        let last = self.pairs().map(|(truth, predicted, _)| truth.max(predicted) + 1).max().unwrap_or(0);
-        let length = if self.classes() <= MOST_CLASSES { self.classes() } else { last.min(MOST_CLASSES) };
-        let (mut truths, mut taken, mut right) = (vec![0; length], vec![0; length], vec![0; length]);
-        for (truth, predicted, images) in self.pairs().filter(|(t, p, _)| *t < length && *p < length) {
-            truths[truth] += images;
-            taken[predicted] += images;
-            if truth == predicted {
-                right[truth] += images;
-            }
-        }
-        (truths, taken, right)
-    }
-
-    fn present(&self) -> Vec<ClassScores> {
-        let (truths, taken, _) = self.margins();
-        let scores = self.per_class().into_iter().zip(truths.iter().zip(&taken));
-        scores.filter(|(_, (images, taken))| **images + **taken > 0).map(|(scores, _)| scores).collect()
-    }
+/// What all figures of the predicted classes are made of: images by true class, by predicted class, and right ones.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Margins {
+    truths: Vec<u64>,
+    taken: Vec<u64>,
+    right: Vec<u64>,
+    /// Sum over the images of the squared distance from truth to prediction.
+    distance: f64,
 }
 
 /// More classes than any data set has; tables over classes are no longer.
 const MOST_CLASSES: usize = 1 << 20;
 
-fn averaged(all: &[(ClassScores, f64)]) -> Averaged {
-    let whole: f64 = all.iter().map(|(_, weight)| weight).sum();
-    let mean = |of: fn(&ClassScores) -> f64| share(all.iter().map(|(s, weight)| of(s) * weight).sum(), whole);
-    Averaged { precision: mean(|s| s.precision), recall: mean(|s| s.recall), f1: mean(|s| s.f1) }
+impl Margins {
+    /// Of so many classes, with nothing counted.
+    pub(super) fn new(classes: usize) -> Self {
+        let zeros = vec![0; classes.min(MOST_CLASSES)];
+        Self { truths: zeros.clone(), taken: zeros.clone(), right: zeros, distance: 0.0 }
+    }
+
+    /// Counts images; those of a class that is not there count nothing.
+    pub(super) fn add(&mut self, truth: usize, predicted: usize, images: u64) {
+        if truth.max(predicted) >= self.truths.len() {
+            return;
+        }
+        self.truths[truth] += images;
+        self.taken[predicted] += images;
+        if truth == predicted {
+            self.right[truth] += images;
+        }
+        self.distance += images as f64 * (truth as f64 - predicted as f64).powi(2);
+    }
+
+    pub(super) fn per_class(&self) -> impl Iterator<Item = ClassScores> {
+        let all = self.truths.iter().zip(&self.taken).zip(&self.right);
+        all.map(|((&images, &taken), &right)| ClassScores {
+            images,
+            precision: share(right as f64, taken as f64),
+            recall: share(right as f64, images as f64),
+            f1: share(2.0 * right as f64, images as f64 + taken as f64),
+        })
+    }
+
+    /// The mean over the classes that occur or were predicted, by a weight.
+    pub(super) fn average(&self, weight: impl Fn(&ClassScores) -> f64) -> Averaged {
+        let (mut sums, mut whole) = ([0.0; 3], 0.0);
+        let present = self.per_class().zip(&self.taken).filter(|(scores, taken)| scores.images + **taken > 0);
+        for (scores, _) in present {
+            let weight = weight(&scores);
+            for (sum, value) in sums.iter_mut().zip([scores.precision, scores.recall, scores.f1]) {
+                *sum += weight * value;
+            }
+            whole += weight;
+        }
+        let [precision, recall, f1] = sums.map(|sum| share(sum, whole));
+        Averaged { precision, recall, f1 }
+    }
+
+    pub(super) fn images(&self) -> f64 {
+        self.truths.iter().sum::<u64>() as f64
+    }
+
+    pub(super) fn accuracy(&self) -> f64 {
+        share(self.right.iter().sum::<u64>() as f64, self.images())
+    }
+
+    pub(super) fn balanced_accuracy(&self) -> f64 {
+        let occurring = self.per_class().filter(|scores| scores.images > 0);
+        let (sum, count) =
+            occurring.fold((0.0, 0.0), |(sum, count), scores| (sum + scores.recall, count + 1.0));
+        share(sum, count)
+    }
+
+    pub(super) fn matthews(&self) -> f64 {
+        let images = self.images();
+        let spread = |margin: &[u64]| images * images - dot(margin, margin);
+        let below = (spread(&self.truths) * spread(&self.taken)).sqrt();
+        let right = self.right.iter().sum::<u64>() as f64;
+        share(right * images - dot(&self.truths, &self.taken), below)
+    }
+
+    pub(super) fn kappa(&self, weights: KappaWeights) -> f64 {
+        let images = self.images();
+        let (met, by_chance) = match weights {
+            KappaWeights::Uniform => {
+                let right = self.right.iter().sum::<u64>() as f64;
+                (images - right, images - share(dot(&self.truths, &self.taken), images))
+            }
+            KappaWeights::Quadratic => {
+                let moment = |margin: &[u64], power: i32| {
+                    margin
+                        .iter()
+                        .enumerate()
+                        .map(|(class, &n)| (class as f64).powi(power) * n as f64)
+                        .sum::<f64>()
+                };
+                let squares = moment(&self.truths, 2) + moment(&self.taken, 2);
+                let mixed = 2.0 * moment(&self.truths, 1) * moment(&self.taken, 1);
+                (self.distance, squares - share(mixed, images))
+            }
+        };
+        if by_chance <= 0.0 { 0.0 } else { 1.0 - met / by_chance }
+    }
+}
+
+fn dot(a: &[u64], b: &[u64]) -> f64 {
+    a.iter().zip(b).map(|(&a, &b)| a as f64 * b as f64).sum()
+}
+
+impl ConfusionMatrix {
+    /// Precision, recall and F1 of every class, in the order of the classes.
+    pub fn per_class(&self) -> Vec<ClassScores> {
+        self.margins().per_class().collect()
+    }
+
+    /// The plain mean over classes: each counts the same, however rare. A class that neither occurs nor was predicted
+    /// is left out, as scikit-learn does.
+    pub fn macro_average(&self) -> Averaged {
+        self.margins().average(|_| 1.0)
+    }
+
+    /// The mean over classes, each by its images.
+    pub fn weighted_average(&self) -> Averaged {
+        self.margins().average(|scores| scores.images as f64)
+    }
+
+    /// The mean recall of the classes that occur: accuracy, had all of them the same number of images. 0 without images.
+    pub fn balanced_accuracy(&self) -> f64 {
+        self.margins().balanced_accuracy()
+    }
+
+    /// Matthews' correlation coefficient, for any number of classes (Gorodkin, 2004): 1 for all right, 0 for what chance
+    /// would do, and where all images are of one class or were taken for one.
+    pub fn matthews(&self) -> f64 {
+        self.margins().matthews()
+    }
+
+    /// Cohen's kappa: agreement beyond what chance would give, 1 for all right, 0 for chance, and where chance would be
+    /// all right.
+    pub fn kappa(&self, weights: KappaWeights) -> f64 {
+        self.margins().kappa(weights)
+    }
+
+    fn margins(&self) -> Margins {
+        let mut margins = Margins::new(self.classes());
+        self.pairs().for_each(|(truth, predicted, images)| margins.add(truth, predicted, images));
+        margins
+    }
 }

@@ -23,9 +23,7 @@ pub struct Threshold {
 /// # Errors
 /// [`Error::Argument`] for a score that is NaN.
 pub fn thresholds(scored: &[Scored]) -> Result<Vec<Threshold>> {
-    if let Some((score, _)) = scored.iter().find(|(score, _)| score.is_nan()) {
-        return Err(Error::argument("score", score, "a number"));
-    }
+    expect_numbers(scored)?;
     let mut sorted = scored.to_vec();
     sorted.sort_by(|a, b| b.0.total_cmp(&a.0));
     let mut all = vec![Threshold { score: f64::INFINITY, true_positives: 0, false_positives: 0 }];
@@ -48,16 +46,7 @@ pub fn thresholds(scored: &[Scored]) -> Result<Vec<Threshold>> {
 /// # Errors
 /// As [`thresholds`].
 pub fn roc_auc(scored: &[Scored]) -> Result<Option<f64>> {
-    let thresholds = thresholds(scored)?;
-    let (positives, negatives) = totals(&thresholds);
-    if positives == 0 || negatives == 0 {
-        return Ok(None);
-    }
-    let areas = thresholds.windows(2).map(|pair| {
-        let width = (pair[1].false_positives - pair[0].false_positives) as f64;
-        width * (pair[1].true_positives + pair[0].true_positives) as f64 / 2.0
-    });
-    Ok(Some(areas.sum::<f64>() / positives as f64 / negatives as f64))
+    Ok(Ranking::new(scored)?.roc_auc(&vec![1; scored.len()]))
 }
 
 /// The area under precision over recall, as the sum of precisions over the steps of recall (scikit-learn's
@@ -66,19 +55,69 @@ pub fn roc_auc(scored: &[Scored]) -> Result<Option<f64>> {
 /// # Errors
 /// As [`thresholds`].
 pub fn average_precision(scored: &[Scored]) -> Result<Option<f64>> {
-    let thresholds = thresholds(scored)?;
-    let (positives, _) = totals(&thresholds);
-    if positives == 0 {
-        return Ok(None);
-    }
-    let parts = thresholds.windows(2).map(|pair| {
-        let Threshold { true_positives, false_positives, .. } = pair[1];
-        let step = (true_positives - pair[0].true_positives) as f64;
-        step * true_positives as f64 / (true_positives + false_positives) as f64
-    });
-    Ok(Some(parts.sum::<f64>() / positives as f64))
+    Ok(Ranking::new(scored)?.average_precision(&vec![1; scored.len()]))
 }
 
-fn totals(thresholds: &[Threshold]) -> (u64, u64) {
-    thresholds.last().map_or((0, 0), |last| (last.true_positives, last.false_positives))
+/// Examples in descending order of their scores, sorted once for any number of resamples.
+pub(super) struct Ranking {
+    /// Number of the example, whether it is positive, and whether it is the last of its score.
+    order: Vec<(usize, bool, bool)>,
+}
+
+impl Ranking {
+    pub(super) fn new(scored: &[Scored]) -> Result<Self> {
+        expect_numbers(scored)?;
+        let mut sorted: Vec<usize> = (0..scored.len()).collect();
+        sorted.sort_by(|&a, &b| scored[b].0.total_cmp(&scored[a].0));
+        let is_last = |place: usize| {
+            sorted.get(place + 1).is_none_or(|&next| scored[next].0 != scored[sorted[place]].0)
+        };
+        let order =
+            sorted.iter().enumerate().map(|(place, &at)| (at, scored[at].1, is_last(place))).collect();
+        Ok(Self { order })
+    }
+
+    /// [`roc_auc`] of the examples, each as often as `counts` says.
+    pub(super) fn roc_auc(&self, counts: &[u32]) -> Option<f64> {
+        let mut area = 0.0;
+        let (positives, negatives) = self.walk(counts, |before, now| {
+            area += (now.1 - before.1) * (now.0 + before.0) / 2.0;
+        });
+        (positives > 0.0 && negatives > 0.0).then(|| area / positives / negatives)
+    }
+
+    /// [`average_precision`] of the examples, each as often as `counts` says.
+    pub(super) fn average_precision(&self, counts: &[u32]) -> Option<f64> {
+        let mut area = 0.0;
+        let (positives, _) = self.walk(counts, |before, now| {
+            if now.0 > before.0 {
+                area += (now.0 - before.0) * now.0 / (now.0 + now.1);
+            }
+        });
+        (positives > 0.0).then(|| area / positives)
+    }
+
+    /// Shows positives and negatives above each threshold, beside those above the one before; the totals.
+    fn walk(&self, counts: &[u32], mut see: impl FnMut((f64, f64), (f64, f64))) -> (f64, f64) {
+        let (mut before, mut now) = ((0.0, 0.0), (0.0, 0.0));
+        for &(at, positive, is_last) in &self.order {
+            let count = f64::from(counts[at]);
+            match positive {
+                true => now.0 += count,
+                false => now.1 += count,
+            }
+            if is_last {
+                see(before, now);
+                before = now;
+            }
+        }
+        now
+    }
+}
+
+fn expect_numbers(scored: &[Scored]) -> Result<()> {
+    match scored.iter().find(|(score, _)| score.is_nan()) {
+        Some((score, _)) => Err(Error::argument("score", score, "a number")),
+        None => Ok(()),
+    }
 }

@@ -15,6 +15,7 @@ mod mean;
 mod multi_label;
 mod probabilities;
 mod regression;
+mod scores;
 #[cfg(test)]
 mod scores_tests;
 
@@ -28,6 +29,7 @@ pub use mean::Mean;
 pub use multi_label::MultiLabel;
 pub use probabilities::{Bin, Probabilities};
 pub use regression::Regression;
+pub use scores::Scores;
 
 use crate::Result;
 

@@ -93,27 +93,17 @@ impl Probabilities {
 
     /// The share of images whose true class is among the `k` most probable; of equals the first count as more probable.
     pub fn top_k(&self, k: usize) -> f64 {
-        let rank = |row: &[f64], truth: usize| {
-            let before = row.iter().enumerate();
-            before.filter(|&(class, &p)| p > row[truth] || (p == row[truth] && class < truth)).count()
-        };
         self.mean(|row, truth| f64::from(u8::from(rank(row, truth) < k)))
     }
 
     /// The mean of `-ln p` of the true class, where `p` is at least 1.2e-7, and each row is taken to sum to 1.
     pub fn log_loss(&self) -> f64 {
-        self.mean(|row, truth| {
-            let sum: f64 = row.iter().map(|p| p.clamp(LEAST, 1.0 - LEAST)).sum();
-            -(row[truth].clamp(LEAST, 1.0 - LEAST) / sum).ln()
-        })
+        self.mean(surprise)
     }
 
     /// Brier's score (1950): the mean squared distance from the truth, summed over the classes; 0 is best, 2 worst.
     pub fn brier(&self) -> f64 {
-        self.mean(|row, truth| {
-            let distance = |(class, p): (usize, &f64)| (p - f64::from(u8::from(class == truth))).powi(2);
-            row.iter().enumerate().map(distance).sum()
-        })
+        self.mean(least_squares)
     }
 
     /// Images by their probability of the predicted class, in `bins` ranges of equal width from 0 to 1; the diagram of
@@ -188,7 +178,24 @@ impl Probabilities {
 }
 
 /// The most probable class, the first of equals, and its probability.
-fn most_probable(row: &[f64]) -> (usize, f64) {
+pub(super) fn most_probable(row: &[f64]) -> (usize, f64) {
     let all = row.iter().copied().enumerate();
     all.fold((0, f64::NEG_INFINITY), |best, next| if next.1 > best.1 { next } else { best })
+}
+
+/// How many classes are more probable than the true one; of equals the first count as more probable.
+pub(super) fn rank(row: &[f64], truth: usize) -> usize {
+    let all = row.iter().enumerate();
+    all.filter(|&(class, &p)| p > row[truth] || (p == row[truth] && class < truth)).count()
+}
+
+/// An image's part of the log loss.
+pub(super) fn surprise(row: &[f64], truth: usize) -> f64 {
+    let sum: f64 = row.iter().map(|p| p.clamp(LEAST, 1.0 - LEAST)).sum();
+    -(row[truth].clamp(LEAST, 1.0 - LEAST) / sum).ln()
+}
+
+/// An image's part of Brier's score.
+pub(super) fn least_squares(row: &[f64], truth: usize) -> f64 {
+    row.iter().enumerate().map(|(class, p)| (p - f64::from(u8::from(class == truth))).powi(2)).sum()
 }

@@ -259,3 +259,33 @@ fn an_interval_holds_the_figure_narrows_with_more_images_and_is_the_same_for_a_k
     assert_eq!(bootstrap(0, 10, Key::new(1), share).unwrap(), None);
     assert!(matches!(bootstrap(4, 0, Key::new(1), share), Err(Error::Argument { .. })));
 }
+
+#[test]
+fn scores_are_the_single_figures_with_intervals_around_them() {
+    for (images, classes) in [(40, 4), (30, 2), (60, 8)] {
+        let p = probabilities(images, classes);
+        let matrix = confusion(&p);
+        let scores = Scores::of(&p, Key::new(1)).unwrap();
+        let near = |met: Option<Interval>, expected: f64| {
+            let met = met.unwrap();
+            assert!((met.value - expected).abs() < 1e-12, "{met:?} instead of {expected}");
+            assert!(met.low <= met.value && met.value <= met.high || met.value < 0.05, "{met:?}");
+            assert!(met.low < met.high, "{met:?}");
+        };
+        near(scores.accuracy, p.accuracy());
+        near(scores.balanced_accuracy, matrix.balanced_accuracy());
+        near(scores.macro_f1, matrix.macro_average().f1);
+        near(scores.matthews, matrix.matthews());
+        near(scores.kappa, matrix.kappa(KappaWeights::Uniform));
+        near(scores.quadratic_kappa, matrix.kappa(KappaWeights::Quadratic));
+        near(scores.roc_auc, p.roc_auc().unwrap().unwrap());
+        near(scores.average_precision, p.average_precision().unwrap().unwrap());
+        near(scores.log_loss, p.log_loss());
+        near(scores.brier, p.brier());
+        assert!((scores.calibration_error.unwrap().value - p.calibration_error(15)).abs() < 1e-12);
+        assert_eq!(scores.top_5.map(|interval| interval.value), (classes > 6).then(|| p.top_k(5)));
+        assert_eq!(Scores::of(&p, Key::new(1)).unwrap(), scores);
+    }
+    let none = Probabilities::new(3, vec![], vec![]).unwrap();
+    assert_eq!(Scores::of(&none, Key::new(1)).unwrap(), Scores::default());
+}
