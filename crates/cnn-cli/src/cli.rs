@@ -38,6 +38,8 @@ pub(crate) enum Command {
     Eval(EvalArgs),
     /// Say what images show
     Predict(PredictArgs),
+    /// Draw the plots, report.html and card.md of a run anew, from what its folder holds
+    Report(ReportArgs),
     /// Layers, shapes, parameters, multiply-adds and memory of a network
     Summary(SummaryArgs),
     /// Fetch data sets and look after them
@@ -184,6 +186,12 @@ pub(crate) struct EvalArgs {
     pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) threads: Threads,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReportArgs {
+    /// The folder of a run
+    pub(crate) run: PathBuf,
 }
 
 #[derive(Debug, Args)]

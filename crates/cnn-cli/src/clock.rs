@@ -14,6 +14,13 @@ pub(crate) fn stamp(seconds: u64) -> String {
     format!("{year:04}{month:02}{day:02}-{:02}{:02}{:02}", second / 3600, second / 60 % 60, second % 60)
 }
 
+/// A point in time as people read it: `2026-01-31 23:59:59`, in UTC.
+pub(crate) fn date_and_time(seconds: u64) -> String {
+    let (year, month, day) = civil(seconds / 86_400);
+    let second = seconds % 86_400;
+    format!("{year:04}-{month:02}-{day:02} {:02}:{:02}:{:02}", second / 3600, second / 60 % 60, second % 60)
+}
+
 /// A length of time: `8.2 s`, `2 min 05 s`, `1 h 02 min`.
 pub(crate) fn length(time: Duration) -> String {
     let whole = time.as_secs_f64().round() as u64;

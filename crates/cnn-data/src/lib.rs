@@ -32,6 +32,7 @@ mod bad_samples;
 mod cache;
 pub mod check;
 mod classes;
+mod content;
 mod dataset;
 pub mod decode;
 #[cfg(feature = "download")]
@@ -54,6 +55,7 @@ pub use adapters::{Concat, Map, MapTarget, Named, Repeat};
 pub use bad_samples::{BadSample, BadSamples};
 pub use cache::{CacheUsage, Cached, Fingerprint};
 pub use classes::Classes;
+pub use content::{content_sha256, name_below};
 pub use dataset::{Dataset, InMemory, Sample, Subset};
 pub use error::{BadFile, Error, FailedOrigin, Result};
 pub use image::{Image, Pixels, Size};

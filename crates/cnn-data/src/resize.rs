@@ -30,6 +30,17 @@ pub enum ResizeMode {
     Stretch,
 }
 
+impl ResizeMode {
+    /// As a configuration writes it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Letterbox => "letterbox",
+            Self::CenterCrop => "center-crop",
+            Self::Stretch => "stretch",
+        }
+    }
+}
+
 /// Brings pictures to one size.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -3,10 +3,10 @@
 use cnn_autograd::Ctx;
 use cnn_data::{Batch, Loader};
 use cnn_layers::Forward;
-use cnn_tensor::{Tensor, ops};
+use cnn_tensor::{DType, Tensor, ops};
 use serde::{Deserialize, Serialize};
 
-use crate::metrics::{Accuracy, ConfusionMatrix, Mean};
+use crate::metrics::{Accuracy, ConfusionMatrix, Mean, Probabilities};
 use crate::{Error, Result};
 
 /// What a network does on a data set.
@@ -18,6 +18,8 @@ pub struct Evaluation {
     pub confusion: ConfusionMatrix,
     /// One for each image, in the order of the loader.
     pub predictions: Vec<Prediction>,
+    /// How probable the network finds each class for each image, in the same order.
+    pub probabilities: Probabilities,
 }
 
 /// What a network says about one image.
@@ -73,6 +75,13 @@ impl Evaluation {
         wrong.sort_by(|a, b| b.probability.total_cmp(&a.probability).then(a.index.cmp(&b.index)));
         wrong
     }
+
+    /// All images, right or wrong, those of which the network was least certain first.
+    pub fn least_certain(&self) -> Vec<Prediction> {
+        let mut all = self.predictions.clone();
+        all.sort_by(|a, b| a.probability.total_cmp(&b.probability).then(a.index.cmp(&b.index)));
+        all
+    }
 }
 
 impl Prediction {
@@ -86,21 +95,23 @@ impl Prediction {
 ///
 /// # Errors
 /// Errors of the loader; [`Error::Layers`] where the images do not fit the network or a label is not one of its
-/// classes.
+/// classes; [`Error::Argument`] where the network's outputs are NaN.
 pub fn evaluate(model: &dyn Forward, loader: &Loader) -> Result<Evaluation> {
-    let mut confusion = ConfusionMatrix::new(0);
-    let mut predictions = Vec::new();
+    let (mut classes, mut rows, mut predictions) = (0, Vec::new(), Vec::new());
     let loss = for_each_batch(model, loader, |outcome| {
-        if confusion.classes() == 0 {
-            confusion = ConfusionMatrix::new(outcome.logits.shape().last().copied().unwrap_or(0));
-        }
-        for prediction in predictions_of(outcome)? {
-            confusion.add(prediction.label, prediction.predicted)?;
-            predictions.push(prediction);
-        }
+        classes = outcome.logits.shape().last().copied().unwrap_or(0);
+        let probabilities = outcome.probabilities.to_dtype(DType::F32)?;
+        let probabilities = probabilities.as_slice::<f32>()?;
+        predictions.extend(predictions_of(outcome, probabilities)?);
+        rows.extend(probabilities.iter().map(|&probability| f64::from(probability)));
         Ok(())
     })?;
-    Ok(Evaluation { loss, confusion, predictions })
+    let mut confusion = ConfusionMatrix::new(classes);
+    for prediction in &predictions {
+        confusion.add(prediction.label, prediction.predicted)?;
+    }
+    let truths = predictions.iter().map(|prediction| prediction.label).collect();
+    Ok(Evaluation { loss, confusion, predictions, probabilities: Probabilities::new(classes, rows, truths)? })
 }
 
 /// The figures of [`evaluate`] alone, without a record of each image.
@@ -138,13 +149,12 @@ fn for_each_batch(
     Ok(loss.value())
 }
 
-fn predictions_of(outcome: &BatchOutcome) -> Result<Vec<Prediction>> {
-    let BatchOutcome { indices, labels, logits, probabilities } = outcome;
+fn predictions_of(outcome: &BatchOutcome, probabilities: &[f32]) -> Result<Vec<Prediction>> {
+    let BatchOutcome { indices, labels, logits, .. } = outcome;
     let predicted = ops::reduce::arg_max(logits)?;
-    let probabilities = probabilities.to_dtype(cnn_tensor::DType::F32)?;
-    let classes = probabilities.shape().last().copied().unwrap_or(0).max(1);
+    let classes = logits.shape().last().copied().unwrap_or(0).max(1);
     let (labels, predicted) = (labels.as_slice::<i64>()?, predicted.as_slice::<i64>()?);
-    let rows = probabilities.as_slice::<f32>()?.chunks_exact(classes);
+    let rows = probabilities.chunks_exact(classes);
     if indices.len() != labels.len() || indices.len() != predicted.len() || indices.len() != rows.len() {
         let met = format!("{} for {} images", labels.len().min(predicted.len()), indices.len());
         return Err(Error::argument("number of predictions", met, "one for each image"));
@@ -166,6 +176,17 @@ mod tests {
         Prediction { index, label, predicted, probability }
     }
 
+    fn evaluation(predictions: Vec<Prediction>) -> Evaluation {
+        let row = |p: &Prediction| {
+            let sure = f64::from(p.probability);
+            if p.predicted == 0 { [sure, 1.0 - sure] } else { [1.0 - sure, sure] }
+        };
+        let rows = predictions.iter().flat_map(row).collect();
+        let truths = predictions.iter().map(|p| p.label).collect();
+        let probabilities = Probabilities::new(2, rows, truths).unwrap();
+        Evaluation { loss: 0.5, confusion: ConfusionMatrix::new(2), predictions, probabilities }
+    }
+
     #[test]
     fn the_worst_mistakes_are_the_most_certain_ones() {
         let predictions = vec![
@@ -174,14 +195,14 @@ mod tests {
             prediction(2, 0, 1, 0.9),
             prediction(3, 0, 1, 0.6),
         ];
-        let evaluation = Evaluation { loss: 0.5, confusion: ConfusionMatrix::new(2), predictions };
+        let evaluation = evaluation(predictions);
+        assert_eq!(evaluation.least_certain().iter().map(|p| p.index).collect::<Vec<_>>(), [1, 3, 2, 0]);
         assert_eq!(evaluation.worst().iter().map(|p| p.index).collect::<Vec<_>>(), [2, 1, 3]);
         assert_eq!(evaluation.summary(), Summary { images: 4, correct: 1, accuracy: 0.25, loss: 0.5 });
     }
 
     #[test]
     fn no_images_have_accuracy_zero() {
-        let evaluation = Evaluation { loss: 0.0, confusion: ConfusionMatrix::new(0), predictions: vec![] };
-        assert_eq!(evaluation.accuracy(), 0.0);
+        assert_eq!(evaluation(vec![]).accuracy(), 0.0);
     }
 }

@@ -49,5 +49,5 @@ pub use files::write_atomically;
 pub use fingerprint::weights_sha256;
 pub use history::{BestBy, Ending, EpochRecord, History, Validation};
 pub use metrics_log::MetricsLog;
-pub use run_dir::{RunDir, RunInfo, RunResult};
+pub use run_dir::{Durations, Predictions, RunDir, RunInfo, RunResult, SplitRow};
 pub use trainer::{Keep, OnNonFinite, StepOptions, StepOutcome, Trainer, TrainerOptions, train_step};

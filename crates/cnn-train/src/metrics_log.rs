@@ -5,12 +5,14 @@
 
 use std::fs::OpenOptions;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
 
 use crate::callback::{Callback, EpochEvent, Flow, StartEvent};
 use crate::error::CallbackError;
-use crate::files::write_atomically;
-use crate::history::EpochRecord;
+use crate::files::{self, write_atomically};
+use crate::history::{EpochRecord, Validation};
 use crate::{Error, Result};
 
 const HEADER: &str = "epoch,learning_rate,train_loss,train_accuracy,validation_loss,validation_accuracy,seconds,\
@@ -69,6 +71,43 @@ fn row(record: &EpochRecord) -> String {
     )
 }
 
+/// The records of a finished or growing log; a last row that is not whole yet is left out.
+pub(crate) fn read(path: &Path) -> Result<Vec<EpochRecord>> {
+    let bytes = files::read(path)?;
+    let whole = bytes.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1);
+    let mut table = csv::Reader::from_reader(&bytes[..whole]);
+    let rows = table.deserialize().map(|row| row.map(|row: Row| row.record()));
+    rows.collect::<csv::Result<_>>().map_err(|error| Error::io("read", path, error.into()))
+}
+
+/// A row as it is read.
+#[derive(Deserialize)]
+struct Row {
+    epoch: usize,
+    learning_rate: f64,
+    train_loss: f64,
+    train_accuracy: f64,
+    validation_loss: Option<f64>,
+    validation_accuracy: Option<f64>,
+    seconds: f64,
+    images_per_second: f64,
+}
+
+impl Row {
+    fn record(self) -> EpochRecord {
+        let validation = self.validation_loss.zip(self.validation_accuracy);
+        EpochRecord {
+            epoch: self.epoch,
+            learning_rate: self.learning_rate,
+            train_loss: self.train_loss,
+            train_accuracy: self.train_accuracy,
+            validation: validation.map(|(loss, accuracy)| Validation { loss, accuracy }),
+            seconds: self.seconds,
+            images_per_second: self.images_per_second,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -87,6 +126,8 @@ mod tests {
         let rows =
             "1,0.1,0.3333333333333333,0.5,0.25,0.5,2.000,100.0\n2,0.1,0.3333333333333333,0.5,,,2.000,100.0\n";
         assert_eq!(std::fs::read_to_string(&path).unwrap(), format!("{HEADER}{rows}"));
+        std::fs::write(&path, format!("{HEADER}{rows}3,0.1")).unwrap();
+        assert_eq!(read(&path).unwrap(), [record(1, Some(0.5)), record(2, None)]);
     }
 
     #[test]

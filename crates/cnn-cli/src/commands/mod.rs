@@ -3,6 +3,7 @@
 mod data;
 mod eval;
 mod predict;
+mod report;
 mod summary;
 mod train;
 
@@ -11,6 +12,7 @@ use std::num::NonZero;
 use cnn_data::Loader;
 use cnn_layers::summary::group;
 use cnn_train::Summary;
+use cnn_train::metrics::{Interval, Scores};
 
 use crate::cli::{Command, Threads};
 use crate::failure::Outcome;
@@ -23,6 +25,7 @@ pub(crate) fn run(command: Command) -> Outcome {
         Command::Train(arguments) => train::run(&arguments),
         Command::Eval(arguments) => eval::run(&arguments),
         Command::Predict(arguments) => predict::run(&arguments),
+        Command::Report(arguments) => report::run(&arguments),
         Command::Summary(arguments) => summary::run(&arguments),
         Command::Data(command) => data::run(&command),
     }
@@ -54,4 +57,13 @@ fn figures(summary: &Summary) -> String {
     let Summary { images, correct, accuracy, loss } = summary;
     let (correct, images) = (group(*correct as u64), group(*images as u64));
     format!("{:.2} % ({correct} of {images} images), loss {loss:.4}", accuracy * 100.0)
+}
+
+/// The figures that a summary does not have, a line each, with their intervals.
+fn more_figures(scores: &Scores) -> Vec<String> {
+    let line = |(name, interval): (&str, Interval)| {
+        let Interval { value, low, high } = interval;
+        format!("{name:<22} {value:>7.4}   95 %: {low:.4} to {high:.4}")
+    };
+    scores.named().into_iter().map(line).collect()
 }

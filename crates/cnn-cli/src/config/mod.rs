@@ -7,7 +7,7 @@
 mod file;
 mod set;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use cnn_data::transform::Augmentation;
@@ -185,10 +185,15 @@ fn shortest(number: &f32) -> f64 {
 }
 
 impl Config {
+    /// A configuration file.
+    pub(crate) fn read(path: &Path) -> Outcome<Self> {
+        file::read(path)
+    }
+
     /// The configuration that a command line asks for.
     pub(crate) fn resolve(arguments: &TrainArgs) -> Outcome<Self> {
         let config = match &arguments.config {
-            Some(path) => file::read(path)?,
+            Some(path) => Self::read(path)?,
             None => Self::default(),
         };
         let mut config = set::apply(config, &arguments.set)?;
@@ -212,7 +217,7 @@ impl Config {
 
     /// The configuration of a run that is to go on: as the run wrote it, with more epochs where they are asked for.
     pub(crate) fn resume(run: &RunDir, arguments: &TrainArgs) -> Outcome<Self> {
-        let mut config = file::read(&run.config())?;
+        let mut config = Self::read(&run.config())?;
         if let Some(epochs) = arguments.epochs {
             if epochs < config.training.epochs {
                 return Err(Failure::failed(format!(

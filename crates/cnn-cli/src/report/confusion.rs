@@ -6,11 +6,14 @@
 use cnn_layers::summary::group;
 use cnn_train::metrics::ConfusionMatrix;
 
-use super::colour::{BLUE, GRID, INK, MUTED, ORANGE, hex, tint};
-use super::svg::{Anchor, Font, Svg};
+use super::colour::{BLUE, EMPTY, GRID, INK, MUTED, ORANGE, WHITE, tint};
+use super::drawing::{Anchor, Drawing, Font, fitted, width_of};
 
 /// With more classes than this the cells of the picture carry no numbers.
 const MOST_NUMBERED: usize = 24;
+
+/// Widest name of a class beside the picture, in pixels.
+const LONGEST_NAME: f64 = 170.0;
 
 /// With more classes than this the text names the confusions instead of printing a matrix.
 const MOST_PRINTED: usize = 16;
@@ -18,28 +21,25 @@ const MOST_PRINTED: usize = 16;
 /// As many confusions are named where the matrix is too wide to print.
 const NAMED_CONFUSIONS: usize = 10;
 
-/// Fill of a cell of no images.
-const EMPTY: &str = "#f6f8fa";
-
 /// The picture.
-pub(crate) fn picture(matrix: &ConfusionMatrix, classes: &[String]) -> String {
+pub(crate) fn picture(matrix: &ConfusionMatrix, classes: &[String]) -> Drawing {
     let count = matrix.classes().max(1);
     let cell = (720.0 / count as f64).clamp(6.0, 56.0);
-    let longest = classes.iter().map(|name| name.chars().count()).max().unwrap_or(1).min(24) as f64;
     let numbered = count <= MOST_NUMBERED;
-    let label_size = (cell * 0.6).min(13.0);
-    let labels = longest * label_size * 0.62 + 16.0;
-    let turned = longest * label_size * 0.62 > cell - 4.0;
+    let label = Font::normal((cell * 0.6).min(13.0), INK);
+    let longest = classes.iter().map(|name| width_of(name, label)).fold(0.0, f64::max).min(LONGEST_NAME);
+    let labels = longest + 16.0;
+    let turned = longest > cell - 4.0;
     let (left, side) = (labels + 30.0, cell * count as f64);
     let top = 78.0 + if turned { labels } else { 26.0 };
     let recall = if numbered { 74.0 } else { 20.0 };
-    let mut svg = Svg::new((left + side + recall).max(360.0), top + side + 24.0);
+    let mut svg = Drawing::new((left + side + recall).max(360.0), top + side + 24.0);
 
     let title = format!("{} of {} images right", group(matrix.correct()), group(matrix.images()));
     svg.text((20.0, 34.0), Anchor::Start, Font::bold(19.0, INK), &title);
     svg.text((left, 62.0), Anchor::Start, Font::normal(13.0, MUTED), "predicted \u{2192}");
     svg.turned_text((24.0, top), -90.0, Anchor::End, Font::normal(13.0, MUTED), "\u{2190} true");
-    let draw = |svg: &mut Svg, row: usize, column: usize, images| {
+    let draw = |svg: &mut Drawing, row: usize, column: usize, images| {
         let cell_of = Cell { images, total: matrix.of_class(row), right: column == row, numbered };
         draw_cell(svg, (left + column as f64 * cell, top + row as f64 * cell), cell, cell_of);
     };
@@ -55,12 +55,11 @@ pub(crate) fn picture(matrix: &ConfusionMatrix, classes: &[String]) -> String {
     }
     for index in 0..matrix.classes() {
         let y = top + index as f64 * cell;
-        let name = clipped(classes.get(index).map_or("", String::as_str), 24);
-        let label = Font::normal(label_size, INK);
-        svg.text((left - 8.0, y + cell / 2.0 + label_size * 0.36), Anchor::End, label, &name);
+        let name = fitted(classes.get(index).map_or("", String::as_str), label, LONGEST_NAME);
+        svg.text((left - 8.0, y + cell / 2.0 + label.size * 0.36), Anchor::End, label, &name);
         let across = left + (index as f64 + 0.5) * cell;
         if turned {
-            svg.turned_text((across + label_size * 0.36, top - 8.0), -90.0, Anchor::Start, label, &name);
+            svg.turned_text((across + label.size * 0.36, top - 8.0), -90.0, Anchor::Start, label, &name);
         } else {
             svg.text((across, top - 10.0), Anchor::Middle, label, &name);
         }
@@ -75,7 +74,7 @@ pub(crate) fn picture(matrix: &ConfusionMatrix, classes: &[String]) -> String {
             );
         }
     }
-    svg.finish()
+    svg
 }
 
 struct Cell {
@@ -86,19 +85,19 @@ struct Cell {
     numbered: bool,
 }
 
-fn draw_cell(svg: &mut Svg, (x, y): (f64, f64), side: f64, cell: Cell) {
+fn draw_cell(svg: &mut Drawing, (x, y): (f64, f64), side: f64, cell: Cell) {
     let share = if cell.total == 0 { 0.0 } else { cell.images as f64 / cell.total as f64 };
     let (fill, strength) = match (cell.images, cell.right) {
-        (0, _) => (EMPTY.to_string(), 0.0),
-        (_, true) => (hex(tint(BLUE, 0.15 + 0.85 * share)), share),
+        (0, _) => (EMPTY, 0.0),
+        (_, true) => (tint(BLUE, 0.15 + 0.85 * share), share),
         // A hundredth of the class is seen, and a half differs from a quarter.
-        (_, false) => (hex(tint(ORANGE, 0.15 + 0.85 * share.sqrt())), share.sqrt()),
+        (_, false) => (tint(ORANGE, 0.15 + 0.85 * share.sqrt()), share.sqrt()),
     };
     let gap = if side > 12.0 { 2.0 } else { 0.5 };
-    svg.rectangle((x + gap / 2.0, y + gap / 2.0), (side - gap, side - gap), &fill);
+    svg.rectangle((x + gap / 2.0, y + gap / 2.0), (side - gap, side - gap), fill);
     if cell.numbered && cell.images > 0 {
         let size = (side * 0.34).clamp(8.0, 15.0);
-        let colour = if strength > 0.55 { "#ffffff" } else { INK };
+        let colour = if strength > 0.55 { WHITE } else { INK };
         let at = (x + side / 2.0, y + side / 2.0 + size * 0.36);
         svg.text(at, Anchor::Middle, Font::normal(size, colour), &cell.images.to_string());
     } else if cell.images == 0 && cell.numbered {
@@ -153,7 +152,7 @@ fn named_confusions(matrix: &ConfusionMatrix, classes: &[String]) -> String {
 }
 
 /// A share as a percentage with one decimal, and never rounded up to 100.
-fn percent(share: f64) -> String {
+pub(super) fn percent(share: f64) -> String {
     format!("{:.1} %", if share < 1.0 { (100.0 * share).min(99.9) } else { 100.0 })
 }
 
@@ -204,7 +203,7 @@ mod tests {
     #[test]
     fn the_picture_holds_each_count_and_each_class() {
         let picture =
-            picture(&matrix(2, &[(0, 0, 1234), (0, 1, 3), (1, 1, 7)]), &names(&["cat", "dog & co"]));
+            picture(&matrix(2, &[(0, 0, 1234), (0, 1, 3), (1, 1, 7)]), &names(&["cat", "dog & co"])).svg();
         for expected in [">1234<", ">3<", ">7<", ">cat<", ">dog &amp; co<", "1,241 of 1,244 images right"] {
             assert!(picture.contains(expected), "{expected} in {picture}");
         }
@@ -213,8 +212,8 @@ mod tests {
     #[test]
     fn the_picture_of_very_many_classes_holds_what_occurred_and_no_more() {
         let classes: Vec<String> = (0..1000).map(|class| format!("class {class}")).collect();
-        let picture = picture(&matrix(1000, &[(3, 4, 2), (5, 6, 9)]), &classes);
-        assert!(picture.matches("<rect").count() < 6, "{} cells", picture.matches("<rect").count());
+        let picture = picture(&matrix(1000, &[(3, 4, 2), (5, 6, 9)]), &classes).svg();
+        assert!(picture.matches("<rect").count() < 7, "{} cells", picture.matches("<rect").count());
     }
 
     #[test]

@@ -1,127 +1,77 @@
-//! A small writer of SVG: the few shapes that the plots need, with numbers kept short.
-//!
-//! Text is escaped, colours are literals of this crate. Styles beyond fill, stroke and font size are
-//! deliberately not here.
+//! A drawing as SVG: numbers kept short, texts escaped, pictures as PNG within the file.
 
 use std::fmt::Write;
 
-/// Where a text stands relative to its point.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Anchor {
-    Start,
-    Middle,
-    End,
-}
+use super::colour::hex;
+use super::drawing::{Anchor, Drawing, Font, Point, Shape, Weight};
+use super::png;
 
-/// How a text looks.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Font {
-    pub(crate) size: f64,
-    pub(crate) colour: &'static str,
-    pub(crate) weight: Weight,
-}
-
-/// The thickness of letters.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Weight {
-    Normal,
-    Bold,
-}
-
-impl Font {
-    /// Plain text.
-    pub(crate) fn normal(size: f64, colour: &'static str) -> Self {
-        Self { size, colour, weight: Weight::Normal }
-    }
-
-    /// Text of a heading.
-    pub(crate) fn bold(size: f64, colour: &'static str) -> Self {
-        Self { size, colour, weight: Weight::Bold }
-    }
-}
-
-/// A point of the drawing: right, then down, in pixels.
-pub(crate) type Point = (f64, f64);
-
-/// A drawing in the making.
-pub(crate) struct Svg {
-    body: String,
-    width: f64,
-    height: f64,
-}
-
-impl Svg {
-    /// A white drawing.
-    pub(crate) fn new(width: f64, height: f64) -> Self {
-        let mut svg = Self { body: String::new(), width, height };
-        svg.rectangle((0.0, 0.0), (width, height), "#ffffff");
-        svg
-    }
-
-    /// A filled rectangle.
-    pub(crate) fn rectangle(&mut self, (x, y): Point, (width, height): Point, fill: &str) {
-        let (x, y, width, height) = (short(x), short(y), short(width), short(height));
-        self.add(format_args!(r#"<rect x="{x}" y="{y}" width="{width}" height="{height}" fill="{fill}"/>"#));
-    }
-
-    /// Straight lines through the points.
-    pub(crate) fn line(&mut self, points: &[Point], stroke: &str, width: f64) {
-        let points: Vec<String> = points.iter().map(|&(x, y)| format!("{},{}", short(x), short(y))).collect();
-        self.add(format_args!(
-            r#"<polyline points="{}" fill="none" stroke="{stroke}" stroke-width="{}" stroke-linejoin="round"/>"#,
-            points.join(" "),
-            short(width)
-        ));
-    }
-
-    /// A filled disc.
-    pub(crate) fn disc(&mut self, (x, y): Point, radius: f64, fill: &str) {
-        let (x, y, radius) = (short(x), short(y), short(radius));
-        self.add(format_args!(r#"<circle cx="{x}" cy="{y}" r="{radius}" fill="{fill}"/>"#));
-    }
-
-    /// A line of text whose baseline is at the point.
-    pub(crate) fn text(&mut self, at: Point, anchor: Anchor, font: Font, text: &str) {
-        self.turned_text(at, 0.0, anchor, font, text);
-    }
-
-    /// A line of text, turned clockwise about the point by an angle in degrees.
-    pub(crate) fn turned_text(&mut self, (x, y): Point, angle: f64, anchor: Anchor, font: Font, text: &str) {
-        let (x, y) = (short(x), short(y));
-        let turn =
-            if angle == 0.0 { String::new() } else { format!(r#" transform="rotate({angle} {x} {y})""#) };
-        let anchor = match anchor {
-            Anchor::Start => "start",
-            Anchor::Middle => "middle",
-            Anchor::End => "end",
-        };
-        let weight = match font.weight {
-            Weight::Normal => "",
-            Weight::Bold => r#" font-weight="600""#,
-        };
-        self.add(format_args!(
-            r#"<text x="{x}" y="{y}" text-anchor="{anchor}" font-size="{}" fill="{}"{weight}{turn}>{}</text>"#,
-            short(font.size),
-            font.colour,
-            escape(text)
-        ));
-    }
-
-    /// The finished file.
-    pub(crate) fn finish(self) -> String {
-        let (width, height) = (short(self.width), short(self.height));
-        format!(
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" \
-             viewBox=\"0 0 {width} {height}\" font-family=\"system-ui, 'Segoe UI', 'DejaVu Sans', sans-serif\">\n\
-             {}</svg>\n",
-            self.body
-        )
-    }
-
-    fn add(&mut self, element: std::fmt::Arguments<'_>) {
+pub(super) fn write(drawing: &Drawing) -> String {
+    let (width, height) = (short(drawing.size.0), short(drawing.size.1));
+    let mut file = format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" \
+         viewBox=\"0 0 {width} {height}\" font-family=\"system-ui, 'Segoe UI', 'DejaVu Sans', sans-serif\">\n\
+         <rect width=\"{width}\" height=\"{height}\" fill=\"#ffffff\"/>\n"
+    );
+    for shape in &drawing.shapes {
         // Writing to a string does not fail.
-        let _ = writeln!(self.body, "{element}");
+        let _ = writeln!(file, "{}", element(shape));
     }
+    file.push_str("</svg>\n");
+    file
+}
+
+fn element(shape: &Shape) -> String {
+    match shape {
+        Shape::Rectangle { at, size, fill } => {
+            let [x, y, width, height] = [at.0, at.1, size.0, size.1].map(short);
+            format!(r#"<rect x="{x}" y="{y}" width="{width}" height="{height}" fill="{}"/>"#, hex(*fill))
+        }
+        Shape::Line { points, stroke, width } => {
+            let points: Vec<String> =
+                points.iter().map(|&(x, y)| format!("{},{}", short(x), short(y))).collect();
+            format!(
+                r#"<polyline points="{}" fill="none" stroke="{}" stroke-width="{}" stroke-linejoin="round"/>"#,
+                points.join(" "),
+                hex(*stroke),
+                short(*width)
+            )
+        }
+        Shape::Disc { at, radius, fill } => {
+            let [x, y, radius] = [at.0, at.1, *radius].map(short);
+            format!(r#"<circle cx="{x}" cy="{y}" r="{radius}" fill="{}"/>"#, hex(*fill))
+        }
+        Shape::Text { at, turn, anchor, font, text } => words(*at, *turn, *anchor, *font, text),
+        Shape::Picture { at, pixels } => {
+            let [x, y] = [at.0, at.1].map(short);
+            let (width, height) = pixels.dimensions();
+            // A picture of pixels that are there can be encoded.
+            let file = png::encode(pixels).map(|file| png::data_uri(&file)).unwrap_or_default();
+            format!(
+                r#"<image x="{x}" y="{y}" width="{width}" height="{height}" style="image-rendering:pixelated" href="{file}"/>"#
+            )
+        }
+    }
+}
+
+fn words((x, y): Point, turn: f64, anchor: Anchor, font: Font, text: &str) -> String {
+    let (x, y) = (short(x), short(y));
+    let turn = if turn == 0.0 { String::new() } else { format!(r#" transform="rotate({turn} {x} {y})""#) };
+    let anchor = match anchor {
+        Anchor::Start => "start",
+        Anchor::Middle => "middle",
+        Anchor::End => "end",
+    };
+    let weight = match font.weight {
+        Weight::Normal => "",
+        Weight::Bold => r#" font-weight="600""#,
+    };
+    format!(
+        r#"<text x="{x}" y="{y}" text-anchor="{anchor}" font-size="{}" fill="{}"{weight}{turn}>{}</text>"#,
+        short(font.size),
+        hex(font.colour),
+        escape(text)
+    )
 }
 
 /// A number with at most two decimals and no needless ones.
@@ -152,11 +102,20 @@ mod tests {
 
     #[test]
     fn numbers_are_short_and_text_is_escaped() {
-        let mut svg = Svg::new(100.0, 50.5);
-        svg.text((1.0, 2.126), Anchor::Middle, Font::normal(12.0, "#000"), "a<b & \"c\"\u{1b}");
-        let file = svg.finish();
+        let mut drawing = Drawing::new(100.0, 50.5);
+        drawing.text((1.0, 2.126), Anchor::Middle, Font::normal(12.0, [0; 3]), "a<b & \"c\"\u{1b}");
+        let file = drawing.svg();
         assert!(file.contains(r#"viewBox="0 0 100 50.5""#), "{file}");
         assert!(file.contains(r#"x="1" y="2.13""#), "{file}");
         assert!(file.contains("a&lt;b &amp; &quot;c&quot;\u{FFFD}</text>"), "{file}");
+    }
+
+    #[test]
+    fn a_picture_is_within_the_file() {
+        let mut drawing = Drawing::new(10.0, 10.0);
+        drawing.picture((1.0, 2.0), image::RgbImage::new(3, 4));
+        let file = drawing.svg();
+        assert!(file.contains(r#"<image x="1" y="2" width="3" height="4""#), "{file}");
+        assert!(file.contains("data:image/png;base64,iVBORw0KGgo"), "{file}");
     }
 }

@@ -21,6 +21,11 @@ impl Fingerprint {
         Self(sum.finalize().into())
     }
 
+    /// The sum itself.
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
     /// Of a file by its path, its length and the time of its last change, and of how it is read. `None` where the
     /// system does not say them.
     pub fn of_file(path: &Path, how: &[u8]) -> Option<Self> {

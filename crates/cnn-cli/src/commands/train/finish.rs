@@ -1,23 +1,26 @@
-//! What follows the last epoch: the model file, the curves, then the test images, once, and what came out.
+//! What follows the last epoch: the model file, then the test images, once, what came out, and the report of it.
 
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cnn_data::sources::FolderOptions;
-use cnn_data::{Loader, Sequential, Split};
+use cnn_data::{Dataset, Loader, Sequential, Split, name_below};
 use cnn_layers::Forward;
-use cnn_train::{Ending, Evaluation, History, RunResult, evaluate, weights_sha256};
+use cnn_tensor::random::Key;
+use cnn_train::metrics::Scores;
+use cnn_train::{
+    Durations, Ending, Evaluation, History, Prediction, Predictions, RunInfo, RunResult, evaluate,
+    weights_sha256,
+};
 use serde_json::json;
 
-use super::Plan;
-use crate::commands::{EVALUATION_BATCH, counted, figures, with_workers};
+use super::{Plan, rows};
+use crate::commands::{EVALUATION_BATCH, counted, figures, more_figures, with_workers};
 use crate::failure::{Failure, Outcome};
 use crate::output::say;
 use crate::report::{self, confusion};
 use crate::{clock, model};
 
 pub(super) fn finish(plan: &Plan, network: &dyn Forward, history: &History) -> Outcome {
-    let run = plan.run.path();
     if history.epochs.is_empty() {
         say!("stopped in the first epoch; the test images were not read")?;
         how_to_go_on(plan)?;
@@ -32,9 +35,10 @@ pub(super) fn finish(plan: &Plan, network: &dyn Forward, history: &History) -> O
     }))?;
     let file = model::to_bytes(network, &about)?;
     plan.run.write_best(&file)?;
-    let mut files = vec![plan.run.best(), report::write_curves(run, &history.epochs)?];
     let mut result = RunResult {
         test: None,
+        evaluated: None,
+        scores: None,
         validation: history.best().and_then(|record| record.validation),
         best_epoch: history.best().map(|record| record.epoch),
         train_seconds: history.train_seconds(),
@@ -55,25 +59,55 @@ pub(super) fn finish(plan: &Plan, network: &dyn Forward, history: &History) -> O
         say!("validation accuracy {:.2} % (epoch {})", accuracy * 100.0, record.epoch)?;
     }
     if history.ending == Ending::Stopped {
+        report::build(&plan.run)?;
         say!("stopped before the end; the test images were not read")?;
-        places(plan, &files)?;
+        places(plan)?;
         how_to_go_on(plan)?;
         return Err(Failure::Interrupted);
     }
-    if let Some((name, evaluation, images)) = last_look(plan, network)? {
-        if name == Split::Test {
-            result.test = Some(evaluation.summary());
-            plan.run.write_result(&result)?;
-        }
-        say!("{name} accuracy {}", figures(&evaluation.summary()))?;
+    let began = Instant::now();
+    if let Some((split, evaluation, images)) = last_look(plan, network)? {
+        let scores = Scores::of(&evaluation.probabilities, Key::new(training.seed).fold_str("bootstrap"))?;
+        result.test = (split == Split::Test).then(|| evaluation.summary());
+        result.evaluated = Some(split.name().to_owned());
+        result.scores = Some(scores);
+        say!("{split} accuracy {}", figures(&evaluation.summary()))?;
+        more_figures(&scores).iter().try_for_each(|line| say!("  {line}"))?;
         say!("\n{}\n", confusion::text(&evaluation.confusion, plan.classes.names()))?;
-        files.extend(report::write_evaluation(run, &evaluation, images.dataset(), plan.classes.names())?);
+        record(plan, split, evaluation, images.dataset())?;
+        plan.run.write_result(&result)?;
     }
-    places(plan, &files)
+    let seconds = Durations { training: result.train_seconds, evaluation: began.elapsed().as_secs_f64() };
+    plan.run.write_run(&RunInfo { seconds: Some(seconds), ..plan.info.clone() })?;
+    report::build(&plan.run)?;
+    places(plan)
+}
+
+/// Writes down what the final evaluation found, image by image and class by class.
+fn record(plan: &Plan, split: Split, evaluation: Evaluation, images: &dyn Dataset) -> Outcome {
+    let (run, classes) = (plan.run.path(), plan.classes.names());
+    let root = plan.location.path();
+    let file = |prediction: &Prediction| {
+        images.path(prediction.index).map_or_else(String::new, |path| name_below(path, root))
+    };
+    let files = evaluation.predictions.iter().map(file).collect();
+    plan.run.write_confusion(&evaluation.confusion, classes)?;
+    plan.run.write_per_class(&evaluation.confusion, &evaluation.probabilities, classes)?;
+    report::write_evaluated(run, &evaluation, images, classes)?;
+    plan.run.write_predictions(&Predictions { evaluation, files }, classes)?;
+    if split == Split::Test {
+        let test = rows(Split::Test, images, 0..images.len(), root)?;
+        plan.run.write_splits(&[plan.splits.as_slice(), &test].concat())?;
+    }
+    Ok(())
 }
 
 /// The evaluation that the run reports: of the test images, else of the validation images, else none.
 fn last_look(plan: &Plan, network: &dyn Forward) -> Outcome<Option<(Split, Evaluation, Loader)>> {
+    let validation = plan.validation.as_ref().map(|loader| evaluate(network, loader)).transpose()?;
+    if let (Some(found), Some(loader)) = (&validation, &plan.validation) {
+        report::write_validation(plan.run.path(), found, loader.dataset(), plan.classes.names())?;
+    }
     if plan.location.splits()?.contains(&Split::Test) {
         let options = FolderOptions { classes: Some(plan.classes.clone()), ..FolderOptions::default() };
         let images = plan.location.open(Split::Test, &options)?.dataset;
@@ -82,10 +116,7 @@ fn last_look(plan: &Plan, network: &dyn Forward) -> Outcome<Option<(Split, Evalu
         return Ok(Some((Split::Test, evaluate(network, &loader)?, loader)));
     }
     say!("no test images in {}: the run has no test figures", plan.location.path().display())?;
-    match &plan.validation {
-        Some(loader) => Ok(Some((Split::Validation, evaluate(network, loader)?, loader.clone()))),
-        None => Ok(None),
-    }
+    Ok(validation.zip(plan.validation.clone()).map(|(found, loader)| (Split::Validation, found, loader)))
 }
 
 fn how_to_go_on(plan: &Plan) -> Outcome {
@@ -93,14 +124,34 @@ fn how_to_go_on(plan: &Plan) -> Outcome {
 }
 
 /// Where everything is, and what to do with it.
-fn places(plan: &Plan, files: &[PathBuf]) -> Outcome {
-    say!("in {}:", plan.run.path().display())?;
-    for file in files.iter().map(PathBuf::as_path).chain([Path::new("result.json"), Path::new("metrics.csv")])
-    {
-        say!("  {}", file.strip_prefix(plan.run.path()).unwrap_or(file).display())?;
+fn places(plan: &Plan) -> Outcome {
+    let run = plan.run.path();
+    let of_folder = |folder: &str| {
+        let entries = std::fs::read_dir(run.join(folder)).ok().into_iter().flatten().flatten();
+        let mut names: Vec<String> =
+            entries.map(|entry| format!("{folder}/{}", entry.file_name().to_string_lossy())).collect();
+        names.sort();
+        names.retain(|name| !name.ends_with(".svg"));
+        names
+    };
+    let names = FILES.iter().filter(|name| run.join(name).exists()).map(ToString::to_string);
+    say!("in {}:", run.display())?;
+    for name in names.chain(of_folder("plots")).chain(of_folder("samples")) {
+        say!("  {name}")?;
     }
     let program = std::env::args().next().unwrap_or_else(|| "cnn".into());
-    let example = files.iter().find(|file| file.ends_with(report::EXAMPLE));
-    let image = example.map_or_else(|| "IMAGE".to_string(), |file| file.display().to_string());
+    let example = run.join(report::EXAMPLE);
+    let image = if example.exists() { example.display().to_string() } else { "IMAGE".to_owned() };
     say!("next: {program} predict {} {image}", plan.run.best().display())
 }
+
+/// What a run leaves beside its plots and samples, as it is told.
+const FILES: [&str; 7] = [
+    "report.html",
+    "card.md",
+    "best.safetensors",
+    "result.json",
+    "metrics.csv",
+    "per_class.csv",
+    "predictions.csv",
+];

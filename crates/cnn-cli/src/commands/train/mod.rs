@@ -5,18 +5,22 @@
 
 mod finish;
 mod keep;
+mod machine;
 mod resume;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use cnn_data::sources::FolderOptions;
-use cnn_data::{Classes, DataLocation, Dataset, Loader, Preprocessing, Sequential, Shuffled, Split};
+use cnn_data::{
+    Classes, DataLocation, Dataset, Loader, Preprocessing, Sequential, Shuffled, Split, content_sha256,
+    name_below,
+};
 use cnn_layers::Forward;
 use cnn_layers::summary::group;
 use cnn_models::{About, Arguments};
 use cnn_tensor::random::Key;
-use cnn_train::{Keep, RunDir, RunInfo, Trainer};
+use cnn_train::{Keep, RunDir, RunInfo, SplitRow, Trainer};
 
 use super::{EVALUATION_BATCH, counted, set_threads, with_workers};
 use crate::cli::TrainArgs;
@@ -24,7 +28,7 @@ use crate::config::Config;
 use crate::failure::{Failure, Outcome};
 use crate::output::tell;
 use crate::progress::Progress;
-use crate::{clock, interrupt, source};
+use crate::{clock, interrupt, report, source};
 
 use keep::KeepBest;
 
@@ -39,6 +43,8 @@ struct Plan {
     validation: Option<Loader>,
     about: About,
     run: RunDir,
+    info: RunInfo,
+    splits: Vec<SplitRow>,
 }
 
 pub(crate) fn run(arguments: &TrainArgs) -> Outcome {
@@ -97,10 +103,14 @@ fn plan(
         )));
     }
 
-    let (train, validation): (Box<dyn Dataset>, Option<Box<dyn Dataset>>) =
+    let root = location.path();
+    let (train, validation, splits): (Box<dyn Dataset>, Option<Box<dyn Dataset>>, _) =
         if location.splits()?.contains(&Split::Validation) {
             let options = FolderOptions { classes: Some(classes.clone()), ..FolderOptions::default() };
-            (Box::new(images), Some(Box::new(location.open(Split::Validation, &options)?.dataset)))
+            let validation = location.open(Split::Validation, &options)?.dataset;
+            let mut splits = rows(Split::Train, &images, 0..images.len(), root)?;
+            splits.extend(rows(Split::Validation, &validation, 0..validation.len(), root)?);
+            (Box::new(images), Some(Box::new(validation)), splits)
         } else if let Some(amount) = config.hold_out() {
             // The same images are held out whatever the seed, so that runs with several seeds can be compared.
             let (kept, held_out) = cnn_data::hold_out(images, amount, 0).map_err(|error| {
@@ -108,9 +118,12 @@ fn plan(
                     "data.validation: {error}; a share fits any number, --set data.validation=0.1 say"
                 ))
             })?;
-            (Box::new(kept), Some(Box::new(held_out)))
+            let mut splits = rows(Split::Train, &kept, kept.indices().iter().copied(), root)?;
+            splits.extend(rows(Split::Validation, &held_out, held_out.indices().iter().copied(), root)?);
+            (Box::new(kept), Some(Box::new(held_out)), splits)
         } else {
-            (Box::new(images), None)
+            let splits = rows(Split::Train, &images, 0..images.len(), root)?;
+            (Box::new(images), None, splits)
         };
 
     let preprocessing = source::preprocessing(&config.input, train.as_ref())?;
@@ -125,16 +138,39 @@ fn plan(
     let network = cnn_models::build(&config.model.name, &shape, Key::new(seed).fold_str("weights"))?;
     let about = About::new(&config.model.name, shape, classes.names(), &preprocessing)?;
 
+    let data_sha256 = match &validation {
+        Some(validation) => content_sha256(&(&train).concat(validation)?, root)?,
+        None => content_sha256(&train, root)?,
+    };
     let train = Loader::new(train, Shuffled::new(seed), preprocessing.clone())
         .augment(config.augment.clone(), seed)
         .batch_size(config.training.batch_size);
     let validation = validation
         .map(|images| Loader::new(images, Sequential, preprocessing.clone()).batch_size(EVALUATION_BATCH));
-    let run = match resumed {
-        Some(run) => run.clone(),
-        None => make_folder(&config, &location, threads, arguments)?,
+    let info = RunInfo {
+        version: env!("CARGO_PKG_VERSION").into(),
+        revision: env!("CNN_REVISION").into(),
+        seed,
+        threads,
+        cpu: machine::processor(),
+        instruction_set: cnn_tensor::simd::active()?.name().into(),
+        model: config.model.name.clone(),
+        data: config.data.source.clone(),
+        data_sha256,
+        steps_per_epoch: train.batches_per_epoch().div_ceil(config.training.accumulate.max(1)) as u64,
+        started: clock::now(),
+        seconds: None,
+    };
+    let (run, info) = match resumed {
+        Some(run) => (run.clone(), resume::same_data(run, info)?),
+        None => {
+            let run = make_folder(&config, &location, &info, arguments)?;
+            report::write_batch(run.path(), &train, &preprocessing, classes.names())?;
+            (run, info)
+        }
     };
     run.write_classes(classes.names())?;
+    run.write_splits(&splits)?;
     let plan = Plan {
         config,
         threads,
@@ -145,34 +181,44 @@ fn plan(
         validation: validation.map(with_workers),
         about,
         run,
+        info,
+        splits,
     };
     Ok((plan, network))
+}
+
+/// The images of a split, as `splits.csv` lists them.
+fn rows(
+    split: Split,
+    images: &dyn Dataset,
+    indices: impl IntoIterator<Item = usize>,
+    root: &Path,
+) -> Outcome<Vec<SplitRow>> {
+    let names = images.classes().map(Classes::names).unwrap_or_default();
+    let row = |(at, index): (usize, usize)| {
+        let class = images.target(at)?.class()?;
+        let file = images.path(at).map_or_else(String::new, |path| name_below(path, root));
+        let class = names.get(class).cloned().unwrap_or_else(|| class.to_string());
+        Ok(SplitRow { split: split.name().to_owned(), index, file, class })
+    };
+    indices.into_iter().enumerate().map(row).collect()
 }
 
 fn make_folder(
     config: &Config,
     location: &DataLocation,
-    threads: usize,
+    info: &RunInfo,
     arguments: &TrainArgs,
 ) -> Outcome<RunDir> {
-    let started = clock::now();
-    let (model, data) = (&config.model.name, location.name());
+    let (model, data) = (&info.model, location.name());
     let text = config.to_toml()?;
     let path = match &arguments.out {
         Some(path) => path.clone(),
-        None => free(arguments.runs.join(format!("{}-{model}-{data}", clock::stamp(started)))),
+        None => free(arguments.runs.join(format!("{}-{model}-{data}", clock::stamp(info.started)))),
     };
     let run = RunDir::create(path)?;
     run.write_config(&text)?;
-    run.write_run(&RunInfo {
-        version: env!("CARGO_PKG_VERSION").into(),
-        seed: config.training.seed,
-        threads,
-        instruction_set: cnn_tensor::simd::active()?.name().into(),
-        model: model.clone(),
-        data: config.data.source.clone(),
-        started,
-    })?;
+    run.write_run(info)?;
     Ok(run)
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use cnn_train::{Checkpoint, RunDir};
+use cnn_train::{Checkpoint, RunDir, RunInfo};
 
 use super::Plan;
 use crate::commands::counted;
@@ -18,6 +18,20 @@ pub(super) fn open(path: &Path) -> Outcome<RunDir> {
     Err(Failure::failed(format!(
         "{} holds no config.toml, so it is no run that could go on: name the folder that `cnn train` made",
         path.display()
+    )))
+}
+
+/// What the run was made with, as it wrote it down; an error where the images are others now.
+pub(super) fn same_data(run: &RunDir, now: RunInfo) -> Outcome<RunInfo> {
+    let begun = run.read_run()?;
+    if begun.data_sha256 == now.data_sha256 {
+        return Ok(begun);
+    }
+    Err(Failure::failed(format!(
+        "the images of {} are not those that {} was begun with (their SHA-256 sums differ): bring them back, or begin a \
+         new run",
+        now.data,
+        run.path().display()
     )))
 }
 

@@ -9,8 +9,7 @@ use cnn_layers::summary::group;
 
 use super::{is_shown, verdict};
 use crate::commands::counted;
-use crate::report::canvas::Canvas;
-use crate::report::svg::escape;
+use crate::report::{data_uri, encode, escape, thumbnail};
 
 /// Longest side of a thumbnail.
 const SIDE: u32 = 160;
@@ -59,13 +58,13 @@ fn section(page: &mut String, root: &Path, finding: &Finding) {
         page.push_str("<div class=\"case\">");
         for file in &case.files {
             let picture =
-                if is_shown(finding) && number < MOST_SHOWN { thumbnail(&root.join(file)) } else { None };
+                if is_shown(finding) && number < MOST_SHOWN { small(&root.join(file)) } else { None };
             match picture {
                 Some(png) => {
                     let _ = write!(
                         page,
-                        "<figure><img alt=\"\" src=\"data:image/png;base64,{}\"><figcaption>{}</figcaption></figure>",
-                        base64(&png),
+                        "<figure><img alt=\"\" src=\"{}\"><figcaption>{}</figcaption></figure>",
+                        data_uri(&png),
                         escape(file)
                     );
                 }
@@ -99,42 +98,6 @@ fn counts(page: &mut String, report: &Report) {
 }
 
 /// The picture as a small PNG file; `None` where it cannot be read any more.
-fn thumbnail(path: &Path) -> Option<Vec<u8>> {
-    let image = Decoder::default().open(path).ok()?;
-    let (height, width) = (image.height() as f64, image.width() as f64);
-    let scale = f64::from(SIDE) / height.max(width);
-    let side = |length: f64| ((length * scale).round() as u32).clamp(1, SIDE);
-    let mut canvas = Canvas::new(side(width), side(height), [255; 3]);
-    canvas.place(&image, canvas.whole());
-    canvas.png().ok()
-}
-
-/// RFC 4648, with padding.
-fn base64(bytes: &[u8]) -> String {
-    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for chunk in bytes.chunks(3) {
-        let at = |place: usize| u32::from(chunk.get(place).copied().unwrap_or(0));
-        let word = at(0) << 16 | at(1) << 8 | at(2);
-        for place in 0..4 {
-            let letter = LETTERS[(word >> (18 - 6 * place)) as usize & 63];
-            text.push(if place <= chunk.len() { char::from(letter) } else { '=' });
-        }
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    // The values of RFC 4648, section 10.
-    #[test]
-    fn base64_is_that_of_the_rfc() {
-        for (text, coded) in
-            [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foobar", "Zm9vYmFy")]
-        {
-            assert_eq!(base64(text.as_bytes()), coded);
-        }
-    }
+fn small(path: &Path) -> Option<Vec<u8>> {
+    encode(&thumbnail(&Decoder::default().open(path).ok()?, SIDE)).ok()
 }

@@ -1,12 +1,17 @@
 //! The run folder: everything that a run leaves, under fixed names.
 //!
 //! ```text
-//! config.toml  run.json  result.json  classes.txt  metrics.csv
+//! config.toml  run.json  result.json  classes.txt  splits.csv
+//! metrics.csv                                 one row an epoch
+//! per_class.csv  confusion.csv  predictions.csv    the final evaluation
 //! best.safetensors                            the model to use
 //! checkpoints/{last,last.prev}.safetensors    resumable state
 //! ```
 //! Every file is written whole or not at all; `metrics.csv` alone grows, one synced row an epoch.
 //! Pictures and reports belong to whoever draws them: [`RunDir::path`] says where.
+
+mod predictions;
+mod table;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,8 +21,11 @@ use serde::{Deserialize, Serialize};
 use crate::checkpoint::CheckpointFolder;
 use crate::evaluate::Summary;
 use crate::files::{self, write_atomically};
-use crate::metrics_log::MetricsLog;
-use crate::{Error, Result, Validation};
+use crate::metrics::{ConfusionMatrix, Probabilities, Scores, curves};
+use crate::metrics_log::{self, MetricsLog};
+use crate::{EpochRecord, Error, Result, Validation};
+
+pub use predictions::Predictions;
 
 /// A folder that holds one run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,22 +34,56 @@ pub struct RunDir {
 }
 
 /// `run.json`: what the run was made with.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct RunInfo {
     /// Version of the program.
     pub version: String,
+    /// Revision of the program's source, where it was built from one.
+    pub revision: String,
     /// Seed of every random number.
     pub seed: u64,
     /// Threads that computed.
     pub threads: usize,
+    /// What the processor calls itself.
+    pub cpu: String,
     /// Instruction set that the kernels used.
     pub instruction_set: String,
     /// Name of the architecture.
     pub model: String,
     /// Name or folder of the data set.
     pub data: String,
+    /// Steps of an epoch.
+    pub steps_per_epoch: u64,
+    /// SHA-256 over paths, labels and bytes of the images to train on and to choose by.
+    pub data_sha256: String,
     /// When the run began, in seconds since 1970-01-01 UTC.
     pub started: u64,
+    /// How long its parts took, once it has ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seconds: Option<Durations>,
+}
+
+/// How long the parts of a run took, in seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct Durations {
+    /// All steps, without validation.
+    pub training: f64,
+    /// The final evaluation and its report.
+    pub evaluation: f64,
+}
+
+/// An image and the split that it served in, a row of `splits.csv`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SplitRow {
+    /// `train`, `validation` or `test`.
+    pub split: String,
+    /// Its index in the data set that the split was taken from.
+    pub index: usize,
+    /// Its file, empty where it has none of its own.
+    pub file: String,
+    /// Its class.
+    pub class: String,
 }
 
 /// `result.json`: what came out of the run. Scripts depend on these keys.
@@ -49,6 +91,12 @@ pub struct RunInfo {
 pub struct RunResult {
     /// The final evaluation on the test images, where there are any.
     pub test: Option<Summary>,
+    /// The split of the final evaluation: `test`, else `validation`; none where the run was stopped before.
+    #[serde(default)]
+    pub evaluated: Option<String>,
+    /// Every figure of the final evaluation, with its interval.
+    #[serde(default)]
+    pub scores: Option<Scores>,
     /// The epoch of highest validation accuracy, counted from 1, where there are validation images.
     pub best_epoch: Option<usize>,
     /// Loss and accuracy on the validation images after that epoch.
@@ -175,6 +223,97 @@ impl RunDir {
         self.write("classes.txt", text.as_bytes())
     }
 
+    /// Reads `classes.txt`.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn read_classes(&self) -> Result<Vec<String>> {
+        let path = self.path.join("classes.txt");
+        let text = String::from_utf8(files::read(&path)?)
+            .map_err(|error| Error::io("read", &path, std::io::Error::other(error)))?;
+        Ok(text.lines().map(str::to_owned).collect())
+    }
+
+    /// Reads `metrics.csv`: a record for each epoch that the run has finished.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn read_metrics(&self) -> Result<Vec<EpochRecord>> {
+        metrics_log::read(&self.path.join("metrics.csv"))
+    }
+
+    /// Writes `splits.csv`.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn write_splits(&self, rows: &[SplitRow]) -> Result<()> {
+        let header = ["split", "index", "file", "class"].map(str::to_owned).into();
+        let row = |row: &SplitRow| {
+            vec![row.split.clone(), row.index.to_string(), row.file.clone(), row.class.clone()]
+        };
+        table::write(&self.path.join("splits.csv"), header, rows.iter().map(row))
+    }
+
+    /// Writes `predictions.csv`.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn write_predictions(&self, predictions: &Predictions, classes: &[String]) -> Result<()> {
+        predictions.write(&self.path.join("predictions.csv"), classes)
+    }
+
+    /// Reads `predictions.csv`; `None` where the run has none. `loss` is that of the evaluation, which the table does
+    /// not hold.
+    ///
+    /// # Errors
+    /// [`Error::Io`] where it cannot be read or is something else.
+    pub fn read_predictions(&self, classes: &[String], loss: f64) -> Result<Option<Predictions>> {
+        let path = self.path.join("predictions.csv");
+        path.exists().then(|| Predictions::read(&path, classes, loss)).transpose()
+    }
+
+    /// Writes `confusion.csv`: a row for each true class, a column for each predicted one.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn write_confusion(&self, matrix: &ConfusionMatrix, classes: &[String]) -> Result<()> {
+        let header = std::iter::once("true".to_owned()).chain(classes.iter().cloned()).collect();
+        let names = classes.iter().cloned().chain(std::iter::repeat(String::new()));
+        let rows = matrix
+            .rows()
+            .zip(names)
+            .map(|(row, name)| std::iter::once(name).chain(row.iter().map(ToString::to_string)).collect());
+        table::write(&self.path.join("confusion.csv"), header, rows)
+    }
+
+    /// Writes `per_class.csv`. The areas are those of the class against all others; empty where they are undefined.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn write_per_class(
+        &self,
+        matrix: &ConfusionMatrix,
+        probabilities: &Probabilities,
+        classes: &[String],
+    ) -> Result<()> {
+        let header = ["class", "images", "precision", "recall", "f1", "roc_auc", "average_precision"];
+        let rows = matrix.per_class().into_iter().zip(classes).enumerate().map(|(class, (scores, name))| {
+            let scored = probabilities.scores_of(class);
+            let area = |area: Option<f64>| area.map_or_else(String::new, |area| area.to_string());
+            Ok(vec![
+                name.clone(),
+                scores.images.to_string(),
+                scores.precision.to_string(),
+                scores.recall.to_string(),
+                scores.f1.to_string(),
+                area(curves::roc_auc(&scored)?),
+                area(curves::average_precision(&scored)?),
+            ])
+        });
+        let rows = rows.collect::<Result<Vec<_>>>()?;
+        table::write(&self.path.join("per_class.csv"), header.map(str::to_owned).into(), rows)
+    }
+
     /// Writes `best.safetensors`.
     ///
     /// # Errors
@@ -234,6 +373,8 @@ mod tests {
         let test = Summary { images: 4, correct: 3, accuracy: 0.75, loss: 0.5 };
         let result = RunResult {
             test: Some(test),
+            evaluated: Some("test".into()),
+            scores: None,
             best_epoch: None,
             validation: None,
             train_seconds: 1.5,
@@ -251,6 +392,8 @@ mod tests {
             [
                 "best_epoch",
                 "epochs",
+                "evaluated",
+                "scores",
                 "seed",
                 "test",
                 "threads",
@@ -263,6 +406,44 @@ mod tests {
             value["test"],
             serde_json::json!({"images": 4, "correct": 3, "accuracy": 0.75, "loss": 0.5})
         );
+    }
+
+    #[test]
+    fn predictions_are_read_back_to_the_last_bit() {
+        let folder = tempfile::tempdir().unwrap();
+        let run = RunDir::create(folder.path().join("a")).unwrap();
+        let classes = vec!["cat, \"big\"".to_owned(), "dog\u{fc}".to_owned()];
+        run.write_classes(&classes).unwrap();
+        let third = 1.0f32 / 3.0;
+        let rows = [third, 1.0 - third, 1.0, 1e-30].map(f64::from).to_vec();
+        let prediction =
+            |index, label, predicted, probability| crate::Prediction { index, label, predicted, probability };
+        let mut confusion = ConfusionMatrix::new(2);
+        confusion.add(1, 1).unwrap();
+        confusion.add(1, 0).unwrap();
+        let evaluation = crate::Evaluation {
+            loss: 0.25,
+            confusion,
+            predictions: vec![prediction(7, 1, 1, 1.0 - third), prediction(2, 1, 0, 1.0)],
+            probabilities: Probabilities::new(2, rows, vec![1, 1]).unwrap(),
+        };
+        let predictions = Predictions { evaluation, files: vec!["a, b.png".into(), String::new()] };
+        assert_eq!(run.read_predictions(&classes, 0.25).unwrap(), None);
+        run.write_predictions(&predictions, &classes).unwrap();
+        assert_eq!(
+            run.read_predictions(&run.read_classes().unwrap(), 0.25).unwrap(),
+            Some(predictions.clone())
+        );
+        let error = run.read_predictions(&["dog\u{fc}".to_owned(), "cow".to_owned()], 0.25).unwrap_err();
+        assert!(error.to_string().contains("predictions.csv: line 3: a class"), "{error}");
+
+        run.write_confusion(&predictions.evaluation.confusion, &classes).unwrap();
+        let text = fs::read_to_string(run.path().join("confusion.csv")).unwrap();
+        assert_eq!(text, "true,\"cat, \"\"big\"\"\",dog\u{fc}\n\"cat, \"\"big\"\"\",0,0\ndog\u{fc},1,1\n");
+        let Predictions { evaluation, .. } = &predictions;
+        run.write_per_class(&evaluation.confusion, &evaluation.probabilities, &classes).unwrap();
+        let text = fs::read_to_string(run.path().join("per_class.csv")).unwrap();
+        assert_eq!(text.lines().nth(2).unwrap(), "dog\u{fc},2,1,0.5,0.6666666666666666,,1");
     }
 
     #[test]
