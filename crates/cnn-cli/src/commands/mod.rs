@@ -48,7 +48,7 @@ fn with_workers(loader: Loader) -> Loader {
 }
 
 /// `1 epoch`, `3,000 epochs`.
-fn counted(number: usize, noun: &str) -> String {
+pub(crate) fn counted(number: usize, noun: &str) -> String {
     format!("{} {noun}{}", group(number as u64), if number == 1 { "" } else { "s" })
 }
 

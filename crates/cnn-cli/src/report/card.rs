@@ -8,6 +8,7 @@ use cnn_train::Predictions;
 
 use super::{Story, words};
 use crate::clock;
+use crate::commands::counted;
 
 /// Names of classes that are listed.
 const MOST_NAMED: usize = 40;
@@ -40,8 +41,8 @@ pub(super) fn text(story: &Story) -> String {
     if let Some([height, width]) = config.input.size {
         let mode = config.input.resize.unwrap_or_default().name();
         add(format!(
-            "- input: {height}x{width} pixels, {} channels, resized by {mode}",
-            config.input.channels.unwrap_or(3)
+            "- input: {height}x{width} pixels, {}, resized by {mode}",
+            counted(config.input.channels.unwrap_or(3), "channel")
         ));
     }
     add("- TODO: where the images are from, who labelled them, whom and what they show, and whom and what they do not.\n".into());

@@ -90,7 +90,8 @@ impl Chart {
             let beside = (left - LEFT + 14.0, top + height / 2.0);
             drawing.turned_text(beside, -90.0, Anchor::Middle, Font::normal(12.0, MUTED), self.y.name);
         }
-        for series in &self.series {
+        // The first are the ones that matter, and lie on top.
+        for series in self.series.iter().rev() {
             let points: Vec<Point> = series.points.iter().map(|&point| to(point)).collect();
             drawing.line(&points, series.colour, 2.0);
             if points.len() == 1 || (series.dots == Dots::Few && points.len() <= FEW) {
@@ -182,9 +183,9 @@ impl Scale {
 }
 
 /// Round numbers, 1, 2 or 5 times a power of ten apart, from at or below `low` to at or above `high`.
-fn round_numbers(low: f64, high: f64) -> Vec<f64> {
+pub(super) fn round_numbers(low: f64, high: f64) -> Vec<f64> {
     let (low, high) = if high - low > 1e-12 { (low, high) } else { (low - 0.5e-3, high + 0.5e-3) };
-    let rough = (high - low) / 4.0;
+    let rough = (high - low) / 5.0;
     let power = 10f64.powf(rough.log10().floor());
     let step =
         [1.0, 2.0, 5.0, 10.0].into_iter().map(|factor| factor * power).find(|&step| step >= rough * 0.999);
@@ -202,7 +203,7 @@ mod tests {
     fn numbers_are_round_and_enclose_the_values() {
         let rounded =
             |low, high| round_numbers(low, high).iter().map(|t| (t * 1e4).round() / 1e4).collect::<Vec<_>>();
-        assert_eq!(rounded(0.03, 0.92), [0.0, 0.5, 1.0]);
+        assert_eq!(rounded(0.03, 0.92), [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]);
         assert_eq!(rounded(0.981, 0.996), [0.98, 0.985, 0.99, 0.995, 1.0]);
         let flat = round_numbers(0.5, 0.5);
         assert!(flat.len() >= 2 && flat[0] <= 0.5 && flat[flat.len() - 1] >= 0.5);
@@ -214,7 +215,7 @@ mod tests {
             let scale = Scale::new(numbers, (low, high));
             scale.ticks.iter().map(|&tick| scale.write(tick)).collect::<Vec<_>>()
         };
-        assert_eq!(written(Numbers::Plain, 0.03, 0.92), ["0.0", "0.5", "1.0"]);
+        assert_eq!(written(Numbers::Plain, 0.03, 0.92), ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"]);
         assert_eq!(
             written(Numbers::Percent, 0.981, 0.996),
             ["98.0 %", "98.5 %", "99.0 %", "99.5 %", "100.0 %"]

@@ -13,6 +13,7 @@ use cnn_train::metrics::Scores;
 use super::svg::escape;
 use super::{Plot, Story, data_uri, samples, words};
 use crate::clock;
+use crate::commands::counted;
 
 /// Classes in the table of classes; with more, those of lowest recall.
 const MOST_CLASSES: usize = 100;
@@ -26,7 +27,7 @@ p{margin:8px 0 16px;max-width:70ch}.muted{color:#66737f}\
 min-width:150px}.fact b{display:block;font-size:25px;font-weight:600}\
 table{border-collapse:collapse;width:100%;margin:8px 0 24px;font-size:14.5px}\
 th,td{text-align:left;padding:6px 12px 6px 0;border-bottom:1px solid #e4e9ed;vertical-align:top}\
-td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}\
+td:first-child{white-space:nowrap;padding-right:20px}td.n,th.n{text-align:right;padding-right:20px;font-variant-numeric:tabular-nums;white-space:nowrap}\
 figure{margin:16px 0 8px;overflow-x:auto}figure svg,figure img{max-width:100%;height:auto}\
 pre{background:#f6f8fa;border-radius:8px;padding:16px;overflow-x:auto;font-size:13px;line-height:1.45}\
 nav a{margin-right:14px;white-space:nowrap}a{color:#1f6bb5}\
@@ -86,9 +87,19 @@ impl Page {
         let _ = writeln!(self.text, "<p>{}</p>", escape(text));
     }
 
-    /// Columns after the first `words` hold numbers.
-    fn table(&mut self, words: usize, header: &[&str], rows: impl Iterator<Item = Vec<String>>) {
-        let class = |column: usize| if column < words { "" } else { " class=\"n\"" };
+    fn list(&mut self, sentences: &[String]) {
+        let items: String = sentences.iter().map(|text| format!("<li>{}</li>", escape(text))).collect();
+        let _ = writeln!(self.text, "<ul>{items}</ul>");
+    }
+
+    /// `numbers` are the columns that are set to the right.
+    fn table(
+        &mut self,
+        numbers: std::ops::Range<usize>,
+        header: &[&str],
+        rows: impl Iterator<Item = Vec<String>>,
+    ) {
+        let class = |column: usize| if numbers.contains(&column) { " class=\"n\"" } else { "" };
         let cells = |tag: &str, cells: &mut dyn Iterator<Item = &str>| -> String {
             let cell =
                 |(column, text): (usize, &str)| format!("<{tag}{}>{}</{tag}>", class(column), escape(text));
@@ -121,7 +132,7 @@ fn facts(story: &Story) -> String {
                 facts.push((percent(balanced.value), format!("balanced accuracy ({})", story.evaluated())));
             }
             let time = clock::length(Duration::try_from_secs_f64(result.train_seconds).unwrap_or_default());
-            facts.push((time, format!("training, {} epochs", result.epochs)));
+            facts.push((time, format!("training, {}", counted(result.epochs, "epoch"))));
         }
         None => facts.push((
             format!("{} of {}", story.epochs.len(), story.config.training.epochs),
@@ -143,7 +154,7 @@ fn figures(page: &mut Page, story: &Story, scores: &Scores) {
     ));
     let rows = words::figures(scores).into_iter();
     page.table(
-        1,
+        1..3,
         &["", "", "95 % interval", "what it is"],
         rows.map(|f| vec![f.name.to_owned(), f.value, f.interval, f.meaning.to_owned()]),
     );
@@ -152,9 +163,7 @@ fn figures(page: &mut Page, story: &Story, scores: &Scores) {
 fn classes(page: &mut Page, story: &Story) {
     let Some(Predictions { evaluation, .. }) = &story.predictions else { return };
     let matrix = &evaluation.confusion;
-    for sentence in words::weaknesses(matrix, &story.classes) {
-        page.paragraph(&sentence);
-    }
+    page.list(&words::weaknesses(matrix, &story.classes));
     let mut each: Vec<_> = matrix.per_class().into_iter().zip(&story.classes).collect();
     each.sort_by(|a, b| a.0.recall.total_cmp(&b.0.recall).then(a.1.cmp(b.1)));
     let percent = super::confusion::percent;
@@ -163,7 +172,7 @@ fn classes(page: &mut Page, story: &Story) {
         [name.clone(), group(scores.images)].into_iter().chain(shares).collect()
     };
     page.table(
-        1,
+        1..5,
         &["class", "images", "recall", "precision", "F1"],
         each.into_iter().take(MOST_CLASSES).map(row),
     );
@@ -202,7 +211,7 @@ fn environment(page: &mut Page, story: &Story) {
             format!("training {}, evaluation {}", length(seconds.training), length(seconds.evaluation));
         rows.push(("time", text));
     }
-    page.table(2, &["", ""], rows.into_iter().map(|(name, value)| vec![name.to_owned(), value]));
+    page.table(0..0, &["", ""], rows.into_iter().map(|(name, value)| vec![name.to_owned(), value]));
 }
 
 /// Escaped, with its lines.

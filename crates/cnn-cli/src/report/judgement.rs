@@ -4,8 +4,8 @@
 use cnn_layers::summary::group;
 use cnn_train::metrics::{ConfusionMatrix, Probabilities, curves};
 
-use super::chart::{self, Axis, Chart, Dots, Numbers, Series};
-use super::colour::{BLUE, EMPTY, FRAME, GRID, INK, MUTED, ORANGE, SERIES};
+use super::chart::{self, Axis, Chart, Dots, Numbers, Series, round_numbers};
+use super::colour::{BLUE, FRAME, GRID, INK, MUTED, ORANGE, SERIES};
 use super::confusion::{clipped, percent};
 use super::curves::row;
 use super::drawing::{Anchor, Drawing, Font, Point, fitted, width_of};
@@ -77,9 +77,9 @@ pub(crate) fn reliability(probabilities: &Probabilities) -> Drawing {
 /// in colour, and some of the rest in grey.
 pub(crate) fn ranking(probabilities: &Probabilities, classes: &[String]) -> cnn_train::Result<Drawing> {
     // Of two classes, the curve of one says all.
-    let shown = if classes.len() == 2 { 1..2 } else { 0..classes.len() };
+    let ranked = if classes.len() == 2 { 1..2 } else { 0..classes.len() };
     let mut found = Vec::new();
-    for class in shown {
+    for class in ranked {
         if let Some(curves) = Curves::of(probabilities, class)? {
             found.push(curves);
         }
@@ -87,11 +87,10 @@ pub(crate) fn ranking(probabilities: &Probabilities, classes: &[String]) -> cnn_
     found.sort_by(|a, b| a.roc_auc.total_cmp(&b.roc_auc).then(a.class.cmp(&b.class)));
     found.truncate(COLOURED + MOST_GREY);
     let lines = |area: fn(&Curves) -> f64, points: fn(&Curves) -> &Vec<Point>| -> Vec<Series> {
-        // What is in colour is drawn last.
-        let lines = found.iter().enumerate().rev().map(|(place, curves)| {
+        let lines = found.iter().enumerate().map(|(place, curves)| {
             let name = classes.get(curves.class).map_or("", String::as_str);
             let (name, colour) = match SERIES.get(place) {
-                Some(&colour) => (format!("{} {:.3}", clipped(name, 12), area(curves)), colour),
+                Some(&colour) => (format!("{}: {}", clipped(name, 12), shown(area(curves))), colour),
                 None => (String::new(), FRAME),
             };
             Series { name, colour, points: points(curves).clone(), dots: Dots::Never }
@@ -147,6 +146,11 @@ impl Curves {
     }
 }
 
+/// An area to three decimals, never rounded up to 1.
+fn shown(area: f64) -> String {
+    format!("{:.3}", if area < 1.0 { area.min(0.999) } else { 1.0 })
+}
+
 /// As many points of a line as the eye can tell apart.
 fn thin(points: Vec<Point>) -> Vec<Point> {
     let stride = points.len().div_ceil(MOST_POINTS).max(1);
@@ -167,8 +171,8 @@ pub(crate) fn classes(matrix: &ConfusionMatrix, names: &[String]) -> Drawing {
     each.truncate(MOST_CLASSES);
     let label = Font::normal(12.0, INK);
     let longest = each.iter().map(|(_, name)| width_of(name, label)).fold(40.0, f64::max).min(180.0);
-    let (left, bar, high) = (longest + 32.0, 360.0, 34.0);
-    let top = 84.0;
+    let (left, bar, high) = (longest + 32.0, 360.0, 26.0);
+    let top = 96.0;
     let mut drawing = Drawing::new(left + bar + 190.0, top + high * each.len() as f64 + 24.0);
     let title = match each.len() {
         shown if shown < all => format!("The {shown} classes of lowest recall, of {all}"),
@@ -180,24 +184,28 @@ pub(crate) fn classes(matrix: &ConfusionMatrix, names: &[String]) -> Drawing {
         drawing.disc((at + 4.0, 56.0), 4.0, colour);
         drawing.text((at + 13.0, 60.0), Anchor::Start, muted, name);
     }
-    for share in [0.0, 0.25, 0.5, 0.75, 1.0] {
-        let x = left + share * bar;
-        drawing.line(&[(x, top - 6.0), (x, top + high * each.len() as f64)], GRID, 1.0);
+    let lowest = each.iter().map(|(scores, _)| scores.recall.min(scores.precision)).fold(1.0, f64::min);
+    let shares = round_numbers(lowest, 1.0);
+    let low = shares.first().copied().unwrap_or(0.0);
+    let x = |share: f64| left + bar * ((share - low) / (1.0 - low)).clamp(0.0, 1.0);
+    for &share in &shares {
+        drawing.line(&[(x(share), top), (x(share), top + high * each.len() as f64)], GRID, 1.0);
+        let text = format!("{} %", (share * 1e4).round() / 100.0);
+        drawing.text((x(share), top - 6.0), Anchor::Middle, Font::normal(11.0, MUTED), &text);
     }
     for (row, (scores, name)) in each.iter().enumerate() {
-        let y = top + high * row as f64;
-        drawing.text((left - 10.0, y + 18.0), Anchor::End, label, &fitted(name, label, 180.0));
-        for (offset, colour, share) in [(4.0, BLUE, scores.recall), (15.0, ORANGE, scores.precision)] {
-            drawing.rectangle((left, y + offset), (bar, 9.0), EMPTY);
-            drawing.rectangle((left, y + offset), (bar * share, 9.0), colour);
-        }
+        let y = top + high * (row as f64 + 0.5);
+        drawing.text((left - 12.0, y + 4.0), Anchor::End, label, &fitted(name, label, 180.0));
+        drawing.line(&[(x(scores.recall), y), (x(scores.precision), y)], FRAME, 3.0);
+        drawing.disc((x(scores.precision), y), 5.0, ORANGE);
+        drawing.disc((x(scores.recall), y), 5.0, BLUE);
         let figures = format!(
             "{} / {}  of {}",
             percent(scores.recall),
             percent(scores.precision),
             group(scores.images)
         );
-        drawing.text((left + bar + 10.0, y + 18.0), Anchor::Start, muted, &figures);
+        drawing.text((left + bar + 16.0, y + 4.0), Anchor::Start, muted, &figures);
     }
     drawing
 }
