@@ -40,6 +40,10 @@ pub(crate) enum Command {
     Predict(PredictArgs),
     /// Draw the plots, report.html and card.md of a run anew, from what its folder holds
     Report(ReportArgs),
+    /// Runs side by side: figures, what their configurations differ in, and their curves
+    Compare(CompareArgs),
+    /// Train a run again from what it wrote down, and say whether the weights are the same, bit for bit
+    Reproduce(ReproduceArgs),
     /// Layers, shapes, parameters, multiply-adds and memory of a network
     Summary(SummaryArgs),
     /// Fetch data sets and look after them
@@ -129,7 +133,7 @@ pub(crate) struct DownloadArgs {
 }
 
 /// Flags win over the configuration file, which wins over the defaults.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(crate) struct TrainArgs {
     /// A configuration file (TOML); every run folder holds one, with everything resolved
     #[arg(long, value_name = "FILE")]
@@ -195,6 +199,29 @@ pub(crate) struct ReportArgs {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct CompareArgs {
+    /// The folders of runs, finished or not
+    #[arg(required = true, value_name = "RUN")]
+    pub(crate) runs: Vec<PathBuf>,
+    /// Draw their curves over one another into this file, .svg or .png
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReproduceArgs {
+    /// The folder of a finished run
+    pub(crate) run: PathBuf,
+    #[command(flatten)]
+    pub(crate) data: OptionalData,
+    /// The folder of the new run, which must not exist [default: RUN-reproduced]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) threads: Threads,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct PredictArgs {
     /// A trained network: the folder of a run, or its best.safetensors
     pub(crate) model: PathBuf,
@@ -231,7 +258,7 @@ pub(crate) struct SummaryArgs {
 }
 
 /// The images, where a configuration file may name them.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub(crate) struct OptionalData {
     /// The images: a name (mnist), a name and its folder (cifar10:DIR), a folder of pictures, a
     /// table of them (labels.csv), or arrays (x.npz)
@@ -254,7 +281,7 @@ pub(crate) struct RequiredData {
     pub(crate) data_dir: Option<PathBuf>,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub(crate) struct Threads {
     /// Threads that compute; results do not depend on it [default: all processors]
     #[arg(long, value_name = "N", value_parser = positive)]

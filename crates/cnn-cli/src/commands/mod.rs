@@ -1,9 +1,11 @@
 //! The verbs, one file for each, and what they share.
 
+mod compare;
 mod data;
 mod eval;
 mod predict;
 mod report;
+mod reproduce;
 mod summary;
 mod train;
 
@@ -25,6 +27,8 @@ pub(crate) fn run(command: Command) -> Outcome {
         Command::Train(arguments) => train::run(&arguments),
         Command::Eval(arguments) => eval::run(&arguments),
         Command::Predict(arguments) => predict::run(&arguments),
+        Command::Compare(arguments) => compare::run(&arguments),
+        Command::Reproduce(arguments) => reproduce::run(&arguments),
         Command::Report(arguments) => report::run(&arguments),
         Command::Summary(arguments) => summary::run(&arguments),
         Command::Data(command) => data::run(&command),

@@ -122,7 +122,8 @@ impl Chart {
             .filter(|value| value.is_finite() && (axis.numbers != Numbers::Logarithmic || *value > 0.0));
         let (low, high) = values
             .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)));
-        let met = if low <= high { (low, high) } else { (0.0, 1.0) };
+        let nothing = if axis.numbers == Numbers::Logarithmic { (0.1, 1.0) } else { (0.0, 1.0) };
+        let met = if low <= high { (low, high) } else { nothing };
         Scale::new(axis.numbers, axis.range.unwrap_or(met))
     }
 }
@@ -148,8 +149,9 @@ impl Scale {
             }
             Numbers::Logarithmic => {
                 let (first, last) = (low.log10().floor() as i32, high.log10().ceil() as i32);
-                let last = last.max(first + 1);
-                let ticks = (first..=last).map(|power| 10f64.powi(power)).collect();
+                let last = last.max(first.saturating_add(1));
+                let stride = (last.saturating_sub(first) / 8).max(1) as usize;
+                let ticks = (first..=last).step_by(stride).map(|power| 10f64.powi(power)).collect();
                 Self { numbers, low: 10f64.powi(first), high: 10f64.powi(last), ticks }
             }
             Numbers::Plain | Numbers::Percent => {

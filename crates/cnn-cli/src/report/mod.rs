@@ -28,6 +28,7 @@ use cnn_train::{EpochRecord, Predictions, RunDir, RunInfo, RunResult};
 use crate::config::Config;
 use crate::failure::{Failure, Outcome};
 
+use colour::SERIES;
 use drawing::{Drawing, Point};
 
 pub(crate) use png::{data_uri, encode};
@@ -190,6 +191,21 @@ fn plots(story: &Story) -> Outcome<Vec<Plot>> {
         ]);
     }
     Ok(plots)
+}
+
+/// The curves of several runs over one another, in the form of the file's name.
+pub(crate) fn overlaid(stories: &[Story], file: &Path) -> Outcome<Vec<u8>> {
+    let runs: Vec<curves::Run<'_>> = stories
+        .iter()
+        .zip(SERIES.iter().cycle())
+        .map(|(story, &colour)| curves::Run { name: story.name.clone(), epochs: &story.epochs, colour })
+        .collect();
+    let drawing = curves::overlaid(&runs);
+    match file.extension().and_then(|extension| extension.to_str()) {
+        Some("svg") => Ok(drawing.svg().into_bytes()),
+        Some("png") => png_of(&drawing),
+        _ => Err(Failure::Usage(format!("--out {}: give a name that ends in .svg or .png", file.display()))),
+    }
 }
 
 /// A drawing as PNG.

@@ -59,6 +59,9 @@ pub struct RunInfo {
     pub data_sha256: String,
     /// When the run began, in seconds since 1970-01-01 UTC.
     pub started: u64,
+    /// Epochs that were trained when their number was raised, which changes the schedule from there on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub extended_at: Option<usize>,
     /// How long its parts took, once it has ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seconds: Option<Durations>,

@@ -20,7 +20,7 @@ use crate::output::say;
 use crate::report::{self, confusion};
 use crate::{clock, model};
 
-pub(super) fn finish(plan: &Plan, network: &dyn Forward, history: &History) -> Outcome {
+pub(super) fn finish(plan: &Plan, network: &dyn Forward, history: &History) -> Outcome<RunResult> {
     if history.epochs.is_empty() {
         say!("stopped in the first epoch; the test images were not read")?;
         how_to_go_on(plan)?;
@@ -65,6 +65,8 @@ pub(super) fn finish(plan: &Plan, network: &dyn Forward, history: &History) -> O
         how_to_go_on(plan)?;
         return Err(Failure::Interrupted);
     }
+    // The curves are on the disk before a test image is opened.
+    report::build(&plan.run)?;
     let began = Instant::now();
     if let Some((split, evaluation, images)) = last_look(plan, network)? {
         let scores = Scores::of(&evaluation.probabilities, Key::new(training.seed).fold_str("bootstrap"))?;
@@ -80,7 +82,8 @@ pub(super) fn finish(plan: &Plan, network: &dyn Forward, history: &History) -> O
     let seconds = Durations { training: result.train_seconds, evaluation: began.elapsed().as_secs_f64() };
     plan.run.write_run(&RunInfo { seconds: Some(seconds), ..plan.info.clone() })?;
     report::build(&plan.run)?;
-    places(plan)
+    places(plan)?;
+    Ok(result)
 }
 
 /// Writes down what the final evaluation found, image by image and class by class.

@@ -20,7 +20,7 @@ use cnn_layers::Forward;
 use cnn_layers::summary::group;
 use cnn_models::{About, Arguments};
 use cnn_tensor::random::Key;
-use cnn_train::{Keep, RunDir, RunInfo, SplitRow, Trainer};
+use cnn_train::{Keep, RunDir, RunInfo, RunResult, SplitRow, Trainer};
 
 use super::{EVALUATION_BATCH, counted, set_threads, with_workers};
 use crate::cli::TrainArgs;
@@ -48,6 +48,11 @@ struct Plan {
 }
 
 pub(crate) fn run(arguments: &TrainArgs) -> Outcome {
+    train(arguments).map(drop)
+}
+
+/// Trains as the arguments say; what came out.
+pub(super) fn train(arguments: &TrainArgs) -> Outcome<RunResult> {
     let resumed = arguments.resume.as_deref().map(resume::open).transpose()?;
     let config = match &resumed {
         Some(run) => Config::resume(run, arguments)?,
@@ -159,6 +164,7 @@ fn plan(
         data_sha256,
         steps_per_epoch: train.batches_per_epoch().div_ceil(config.training.accumulate.max(1)) as u64,
         started: clock::now(),
+        extended_at: None,
         seconds: None,
     };
     let (run, info) = match resumed {
@@ -217,13 +223,19 @@ fn make_folder(
         None => free(arguments.runs.join(format!("{}-{model}-{data}", clock::stamp(info.started)))),
     };
     let run = RunDir::create(path)?;
-    run.write_config(&text)?;
     run.write_run(info)?;
+    // With its configuration the folder is a run that can be resumed.
+    run.write_config(&text)?;
     Ok(run)
 }
 
+/// How many epochs the configuration of a run asks for.
+pub(super) fn epochs_of(run: &RunDir) -> Outcome<usize> {
+    Ok(Config::read(&run.config())?.training.epochs)
+}
+
 /// The path, or where a run of the same second has it, the path with a number.
-fn free(path: PathBuf) -> PathBuf {
+pub(super) fn free(path: PathBuf) -> PathBuf {
     let numbered = |number: u32| PathBuf::from(format!("{}-{number}", path.display()));
     match path.exists() {
         false => path,

@@ -47,7 +47,9 @@ pub(super) fn checkpoint(plan: &Plan) -> Outcome<Option<PathBuf>> {
     let checkpoint = Checkpoint::read(&path)?;
     let (asked, begun) = (plan.config.training.epochs, checkpoint.recipe.options.epochs);
     let done = checkpoint.position.epoch;
-    if done >= asked && run.read_result()?.is_some_and(|result| result.epochs >= asked) {
+    // A run that was killed in its last evaluation has a result, but has not written down how long that took.
+    let ended = run.read_run()?.seconds.is_some();
+    if done >= asked && ended && run.read_result()?.is_some_and(|result| result.epochs >= asked) {
         return Err(Failure::failed(format!(
             "{} is finished: all of its {} are trained; raise --epochs to train on",
             run.path().display(),
@@ -69,6 +71,7 @@ pub(super) fn checkpoint(plan: &Plan) -> Outcome<Option<PathBuf>> {
             "epochs raised from {begun} to {asked}: from here on the schedule goes over {asked}, so that the run is another than one of {begun}"
         );
         run.write_config(&plan.config.to_toml()?)?;
+        run.write_run(&RunInfo { extended_at: Some(done), ..run.read_run()? })?;
     }
     let info = run.read_run()?;
     if info.threads != plan.threads {
