@@ -28,6 +28,8 @@ accumulate = 2
 clip-norm = 1.0
 ema-decay = 0.9
 checkpoint-seconds = 0
+class-weights = [1.0, 2.0, 1.5]
+best-by = "balanced-accuracy"
 [optimizer]
 kind = "sgd"
 momentum = 0.9
@@ -40,6 +42,14 @@ then = { kind = "plateau", patience = 0, factor = 0.5 }
 [[augment]]
 kind = "random-affine"
 degrees = 5.0
+[[mix]]
+kind = "mix-up"
+alpha = 0.4
+[[mix]]
+kind = "cut-mix"
+[[freeze]]
+layers = "conv1"
+epochs = 1
 "#;
 
 /// Numbers that look random and are the same each time.
@@ -82,12 +92,13 @@ fn start(folder: &Path, arguments: &str) -> Child {
 fn outcome(run: &Path) -> (String, Vec<String>, String) {
     let result = read_json(&run.join("result.json"));
     let metrics = std::fs::read_to_string(run.join("metrics.csv")).unwrap();
-    let figures = |row: &str| row.split(',').take(6).collect::<Vec<_>>().join(",");
+    let figures = |row: &str| row.split(',').take(8).collect::<Vec<_>>().join(",");
     let text = |key: &str| result[key].to_string();
     (
         text("weights_sha256"),
         metrics.lines().map(figures).collect(),
-        format!("{} {} {} {}", text("test"), text("best_epoch"), text("validation"), text("epochs")),
+        ["test", "scores", "best_epoch", "validation", "epochs"].map(text).join(" ")
+            + &std::fs::read_to_string(run.join("predictions.csv")).unwrap(),
     )
 }
 

@@ -12,8 +12,9 @@ use crate::{Error, Layer, Result};
 /// A pattern is the path of a parameter or of a layer, which stands for all its parameters; `*` stands for any
 /// characters, dots included, and `?` for one. So `conv1`, `layer1`, `layer?.0.*weight`, `*.bias`.
 ///
-/// A batch norm that is frozen this way still normalises by the batch in train mode and follows it: its running
-/// statistics are no parameters. See [`BatchNorm2d::freeze`](crate::BatchNorm2d::freeze).
+/// A batch norm whose scale and shift are frozen is frozen as a whole: in train mode too it normalises by its running
+/// statistics and leaves them alone, as `trainable = False` does in Keras. [`BatchNorm2d::freeze`](crate::BatchNorm2d::freeze)
+/// freezes the statistics alone.
 ///
 /// ```
 /// use cnn_layers::{Conv2d, Dense, Flatten, Key, Result, Sequential, freeze};

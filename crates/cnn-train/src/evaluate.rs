@@ -6,8 +6,8 @@ use cnn_layers::Forward;
 use cnn_tensor::{DType, Tensor, ops};
 use serde::{Deserialize, Serialize};
 
-use crate::metrics::{Accuracy, ConfusionMatrix, Mean, Probabilities};
-use crate::{Error, Result};
+use crate::metrics::{ConfusionMatrix, Mean, Probabilities};
+use crate::{Error, Result, Validation};
 
 /// What a network does on a data set.
 #[derive(Debug, Clone, PartialEq)]
@@ -114,12 +114,25 @@ pub fn evaluate(model: &dyn Forward, loader: &Loader) -> Result<Evaluation> {
     Ok(Evaluation { loss, confusion, predictions, probabilities: Probabilities::new(classes, rows, truths)? })
 }
 
-/// The figures of [`evaluate`] alone, without a record of each image.
-pub(crate) fn measure(model: &dyn Forward, loader: &Loader) -> Result<Summary> {
-    let mut accuracy = Accuracy::default();
-    let loss = for_each_batch(model, loader, |outcome| accuracy.add(&outcome.logits, &outcome.labels))?;
-    let Accuracy { correct, images } = accuracy;
-    Ok(Summary { images, correct, accuracy: accuracy.value(), loss })
+/// The figures by which epochs are compared, without a record of each image.
+pub(crate) fn measure(model: &dyn Forward, loader: &Loader) -> Result<Validation> {
+    let mut confusion: Option<ConfusionMatrix> = None;
+    let loss = for_each_batch(model, loader, |outcome| {
+        let classes = outcome.logits.shape().last().copied().unwrap_or(0);
+        let confusion = confusion.get_or_insert_with(|| ConfusionMatrix::new(classes));
+        let predicted = ops::reduce::arg_max(&outcome.logits)?;
+        let pairs = outcome.labels.as_slice::<i64>()?.iter().zip(predicted.as_slice::<i64>()?);
+        pairs
+            .into_iter()
+            .try_for_each(|(&label, &predicted)| confusion.add(label as usize, predicted as usize))
+    })?;
+    let confusion = confusion.unwrap_or_else(|| ConfusionMatrix::new(0));
+    Ok(Validation {
+        loss,
+        accuracy: confusion.correct() as f64 / confusion.images().max(1) as f64,
+        balanced_accuracy: confusion.balanced_accuracy(),
+        macro_f1: confusion.macro_average().f1,
+    })
 }
 
 /// What the network made of a batch.

@@ -22,12 +22,18 @@ pub struct EpochRecord {
 }
 
 /// The network on the validation images, in evaluation mode.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct Validation {
     /// Mean cross-entropy without smoothing.
     pub loss: f64,
     /// Share of images classified correctly, 0 to 1.
     pub accuracy: f64,
+    /// Mean recall of the classes.
+    #[serde(default)]
+    pub balanced_accuracy: f64,
+    /// Mean F1 of the classes.
+    #[serde(default)]
+    pub macro_f1: f64,
 }
 
 /// What a run measured, and how it ended.
@@ -51,17 +57,23 @@ pub enum BestBy {
     Accuracy,
     /// A lower loss.
     Loss,
+    /// A higher mean recall of the classes, for classes of which some are rare; of equals the lower loss.
+    BalancedAccuracy,
+    /// A higher mean F1 of the classes; of equals the lower loss.
+    MacroF1,
 }
 
 impl BestBy {
     /// Whether `next` is better than `best`.
     pub fn is_better(self, next: &Validation, best: &Validation) -> bool {
-        match self {
-            Self::Accuracy => {
-                next.accuracy > best.accuracy || (next.accuracy == best.accuracy && next.loss < best.loss)
-            }
-            Self::Loss => next.loss < best.loss,
-        }
+        let figure: fn(&Validation) -> f64 = match self {
+            Self::Accuracy => |found| found.accuracy,
+            Self::Loss => |found| -found.loss,
+            Self::BalancedAccuracy => |found| found.balanced_accuracy,
+            Self::MacroF1 => |found| found.macro_f1,
+        };
+        let (now, before) = (figure(next), figure(best));
+        now > before || (now == before && next.loss < best.loss)
     }
 }
 
@@ -116,7 +128,7 @@ pub(crate) mod tests {
             learning_rate: 0.1,
             train_loss: 1.0 / 3.0,
             train_accuracy: 0.5,
-            validation: accuracy.map(|accuracy| Validation { loss: 0.25, accuracy }),
+            validation: accuracy.map(|accuracy| Validation { loss: 0.25, accuracy, ..Validation::default() }),
             seconds: 2.0,
             images_per_second: 100.0,
         }
@@ -125,8 +137,24 @@ pub(crate) mod tests {
     #[test]
     fn of_equally_accurate_epochs_the_one_of_lower_loss_is_the_best() {
         let mut epochs: Vec<_> = (1..=3).map(|epoch| record(epoch, Some(0.75))).collect();
-        epochs[1].validation = Some(Validation { loss: 0.125, accuracy: 0.75 });
+        epochs[1].validation = Some(Validation { loss: 0.125, accuracy: 0.75, ..Validation::default() });
         assert_eq!(History { epochs, ..History::default() }.best().unwrap().epoch, 2);
+    }
+
+    #[test]
+    fn the_best_epoch_is_the_best_by_what_was_asked_for() {
+        let found = [(0.9, 0.2, 0.3, 0.6), (0.8, 0.1, 0.5, 0.5), (0.7, 0.3, 0.4, 0.7)];
+        let epochs = (1..).zip(found).map(|(epoch, (accuracy, loss, balanced_accuracy, macro_f1))| {
+            let validation = Some(Validation { loss, accuracy, balanced_accuracy, macro_f1 });
+            EpochRecord { validation, ..record(epoch, None) }
+        });
+        let mut history = History { epochs: epochs.collect(), ..History::default() };
+        for (best_by, epoch) in
+            [(BestBy::Accuracy, 1), (BestBy::Loss, 2), (BestBy::BalancedAccuracy, 2), (BestBy::MacroF1, 3)]
+        {
+            history.best_by = best_by;
+            assert_eq!(history.best().unwrap().epoch, epoch, "{best_by:?}");
+        }
     }
 
     #[test]

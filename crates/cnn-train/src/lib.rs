@@ -50,4 +50,6 @@ pub use fingerprint::weights_sha256;
 pub use history::{BestBy, Ending, EpochRecord, History, Validation};
 pub use metrics_log::MetricsLog;
 pub use run_dir::{Durations, Predictions, RunDir, RunInfo, RunResult, SplitRow};
-pub use trainer::{Keep, OnNonFinite, StepOptions, StepOutcome, Trainer, TrainerOptions, train_step};
+pub use trainer::{
+    Freeze, Keep, LossOptions, OnNonFinite, StepOptions, StepOutcome, Trainer, TrainerOptions, train_step,
+};

@@ -15,8 +15,8 @@ use crate::files::{self, write_atomically};
 use crate::history::{EpochRecord, Validation};
 use crate::{Error, Result};
 
-const HEADER: &str = "epoch,learning_rate,train_loss,train_accuracy,validation_loss,validation_accuracy,seconds,\
-                      images_per_second\n";
+const HEADER: &str = "epoch,learning_rate,train_loss,train_accuracy,validation_loss,validation_accuracy,\
+                      validation_balanced_accuracy,validation_macro_f1,seconds,images_per_second\n";
 
 /// A callback that writes one CSV row for each epoch. Validation columns are empty where there is none.
 #[derive(Debug, Clone)]
@@ -62,12 +62,14 @@ fn row(record: &EpochRecord) -> String {
         seconds,
         images_per_second,
     } = record;
-    let [loss, accuracy] = match validation {
-        Some(validation) => [validation.loss.to_string(), validation.accuracy.to_string()],
-        None => Default::default(),
+    let found = match validation {
+        Some(Validation { loss, accuracy, balanced_accuracy, macro_f1 }) => {
+            format!("{loss},{accuracy},{balanced_accuracy},{macro_f1}")
+        }
+        None => ",,,".to_owned(),
     };
     format!(
-        "{epoch},{learning_rate},{train_loss},{train_accuracy},{loss},{accuracy},{seconds:.3},{images_per_second:.1}\n"
+        "{epoch},{learning_rate},{train_loss},{train_accuracy},{found},{seconds:.3},{images_per_second:.1}\n"
     )
 }
 
@@ -89,6 +91,8 @@ struct Row {
     train_accuracy: f64,
     validation_loss: Option<f64>,
     validation_accuracy: Option<f64>,
+    validation_balanced_accuracy: Option<f64>,
+    validation_macro_f1: Option<f64>,
     seconds: f64,
     images_per_second: f64,
 }
@@ -101,7 +105,12 @@ impl Row {
             learning_rate: self.learning_rate,
             train_loss: self.train_loss,
             train_accuracy: self.train_accuracy,
-            validation: validation.map(|(loss, accuracy)| Validation { loss, accuracy }),
+            validation: validation.map(|(loss, accuracy)| Validation {
+                loss,
+                accuracy,
+                balanced_accuracy: self.validation_balanced_accuracy.unwrap_or_default(),
+                macro_f1: self.validation_macro_f1.unwrap_or_default(),
+            }),
             seconds: self.seconds,
             images_per_second: self.images_per_second,
         }
@@ -123,8 +132,7 @@ mod tests {
         let history = History { epochs: vec![record(1, Some(0.5))], ..History::default() };
         log.on_start(&StartEvent { epochs: 2, batches: 5, history: &history }).unwrap();
         log.append(&record(2, None)).unwrap();
-        let rows =
-            "1,0.1,0.3333333333333333,0.5,0.25,0.5,2.000,100.0\n2,0.1,0.3333333333333333,0.5,,,2.000,100.0\n";
+        let rows = "1,0.1,0.3333333333333333,0.5,0.25,0.5,0,0,2.000,100.0\n2,0.1,0.3333333333333333,0.5,,,,,2.000,100.0\n";
         assert_eq!(std::fs::read_to_string(&path).unwrap(), format!("{HEADER}{rows}"));
         std::fs::write(&path, format!("{HEADER}{rows}3,0.1")).unwrap();
         assert_eq!(read(&path).unwrap(), [record(1, Some(0.5)), record(2, None)]);

@@ -10,11 +10,11 @@ mod set;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use cnn_data::transform::Augmentation;
+use cnn_data::transform::{Augmentation, BatchAugmentation};
 use cnn_data::{HoldOut, Preprocessing, ResizeMode};
 use cnn_train::optim::{AnyOptimizer, Group, Groups, Lookahead, LookaheadOptions, Optimizer};
 use cnn_train::schedule::{AnySchedule, Schedule};
-use cnn_train::{BestBy, Keep, OnNonFinite, RunDir, TrainerOptions};
+use cnn_train::{BestBy, Freeze, Keep, OnNonFinite, RunDir, TrainerOptions};
 use serde::{Deserialize, Serialize};
 
 use crate::cli::TrainArgs;
@@ -38,6 +38,12 @@ pub(crate) struct Config {
     pub(crate) groups: Vec<Group>,
     /// Transforms of the training images, in order.
     pub(crate) augment: Vec<Augmentation>,
+    /// What mixes the images of a batch; of several, one drawn for each batch.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) mix: Vec<BatchAugmentation>,
+    /// Layers that do not train, for good or for the first epochs.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) freeze: Vec<Freeze>,
 }
 
 /// `[data]`: which images.
@@ -62,6 +68,42 @@ pub(crate) enum Validation {
     Count(usize),
     /// A share of them, from 0 to below 1.
     Share(f64),
+}
+
+/// What the loss of each class is multiplied by.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum ClassWeights {
+    /// So many images over the number of classes and over the images of the class, as scikit-learn has it.
+    Balanced(Balanced),
+    /// A number for each class, in the order of the classes.
+    Given(Vec<f64>),
+}
+
+/// The word for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Balanced {
+    Balanced,
+}
+
+impl ClassWeights {
+    /// A number for each class, of which so many images are to be trained on.
+    pub(crate) fn resolve(&self, images: &[usize]) -> Outcome<Vec<f64>> {
+        match self {
+            Self::Given(weights) if weights.len() == images.len() => Ok(weights.clone()),
+            Self::Given(weights) => Err(Failure::failed(format!(
+                "training.class-weights has {} numbers, expected one for each of the {} classes",
+                weights.len(),
+                images.len()
+            ))),
+            Self::Balanced(_) => {
+                let all: usize = images.iter().sum();
+                let weight = |&images: &usize| all as f64 / (images.max(1) as f64);
+                Ok(images.iter().map(|images_of| weight(images_of) / images.len() as f64).collect())
+            }
+        }
+    }
 }
 
 /// `[input]`: what the network gets of an image. What is not given is taken from the training images.
@@ -100,6 +142,9 @@ pub(crate) struct Training {
     pub(crate) learning_rate: f64,
     /// Share of the target that is spread evenly over all classes.
     pub(crate) label_smoothing: f64,
+    /// What the loss of each class is multiplied by: a number for each, or "balanced", by how rare it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) class_weights: Option<ClassWeights>,
     /// Where every random number comes from.
     pub(crate) seed: u64,
     /// The weights that the run ends with, where there are validation images to choose by; else the last.
@@ -150,6 +195,7 @@ impl Default for Training {
             batch_size: 64,
             learning_rate: 1e-3,
             label_smoothing: 0.0,
+            class_weights: None,
             seed: 1,
             keep: Keep::Best,
             best_by: BestBy::Accuracy,
@@ -242,6 +288,8 @@ impl Config {
             learning_rate: training.learning_rate,
             seed: training.seed,
             label_smoothing: training.label_smoothing,
+            class_weights: None,
+            freeze: self.freeze.clone(),
             accumulate: training.accumulate,
             clip_norm: training.clip_norm,
             clip_value: training.clip_value,
@@ -373,5 +421,18 @@ mod tests {
         assert_eq!(held_out("5000"), Some(HoldOut::Count(5000)));
         assert_eq!(held_out("0.25"), Some(HoldOut::Share(0.25)));
         assert_eq!(held_out("0"), None);
+    }
+
+    #[test]
+    fn rare_classes_weigh_more_where_that_is_asked_for() {
+        let config = with_file("[training]\nclass-weights = \"balanced\"\n", "").unwrap();
+        let weights = config.training.class_weights.unwrap();
+        assert_eq!(weights.resolve(&[30, 10]).unwrap(), [40.0 / 60.0, 2.0]);
+        let config = with_file("[training]\nclass-weights = [1.0, 2.5]\n", "").unwrap();
+        let weights = config.training.class_weights.unwrap();
+        assert_eq!(weights.resolve(&[30, 10]).unwrap(), [1.0, 2.5]);
+        let told = weights.resolve(&[1, 1, 1]).unwrap_err();
+        assert!(told.message().unwrap().contains("2 numbers, expected one for each of the 3 classes"));
+        assert!(with_file("[training]\nclass-weights = \"rare\"\n", "").is_err());
     }
 }

@@ -87,7 +87,11 @@ pub(super) mod tests {
             learning_rate: 0.1,
             train_loss: value,
             train_accuracy: 1.0 - value,
-            validation: validation.map(|value| Validation { loss: value, accuracy: 1.0 - value }),
+            validation: validation.map(|value| Validation {
+                loss: value,
+                accuracy: 1.0 - value,
+                ..Validation::default()
+            }),
             seconds: 1.0,
             images_per_second: 1.0,
         }

@@ -124,6 +124,8 @@ impl<A: SpatialAxes> BatchNorm<A> {
 
     /// Uses the running statistics whatever the mode, and leaves them alone. Scale and shift still train. Where there
     /// are no running statistics, nothing changes.
+    ///
+    /// A norm whose scale and shift are both frozen does so too: nothing of it changes then.
     pub fn freeze(&mut self) {
         self.source = Source::Frozen;
     }
@@ -169,8 +171,9 @@ impl<A: SpatialAxes> BatchNorm<A> {
             return Err(cnn_tensor::Error::shape("batch_norm", problem).into());
         }
         expect_channels("batch_norm", &x, self.parts.channels)?;
+        let frozen = || self.source == Source::Frozen || self.parts.learnt.is_frozen();
         if let Some(running) = &self.parts.running
-            && (cx.mode() == Mode::Eval || self.source == Source::Frozen)
+            && (cx.mode() == Mode::Eval || frozen())
         {
             return self.parts.run_by(running, x, epilogue, cx);
         }

@@ -1,7 +1,7 @@
 //! What the normalising layers have in common: scale and shift, running statistics, and what is refused.
 
 use cnn_autograd::ops::batch_norm::{Epilogue, Statistics};
-use cnn_autograd::{BatchStatistics, Ctx, Locate, Var};
+use cnn_autograd::{BatchStatistics, Ctx, Locate, Trainable, Var};
 use cnn_tensor::ops::{binary, unary};
 use cnn_tensor::{DType, Tensor};
 
@@ -47,6 +47,12 @@ impl Learnt {
             Affine::Without => Ok::<_, Error>(None),
         };
         Ok(Self { weight: parameter(1.0)?, bias: parameter(0.0)?, epsilon })
+    }
+
+    /// Whether there is something to learn, and none of it is learnt.
+    pub(crate) fn is_frozen(&self) -> bool {
+        let mut parameters = self.weight.iter().chain(&self.bias).peekable();
+        parameters.peek().is_some() && parameters.all(|parameter| parameter.trainable() == Trainable::No)
     }
 
     /// As operations take them.

@@ -45,7 +45,7 @@ fn row(name: &str, expected: [f64; 12]) {
     let records: Vec<EpochRecord> = (1..)
         .zip(LOSSES)
         .map(|(epoch, loss)| EpochRecord {
-            validation: Some(Validation { loss, accuracy: 0.0 }),
+            validation: Some(Validation { loss, ..Validation::default() }),
             ..record(epoch, None)
         })
         .collect();

@@ -15,8 +15,8 @@ use std::time::Duration;
 use cnn_data::Loader;
 use cnn_layers::{Forward, check_unique_paths};
 
-pub use options::{Keep, OnNonFinite, TrainerOptions};
-pub use step::{StepOptions, StepOutcome, train_step};
+pub use options::{Freeze, Keep, OnNonFinite, TrainerOptions};
+pub use step::{LossOptions, StepOptions, StepOutcome, train_step};
 
 use crate::callback::Callback;
 use crate::checkpoint::{Checkpoint, CheckpointFolder, Loaded, Longer};

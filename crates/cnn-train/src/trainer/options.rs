@@ -2,6 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use cnn_tensor::Tensor;
+
+use super::LossOptions;
 use crate::history::BestBy;
 use crate::{Error, Result};
 
@@ -17,6 +20,13 @@ pub struct TrainerOptions {
     pub seed: u64,
     /// Share of the target that goes to all classes evenly, 0 or more and below 1.
     pub label_smoothing: f64,
+    /// What the loss of each class is multiplied by, so that rare ones count; the mean divides by the weights of the
+    /// labels. A number above 0 for each class, all 1 where there are none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub class_weights: Option<Vec<f64>>,
+    /// Layers that do not train, for good or for the first epochs.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub freeze: Vec<Freeze>,
     /// Batches that make one step: their gradients are averaged, image by image. 1 or more.
     pub accumulate: usize,
     /// The longest that all gradients together may be, as one vector; longer ones are shortened. Above 0.
@@ -41,6 +51,18 @@ pub struct TrainerOptions {
     pub keep: Keep,
     /// What becomes of a step whose loss or gradient is not finite.
     pub on_nonfinite: OnNonFinite,
+}
+
+/// Layers that do not train; their batch norms, too, stay as they are. Several of these with rising numbers of epochs
+/// unfreeze a network gradually.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Freeze {
+    /// A pattern of parameters or layers, as [`cnn_layers::freeze`] reads it.
+    pub layers: String,
+    /// Epochs after which they train; never, where it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub epochs: Option<usize>,
 }
 
 /// Which weights a run ends with.
@@ -75,6 +97,8 @@ impl Default for TrainerOptions {
             learning_rate: 1e-3,
             seed: 0,
             label_smoothing: 0.0,
+            class_weights: None,
+            freeze: Vec::new(),
             accumulate: 1,
             clip_norm: None,
             clip_value: None,
@@ -89,6 +113,13 @@ impl Default for TrainerOptions {
 }
 
 impl TrainerOptions {
+    /// The loss of a step.
+    pub(super) fn loss(&self) -> Result<LossOptions> {
+        let weights =
+            self.class_weights.as_ref().map(|weights| Tensor::from_slice(&[weights.len()], weights));
+        Ok(LossOptions { label_smoothing: self.label_smoothing, class_weights: weights.transpose()? })
+    }
+
     /// Whether every option makes sense.
     ///
     /// # Errors
@@ -110,6 +141,10 @@ impl TrainerOptions {
         }
         if !(0.0..1.0).contains(&self.label_smoothing) {
             return Err(Error::argument("label-smoothing", self.label_smoothing, "0 or more and below 1"));
+        }
+        let weights = self.class_weights.iter().flatten();
+        if let Some(weight) = weights.copied().find(|weight| !(*weight > 0.0 && weight.is_finite())) {
+            return Err(Error::argument("class-weights", weight, "a number above 0 for each class"));
         }
         let decay = self.ema_decay.unwrap_or(0.5);
         if !(decay > 0.0 && decay < 1.0) {

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use cnn_autograd::{Step, random::Key};
 use cnn_data::{Batch, Loader};
-use cnn_layers::{Forward, StateDict, Strictness, named_buffers, named_parameters};
+use cnn_layers::{Forward, StateDict, Strictness, freeze, named_buffers, named_parameters, unfreeze};
 use cnn_tensor::ops;
 
 use super::step::pass;
@@ -13,7 +13,7 @@ use crate::average::Average;
 use crate::callback::{BatchEvent, EpochEvent, Flow, StartEvent};
 use crate::checkpoint::{Checkpoint, Loaded, Longer, Partial, Position, Recipe, snapshot};
 use crate::error::{LastGood, NotFinite};
-use crate::evaluate::{Summary, measure};
+use crate::evaluate::measure;
 use crate::history::{Ending, EpochRecord, History, Validation};
 use crate::metrics::{Accuracy, Mean};
 use crate::optim::Sam;
@@ -103,6 +103,7 @@ impl<'a> Run<'a> {
     /// Takes every step of an epoch (counted from 0), or those that are left of it.
     fn train_epoch(&mut self, epoch: usize, model: &mut dyn Forward) -> Result<Epoch> {
         let (epochs, batches) = (self.trainer.options.epochs, self.train.batches_per_epoch());
+        self.freeze(epoch, model)?;
         let partial = self.partial.take();
         let mut loader = match &partial {
             Some(partial) => self.train.resume(&partial.loader)?,
@@ -197,11 +198,12 @@ impl<'a> Run<'a> {
     ) -> Result<std::result::Result<f64, NotFinite>> {
         let options = self.trainer.options.clone();
         let mut sum: Option<Step> = None;
+        let loss = options.loss()?;
         let mut mean_loss = Mean::default();
         for (index, batch) in (first..).zip(group) {
             let batches = (epoch as u64).saturating_mul(self.train.batches_per_epoch() as u64);
             let key = Key::new(options.seed).fold(batches + index as u64);
-            let (outcome, step) = pass(model, batch, key, options.label_smoothing)?;
+            let (outcome, step) = pass(model, batch, key, &loss)?;
             let Some(mut step) = step else {
                 let layer = diagnose::first_layer(model, &batch.images, key)?;
                 return Ok(Err(NotFinite::Loss { batch: index + 1, loss: outcome.loss, layer }));
@@ -210,7 +212,7 @@ impl<'a> Run<'a> {
             accuracy.add(&outcome.logits, &batch.labels)?;
             if let Some(rho) = options.sam_rho {
                 let sam = Sam::climb(model, &step.gradients, rho)?;
-                let there = pass(model, batch, key, options.label_smoothing);
+                let there = pass(model, batch, key, &loss);
                 sam.descend(model);
                 match there? {
                     (_, Some(there)) => step.gradients = there.gradients,
@@ -247,6 +249,18 @@ impl<'a> Run<'a> {
         Ok(Ok(mean_loss.value()))
     }
 
+    /// Freezes what does not train in this epoch, and frees what begins to.
+    fn freeze(&self, epoch: usize, model: &mut dyn Forward) -> Result<()> {
+        let all = &self.trainer.options.freeze;
+        for entry in all.iter().filter(|entry| entry.epochs == Some(epoch)) {
+            unfreeze(model, &[&entry.layers])?;
+        }
+        for entry in all.iter().filter(|entry| entry.epochs.is_none_or(|epochs| epoch < epochs)) {
+            freeze(model, &[&entry.layers])?;
+        }
+        Ok(())
+    }
+
     /// The rate of the step that begins with this batch of the epoch.
     fn learning_rate(&self, epoch: usize, batch: usize) -> Result<f64> {
         let options = &self.trainer.options;
@@ -267,15 +281,15 @@ impl<'a> Run<'a> {
 
     fn validate(&self, record: &EpochRecord, model: &dyn Forward) -> Result<Option<Validation>> {
         let Some(loader) = self.trainer.validation else { return Ok(None) };
-        let Summary { loss, accuracy, .. } = measure(model, loader)?;
-        if !loss.is_finite() {
+        let found = measure(model, loader)?;
+        if !found.loss.is_finite() {
             return Err(self.not_finite(
                 record.epoch,
-                NotFinite::ValidationLoss { loss },
+                NotFinite::ValidationLoss { loss: found.loss },
                 record.learning_rate,
             ));
         }
-        Ok(Some(Validation { loss, accuracy }))
+        Ok(Some(found))
     }
 
     /// Validates, enters the epoch into the history, keeps and saves what is to be kept, and tells the callbacks: all

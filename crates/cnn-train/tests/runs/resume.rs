@@ -12,7 +12,7 @@ use cnn_train::optim::{
 use cnn_train::schedule::{Constant, OneCycle, Plateau, Warmup};
 use cnn_train::{
     BatchEvent, BestBy, Callback, CallbackError, Checkpoint, CheckpointFolder, Ending, EpochEvent, Error,
-    Flow, History, Keep, Trainer, TrainerOptions, weights_sha256,
+    Flow, Freeze, History, Keep, Trainer, TrainerOptions, weights_sha256,
 };
 
 /// Ends the run after an epoch, as a kill would.
@@ -198,6 +198,11 @@ fn with_everything(validation: &Loader) -> Trainer<'_> {
         ema_decay: Some(0.8),
         patience: Some(3),
         best_by: BestBy::Loss,
+        class_weights: Some(vec![1.0, 2.0, 0.5]),
+        freeze: vec![
+            Freeze { layers: "bn".into(), epochs: Some(1) },
+            Freeze { layers: "conv".into(), epochs: Some(2) },
+        ],
         ..options(Keep::Best)
     };
     let optimizer = Lookahead::new(adamw(), LookaheadOptions { steps: 2, alpha: 0.5 }).unwrap();

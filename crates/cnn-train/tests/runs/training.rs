@@ -4,13 +4,13 @@
 use crate::common::{Net, preprocessing, samples, training, validation};
 use crate::file;
 use cnn_data::{Dataset, LastBatch, Loader, Sequential, Shuffled};
-use cnn_layers::{Ctx, Dense, Forward, Layer, Var};
+use cnn_layers::{Ctx, Dense, Forward, Layer, Var, named_buffers, named_parameters};
 use cnn_tensor::parallel;
 use cnn_train::optim::{Sgd, SgdOptions};
 use cnn_train::schedule::{Progress, Schedule};
 use cnn_train::{
-    BatchEvent, BestBy, Callback, CallbackError, Checkpoint, Ending, Error, Flow, Keep, LastGood, NotFinite,
-    OnNonFinite, RunDir, Trainer, TrainerOptions, evaluate,
+    BatchEvent, BestBy, Callback, CallbackError, Checkpoint, Ending, Error, Flow, Freeze, Keep, LastGood,
+    NotFinite, OnNonFinite, RunDir, Trainer, TrainerOptions, evaluate,
 };
 
 fn options(epochs: usize, learning_rate: f64) -> TrainerOptions {
@@ -351,4 +351,57 @@ fn a_run_goes_back_to_its_last_checkpoint_and_on_at_half_the_rate_where_that_is_
     let mut net = Poisoned::new(3..usize::MAX);
     let error = trainer().checkpoints(run.checkpoints()).fit(&mut net, &training()).unwrap_err();
     assert!(matches!(error, Error::NotFinite { epoch: 1, .. }), "{error}");
+}
+
+/// The bits of every parameter and buffer whose path begins so.
+fn bits(net: &Net, layer: &str) -> Vec<u8> {
+    let parameters = named_parameters(net).into_iter().map(|(path, parameter)| (path, parameter.value()));
+    let all = parameters.chain(named_buffers(net)).filter(|(path, _)| path.starts_with(layer));
+    all.flat_map(|(_, tensor)| match tensor.as_slice::<f32>() {
+        Ok(values) => values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>(),
+        Err(_) => tensor.as_slice::<i64>().unwrap().iter().flat_map(|value| value.to_le_bytes()).collect(),
+    })
+    .collect()
+}
+
+#[test]
+fn frozen_layers_and_their_batch_norms_keep_every_bit_until_they_are_freed() {
+    let train = training();
+    let freeze =
+        vec![Freeze { layers: "conv".into(), epochs: None }, Freeze { layers: "bn".into(), epochs: Some(1) }];
+    let run = |epochs| {
+        let mut net = Net::new(1);
+        let options = TrainerOptions { freeze: freeze.clone(), ..options(epochs, 0.01) };
+        Trainer::new(options).unwrap().fit(&mut net, &train).unwrap();
+        net
+    };
+    let (before, one, two) = (Net::new(1), run(1), run(2));
+    assert_eq!(bits(&before, "conv"), bits(&two, "conv"));
+    assert_eq!(bits(&before, "bn"), bits(&one, "bn"));
+    assert_ne!(bits(&before, "bn"), bits(&two, "bn"));
+    assert_ne!(bits(&before, "fc"), bits(&one, "fc"));
+
+    let unknown = vec![Freeze { layers: "layer1".into(), epochs: None }];
+    let options = TrainerOptions { freeze: unknown, ..options(1, 0.01) };
+    let error = Trainer::new(options).unwrap().fit(&mut Net::new(1), &train).unwrap_err();
+    assert!(error.to_string().contains("layer1") && error.to_string().contains("conv.weight"), "{error}");
+}
+
+#[test]
+fn class_weights_count_in_the_loss_that_is_trained_by() {
+    let train = Loader::new(samples(30, 1), Sequential, preprocessing()).batch_size(30);
+    let loss = |weights: Option<Vec<f64>>| {
+        let options = TrainerOptions { class_weights: weights, ..options(1, 0.01) };
+        Trainer::new(options).unwrap().fit(&mut Net::new(1), &train).unwrap().epochs[0].train_loss
+    };
+    let plain = loss(None);
+    assert!((loss(Some(vec![2.0; 3])) - plain).abs() < 1e-6);
+    let one_class = [0, 1, 2].map(|class| {
+        let weights = (0..3).map(|other| if other == class { 1.0 } else { 1e-9 }).collect();
+        loss(Some(weights))
+    });
+    // Ten images of each class: the mean over all is the mean of the classes' means.
+    assert!((one_class.iter().sum::<f64>() / 3.0 - plain).abs() < 1e-5, "{one_class:?} {plain}");
+    let error = Trainer::new(TrainerOptions { class_weights: Some(vec![1.0, 0.0]), ..options(1, 0.01) });
+    assert!(error.err().unwrap().to_string().starts_with("class-weights is 0"));
 }

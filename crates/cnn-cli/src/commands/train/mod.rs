@@ -12,15 +12,16 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use cnn_data::sources::FolderOptions;
+use cnn_data::transform::BatchChoice;
 use cnn_data::{
     Classes, DataLocation, Dataset, Loader, Preprocessing, Sequential, Shuffled, Split, content_sha256,
     name_below,
 };
-use cnn_layers::Forward;
 use cnn_layers::summary::group;
+use cnn_layers::{Forward, parameters_named};
 use cnn_models::{About, Arguments};
 use cnn_tensor::random::Key;
-use cnn_train::{Keep, RunDir, RunInfo, RunResult, SplitRow, Trainer};
+use cnn_train::{Keep, RunDir, RunInfo, RunResult, SplitRow, Trainer, TrainerOptions};
 
 use super::{EVALUATION_BATCH, counted, set_threads, with_workers};
 use crate::cli::TrainArgs;
@@ -45,6 +46,7 @@ struct Plan {
     run: RunDir,
     info: RunInfo,
     splits: Vec<SplitRow>,
+    class_weights: Option<Vec<f64>>,
 }
 
 pub(crate) fn run(arguments: &TrainArgs) -> Outcome {
@@ -65,7 +67,9 @@ pub(super) fn train(arguments: &TrainArgs) -> Outcome<RunResult> {
 
     let training = &plan.config.training;
     let keep = if plan.validation.is_some() { training.keep } else { Keep::Last };
-    let mut trainer = Trainer::new(plan.config.trainer_options(keep))?
+    let options =
+        TrainerOptions { class_weights: plan.class_weights.clone(), ..plan.config.trainer_options(keep) };
+    let mut trainer = Trainer::new(options)?
         .optimizer(plan.config.optimizer()?)
         .schedule(plan.config.schedule.clone())
         .checkpoints(plan.run.checkpoints())
@@ -147,9 +151,21 @@ fn plan(
         Some(validation) => content_sha256(&(&train).concat(validation)?, root)?,
         None => content_sha256(&train, root)?,
     };
-    let train = Loader::new(train, Shuffled::new(seed), preprocessing.clone())
+    let class_weights = match &config.training.class_weights {
+        Some(weights) => Some(weights.resolve(&images_of_classes(&train, classes.len())?)?),
+        None => None,
+    };
+    let mut train = Loader::new(train, Shuffled::new(seed), preprocessing.clone())
         .augment(config.augment.clone(), seed)
         .batch_size(config.training.batch_size);
+    match config.mix.as_slice() {
+        [] => {}
+        [one] => train = train.mix(one.clone(), seed),
+        several => train = train.mix(BatchChoice::new(several.to_vec()), seed),
+    }
+    for entry in &config.freeze {
+        parameters_named(network.as_ref(), &entry.layers)?;
+    }
     let validation = validation
         .map(|images| Loader::new(images, Sequential, preprocessing.clone()).batch_size(EVALUATION_BATCH));
     let info = RunInfo {
@@ -189,8 +205,20 @@ fn plan(
         run,
         info,
         splits,
+        class_weights,
     };
     Ok((plan, network))
+}
+
+/// How many images each class has.
+fn images_of_classes(images: &dyn Dataset, classes: usize) -> Outcome<Vec<usize>> {
+    let mut counts = vec![0; classes];
+    for index in 0..images.len() {
+        if let Some(count) = counts.get_mut(images.target(index)?.class()?) {
+            *count += 1;
+        }
+    }
+    Ok(counts)
 }
 
 /// The images of a split, as `splits.csv` lists them.
