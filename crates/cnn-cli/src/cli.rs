@@ -11,6 +11,7 @@ use cnn_models::ARCHITECTURES;
 const EXAMPLES: &str = "\
 Examples:
   cnn train --data mnist --model lenet5 --epochs 3
+  cnn find-lr --data mnist --model lenet5
   cnn eval runs/a/best.safetensors --data mnist
   cnn predict runs/a/best.safetensors seven.png photo.jpg --top 3
   cnn summary lenet5 --batch-size 64
@@ -34,6 +35,8 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Train a network and keep everything about the run in one folder
     Train(TrainArgs),
+    /// Try rising learning rates for a few steps, draw what the loss does, and suggest one
+    FindLr(FindLrArgs),
     /// Measure a trained network on labelled images
     Eval(EvalArgs),
     /// Say what images show
@@ -171,6 +174,57 @@ pub(crate) struct TrainArgs {
     pub(crate) runs: PathBuf,
     #[command(flatten)]
     pub(crate) threads: Threads,
+}
+
+/// What is trained is said as for `cnn train`; nothing of it is kept.
+#[derive(Debug, Args)]
+pub(crate) struct FindLrArgs {
+    /// A configuration file (TOML)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Any key of the configuration, optimizer.kind=sgd say; may be given several times
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+    #[command(flatten)]
+    pub(crate) data: OptionalData,
+    /// The architecture [default: lenet5]
+    #[arg(long, value_name = "NAME", value_parser = architectures())]
+    pub(crate) model: Option<String>,
+    /// Images in one step [default: 64]
+    #[arg(long, value_name = "N", value_parser = positive)]
+    pub(crate) batch_size: Option<usize>,
+    /// Where every random number comes from [default: 1]
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
+    /// The first learning rate
+    #[arg(long, value_name = "RATE", value_parser = rate, default_value = "1e-6")]
+    pub(crate) low: f64,
+    /// The last learning rate; the test ends before it where the loss breaks away
+    #[arg(long, value_name = "RATE", value_parser = rate, default_value = "10")]
+    pub(crate) high: f64,
+    /// Steps from the first to the last rate, 10 or more
+    #[arg(long, value_name = "N", value_parser = positive, default_value = "100")]
+    pub(crate) steps: usize,
+    /// Draw the curve into this file, .svg or .png
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) threads: Threads,
+}
+
+impl FindLrArgs {
+    /// The same configuration, to be trained.
+    pub(crate) fn as_training(&self) -> TrainArgs {
+        TrainArgs {
+            config: self.config.clone(),
+            set: self.set.clone(),
+            data: self.data.clone(),
+            model: self.model.clone(),
+            batch_size: self.batch_size,
+            seed: self.seed,
+            ..TrainArgs::default()
+        }
+    }
 }
 
 #[derive(Debug, Args)]

@@ -103,3 +103,25 @@ fn runs_are_compared_by_their_figures_and_by_what_they_differ_in() {
     cnn_in(here, "compare a b --out both.gif").bad(2, &[".svg or .png"]);
     cnn_in(here, "compare a small").bad(1, &["small", "config.toml"]);
 }
+
+#[test]
+fn the_range_test_suggests_a_rate_that_trains_and_leaves_nothing_but_its_curve() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    small_mnist(here, 600, 100);
+    let before = common::all_files(here).len();
+    let line = "find-lr --data idx:small --batch-size 32";
+    let told = cnn_in(here, &format!("{line} --out lr.svg --threads 1")).good().stdout;
+    let rate = told.lines().last().unwrap().strip_prefix("suggestion: --lr ").unwrap();
+    assert!((1e-4..0.1).contains(&rate.parse::<f64>().unwrap()), "{told}");
+    assert!(fs::read_to_string(here.join("lr.svg")).unwrap().contains(&format!("suggestion {rate}")));
+    assert_eq!(common::all_files(here).len(), before + 1);
+    assert!(
+        cnn_in(here, &format!("{line} --threads 2"))
+            .good()
+            .stdout
+            .ends_with(&format!("suggestion: --lr {rate}\n"))
+    );
+    cnn_in(here, &format!("{line} --low 1 --high 0.1")).bad(1, &["highest rate is 0.1", "above the lowest"]);
+    cnn_in(here, &format!("{line} --low 1e-12 --high 1e-11")).bad(1, &["never fell"]);
+}

@@ -36,6 +36,7 @@ mod history;
 pub mod metrics;
 mod metrics_log;
 pub mod optim;
+mod range_test;
 mod run_dir;
 pub mod schedule;
 mod trainer;
@@ -49,6 +50,7 @@ pub use files::write_atomically;
 pub use fingerprint::weights_sha256;
 pub use history::{BestBy, Ending, EpochRecord, History, Validation};
 pub use metrics_log::MetricsLog;
+pub use range_test::{RangeOptions, RangePoint, RangeTest, find_learning_rate};
 pub use run_dir::{Durations, Predictions, RunDir, RunInfo, RunResult, SplitRow};
 pub use trainer::{
     Freeze, Keep, LossOptions, OnNonFinite, StepOptions, StepOutcome, Trainer, TrainerOptions, train_step,

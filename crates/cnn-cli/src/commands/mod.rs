@@ -3,6 +3,7 @@
 mod compare;
 mod data;
 mod eval;
+mod find_lr;
 mod predict;
 mod report;
 mod reproduce;
@@ -25,6 +26,7 @@ const EVALUATION_BATCH: usize = 256;
 pub(crate) fn run(command: Command) -> Outcome {
     match command {
         Command::Train(arguments) => train::run(&arguments),
+        Command::FindLr(arguments) => find_lr::run(&arguments),
         Command::Eval(arguments) => eval::run(&arguments),
         Command::Predict(arguments) => predict::run(&arguments),
         Command::Compare(arguments) => compare::run(&arguments),

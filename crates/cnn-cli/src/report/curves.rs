@@ -1,6 +1,6 @@
 //! Curves over the epochs: loss and accuracy, training against validation; and the learning rate.
 
-use cnn_train::{EpochRecord, Validation};
+use cnn_train::{EpochRecord, RangeTest, Validation};
 
 use super::chart::{self, Axis, Chart, Dots, Numbers, Series};
 use super::colour::{BLUE, ORANGE};
@@ -66,6 +66,34 @@ pub(crate) fn learning_rate(points: Vec<Point>) -> Drawing {
     let chart =
         Chart { title: "Learning rate".into(), x, y: Axis::new("", Numbers::Plain), series: vec![series] };
     row(&[chart], (2.0 * PANEL.0, 180.0))
+}
+
+/// The loss over rising learning rates, with the suggested one.
+pub(crate) fn range_test(found: &RangeTest) -> Drawing {
+    let low = found.points.iter().map(|point| point.smoothed).fold(f64::INFINITY, f64::min);
+    let first = found.points.first().map_or(1.0, |point| point.smoothed);
+    // What lies far above the beginning has broken away, and would press the rest flat.
+    let most = first + 0.5 * (first - low).max(0.0);
+    let points = |of: fn(&cnn_train::RangePoint) -> f64| {
+        found.points.iter().map(|point| (point.rate, of(point))).filter(|(_, loss)| *loss <= most).collect()
+    };
+    let mut series = vec![Series {
+        name: "loss, smoothed".into(),
+        colour: BLUE,
+        points: points(|point| point.smoothed),
+        dots: Dots::Never,
+    }];
+    if let Some(rate) = found.suggestion() {
+        let name = format!("suggestion {rate:.1e}");
+        series.push(Series {
+            name,
+            colour: ORANGE,
+            points: vec![(rate, low), (rate, first)],
+            dots: Dots::Never,
+        });
+    }
+    let (x, y) = (Axis::new("learning rate", Numbers::Logarithmic), Axis::new("", Numbers::Plain));
+    row(&[Chart { title: "Learning-rate range test".into(), x, y, series }], (560.0, 300.0))
 }
 
 fn chart(title: &str, numbers: Numbers, series: Vec<Series>) -> Chart {

@@ -23,7 +23,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use cnn_train::schedule::{Progress, Schedule};
-use cnn_train::{EpochRecord, Predictions, RunDir, RunInfo, RunResult};
+use cnn_train::{EpochRecord, Predictions, RangeTest, RunDir, RunInfo, RunResult};
 
 use crate::config::Config;
 use crate::failure::{Failure, Outcome};
@@ -200,10 +200,18 @@ pub(crate) fn overlaid(stories: &[Story], file: &Path) -> Outcome<Vec<u8>> {
         .zip(SERIES.iter().cycle())
         .map(|(story, &colour)| curves::Run { name: story.name.clone(), epochs: &story.epochs, colour })
         .collect();
-    let drawing = curves::overlaid(&runs);
+    in_form_of(file, &curves::overlaid(&runs))
+}
+
+/// The curve of a learning-rate range test, in the form of the file's name.
+pub(crate) fn range_test(found: &RangeTest, file: &Path) -> Outcome<Vec<u8>> {
+    in_form_of(file, &curves::range_test(found))
+}
+
+fn in_form_of(file: &Path, drawing: &Drawing) -> Outcome<Vec<u8>> {
     match file.extension().and_then(|extension| extension.to_str()) {
         Some("svg") => Ok(drawing.svg().into_bytes()),
-        Some("png") => png_of(&drawing),
+        Some("png") => png_of(drawing),
         _ => Err(Failure::Usage(format!("--out {}: give a name that ends in .svg or .png", file.display()))),
     }
 }

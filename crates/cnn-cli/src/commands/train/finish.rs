@@ -13,7 +13,8 @@ use cnn_train::{
 };
 use serde_json::json;
 
-use super::{Plan, rows};
+use super::Plan;
+use super::setup::rows;
 use crate::commands::{EVALUATION_BATCH, counted, figures, more_figures, with_workers};
 use crate::failure::{Failure, Outcome};
 use crate::output::say;
@@ -26,9 +27,9 @@ pub(super) fn finish(plan: &Plan, network: &dyn Forward, history: &History) -> O
         how_to_go_on(plan)?;
         return Err(Failure::Interrupted);
     }
-    let training = &plan.config.training;
-    let about = plan.about.clone().with_training(json!({
-        "data": plan.config.data.source,
+    let training = &plan.setup.config.training;
+    let about = plan.setup.about.clone().with_training(json!({
+        "data": plan.setup.config.data.source,
         "epochs": history.epochs.len(),
         "seed": training.seed,
         "validation": history.best().and_then(|record| record.validation),
@@ -75,7 +76,7 @@ pub(super) fn finish(plan: &Plan, network: &dyn Forward, history: &History) -> O
         result.scores = Some(scores);
         say!("{split} accuracy {}", figures(&evaluation.summary()))?;
         more_figures(&scores).iter().try_for_each(|line| say!("  {line}"))?;
-        say!("\n{}\n", confusion::text(&evaluation.confusion, plan.classes.names()))?;
+        say!("\n{}\n", confusion::text(&evaluation.confusion, plan.setup.classes.names()))?;
         record(plan, split, evaluation, images.dataset())?;
         plan.run.write_result(&result)?;
     }
@@ -88,8 +89,8 @@ pub(super) fn finish(plan: &Plan, network: &dyn Forward, history: &History) -> O
 
 /// Writes down what the final evaluation found, image by image and class by class.
 fn record(plan: &Plan, split: Split, evaluation: Evaluation, images: &dyn Dataset) -> Outcome {
-    let (run, classes) = (plan.run.path(), plan.classes.names());
-    let root = plan.location.path();
+    let (run, classes) = (plan.run.path(), plan.setup.classes.names());
+    let root = plan.setup.location.path();
     let file = |prediction: &Prediction| {
         images.path(prediction.index).map_or_else(String::new, |path| name_below(path, root))
     };
@@ -100,26 +101,29 @@ fn record(plan: &Plan, split: Split, evaluation: Evaluation, images: &dyn Datase
     plan.run.write_predictions(&Predictions { evaluation, files }, classes)?;
     if split == Split::Test {
         let test = rows(Split::Test, images, 0..images.len(), root)?;
-        plan.run.write_splits(&[plan.splits.as_slice(), &test].concat())?;
+        plan.run.write_splits(&[plan.setup.splits.as_slice(), &test].concat())?;
     }
     Ok(())
 }
 
 /// The evaluation that the run reports: of the test images, else of the validation images, else none.
 fn last_look(plan: &Plan, network: &dyn Forward) -> Outcome<Option<(Split, Evaluation, Loader)>> {
-    let validation = plan.validation.as_ref().map(|loader| evaluate(network, loader)).transpose()?;
-    if let (Some(found), Some(loader)) = (&validation, &plan.validation) {
-        report::write_validation(plan.run.path(), found, loader.dataset(), plan.classes.names())?;
+    let validation = plan.setup.validation.as_ref().map(|loader| evaluate(network, loader)).transpose()?;
+    if let (Some(found), Some(loader)) = (&validation, &plan.setup.validation) {
+        report::write_validation(plan.run.path(), found, loader.dataset(), plan.setup.classes.names())?;
     }
-    if plan.location.splits()?.contains(&Split::Test) {
-        let options = FolderOptions { classes: Some(plan.classes.clone()), ..FolderOptions::default() };
-        let images = plan.location.open(Split::Test, &options)?.dataset;
-        let loader = Loader::new(images, Sequential, plan.preprocessing.clone()).batch_size(EVALUATION_BATCH);
+    if plan.setup.location.splits()?.contains(&Split::Test) {
+        let options = FolderOptions { classes: Some(plan.setup.classes.clone()), ..FolderOptions::default() };
+        let images = plan.setup.location.open(Split::Test, &options)?.dataset;
+        let loader =
+            Loader::new(images, Sequential, plan.setup.preprocessing.clone()).batch_size(EVALUATION_BATCH);
         let loader = with_workers(loader);
         return Ok(Some((Split::Test, evaluate(network, &loader)?, loader)));
     }
-    say!("no test images in {}: the run has no test figures", plan.location.path().display())?;
-    Ok(validation.zip(plan.validation.clone()).map(|(found, loader)| (Split::Validation, found, loader)))
+    say!("no test images in {}: the run has no test figures", plan.setup.location.path().display())?;
+    Ok(validation
+        .zip(plan.setup.validation.clone())
+        .map(|(found, loader)| (Split::Validation, found, loader)))
 }
 
 fn how_to_go_on(plan: &Plan) -> Outcome {

@@ -45,7 +45,7 @@ pub(super) fn checkpoint(plan: &Plan) -> Outcome<Option<PathBuf>> {
     }
     let path = folder.latest()?;
     let checkpoint = Checkpoint::read(&path)?;
-    let (asked, begun) = (plan.config.training.epochs, checkpoint.recipe.options.epochs);
+    let (asked, begun) = (plan.setup.config.training.epochs, checkpoint.recipe.options.epochs);
     let done = checkpoint.position.epoch;
     // A run that was killed in its last evaluation has a result, but has not written down how long that took.
     let ended = run.read_run()?.seconds.is_some();
@@ -70,7 +70,7 @@ pub(super) fn checkpoint(plan: &Plan) -> Outcome<Option<PathBuf>> {
         tell!(
             "epochs raised from {begun} to {asked}: from here on the schedule goes over {asked}, so that the run is another than one of {begun}"
         );
-        run.write_config(&plan.config.to_toml()?)?;
+        run.write_config(&plan.setup.config.to_toml()?)?;
         run.write_run(&RunInfo { extended_at: Some(done), ..run.read_run()? })?;
     }
     let info = run.read_run()?;
