@@ -28,7 +28,7 @@ pub(super) fn text(story: &Story) -> String {
         info.seed
     ));
     add("## Intended use\n".into());
-    add("TODO: who is to use it, for what, and what it must not be used for.\n".into());
+    add("*To be filled in: who is to use it, for what, and what it must not be used for.*\n".into());
     add("## Data\n".into());
     add(format!("- source: {}", line(&info.data)));
     if !info.data_sha256.is_empty() {
@@ -45,7 +45,7 @@ pub(super) fn text(story: &Story) -> String {
             counted(config.input.channels.unwrap_or(3), "channel")
         ));
     }
-    add("- TODO: where the images are from, who labelled them, whom and what they show, and whom and what they do not.\n".into());
+    add("- *To be filled in: where the images are from, who labelled them, whom and what they show, and whom and what they do not.*\n".into());
     add("## Figures\n".into());
     match story.result.as_ref().and_then(|result| result.scores) {
         Some(scores) => {
@@ -81,7 +81,7 @@ pub(super) fn text(story: &Story) -> String {
     add("\n## Limits\n".into());
     add("- It gives one of its classes to every image, also to one that shows none of them.".into());
     add("- Its figures hold for images like those it was measured on: other cameras, places and times need measuring anew.".into());
-    add("- TODO: what a mistake costs, and who notices it.\n".into());
+    add("- *To be filled in: what a mistake costs, and who notices it.*\n".into());
     add("## Made with\n".into());
     add(format!("- {}, {} threads, {}", info.cpu, info.threads, info.instruction_set));
     if let Some(result) = &story.result {
