@@ -28,6 +28,10 @@ pub struct About {
     pub preprocessing: Value,
     /// What the outputs mean.
     pub task: Task,
+    /// What the outputs are divided by before the softmax, so that probabilities mean what they say; 1 where nothing was
+    /// fitted.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub temperature: f64,
     /// How the weights came about: a value of the caller's own type; null where nothing is known.
     #[serde(default)]
     pub training: Value,
@@ -41,6 +45,14 @@ pub enum Task {
     /// One score for each class, of which one is right.
     #[default]
     Classify,
+}
+
+fn one() -> f64 {
+    1.0
+}
+
+fn is_one(temperature: &f64) -> bool {
+    *temperature == 1.0
 }
 
 /// The form in the file: the version first.
@@ -75,6 +87,7 @@ impl About {
             classes: classes.into_iter().map(Into::into).collect(),
             preprocessing: to_value(preprocessing)?,
             task: Task::default(),
+            temperature: 1.0,
             training: Value::Null,
         };
         about.check()?;
@@ -87,6 +100,16 @@ impl About {
     /// [`Error::NotAModel`] where `training` has no JSON form.
     pub fn with_training(self, training: impl Serialize) -> Result<Self> {
         Ok(Self { training: to_value(training)?, ..self })
+    }
+
+    /// The same with a temperature.
+    ///
+    /// # Errors
+    /// [`Error::NotAModel`] where it is not a number above 0.
+    pub fn with_temperature(self, temperature: f64) -> Result<Self> {
+        let about = Self { temperature, ..self };
+        about.check()?;
+        Ok(about)
     }
 
     /// The preprocessing in the caller's own type.
@@ -119,6 +142,12 @@ impl About {
     }
 
     fn check(&self) -> Result<()> {
+        if !(self.temperature > 0.0 && self.temperature.is_finite()) {
+            return Err(Error::not_a_model(format!(
+                "its temperature is {}, expected a number above 0",
+                self.temperature
+            )));
+        }
         let (names, classes) = (self.classes.len(), self.arguments.classes);
         if names == classes {
             return Ok(());

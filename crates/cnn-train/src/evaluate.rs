@@ -69,6 +69,22 @@ impl Evaluation {
         Summary { images: self.images(), correct: self.correct(), accuracy: self.accuracy(), loss: self.loss }
     }
 
+    /// The same with the probabilities that another temperature gives; the predicted classes stay.
+    ///
+    /// # Errors
+    /// As [`Probabilities::at_temperature`].
+    pub fn at_temperature(mut self, temperature: f64) -> Result<Self> {
+        if temperature == 1.0 {
+            return Ok(self);
+        }
+        self.probabilities = self.probabilities.at_temperature(temperature)?;
+        for (prediction, (row, _)) in self.predictions.iter_mut().zip(self.probabilities.iter()) {
+            prediction.probability = row.get(prediction.predicted).map_or(f32::NAN, |&p| p as f32);
+        }
+        self.loss = self.probabilities.log_loss();
+        Ok(self)
+    }
+
     /// The wrongly classified images, those of which the network was most certain first.
     pub fn worst(&self) -> Vec<Prediction> {
         let mut wrong: Vec<_> = self.predictions.iter().copied().filter(|p| !p.is_correct()).collect();

@@ -35,6 +35,7 @@ pub(crate) fn run(arguments: &EvalArgs) -> Outcome {
     let images = location.open(split, &options)?.dataset;
     let loader = Loader::new(images, Sequential, trained.preprocessing).batch_size(arguments.batch_size);
     let evaluation = evaluate(trained.network.as_ref(), &with_workers(loader))?;
+    let evaluation = evaluation.at_temperature(trained.about.temperature)?;
     if arguments.json {
         say!("{}", serde_json::to_string(&evaluation.summary())?)?;
     } else {

@@ -60,6 +60,7 @@ fn answer(trained: &Trained, path: &Path, top: usize) -> Outcome<Answer> {
     let mut cx = Ctx::inference();
     let x = cx.input(pixels.reshape(&shape)?);
     let logits = trained.network.call(x, &mut cx)?.into_value();
+    let logits = ops::unary::scale(logits, 1.0 / trained.about.temperature)?;
     let probabilities: Tensor = ops::softmax::softmax(logits, 1)?.to_dtype(DType::F32)?;
     let mut guesses: Vec<Guess> = trained
         .about

@@ -70,6 +70,16 @@ pub(crate) enum Validation {
     Share(f64),
 }
 
+/// What becomes of the probabilities after training.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Calibrate {
+    /// Outputs are divided by the temperature of least log loss on the validation images.
+    Temperature,
+    /// Nothing.
+    None,
+}
+
 /// What the loss of each class is multiplied by.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
@@ -170,6 +180,8 @@ pub(crate) struct Training {
     pub(crate) ema_decay: Option<f64>,
     /// What the learning rate is multiplied by for each block of the network before the last.
     pub(crate) layer_decay: f64,
+    /// What makes the probabilities mean what they say, fitted on the validation images.
+    pub(crate) calibrate: Calibrate,
     /// What becomes of a step whose loss or gradient is not finite.
     pub(crate) on_nonfinite: OnNonFinite,
     /// Seconds between two checkpoints in the middle of an epoch; 0 for one after every step.
@@ -206,6 +218,7 @@ impl Default for Training {
             sam_rho: None,
             ema_decay: None,
             layer_decay: 1.0,
+            calibrate: Calibrate::Temperature,
             on_nonfinite: OnNonFinite::Stop,
             checkpoint_seconds: 300.0,
         }

@@ -2,16 +2,13 @@
 //! side by side.
 
 use cnn_layers::summary::group;
-use cnn_train::metrics::{ConfusionMatrix, Probabilities, curves};
+use cnn_train::metrics::{CALIBRATION_BINS as BINS, ConfusionMatrix, Probabilities, curves};
 
 use super::chart::{self, Axis, Chart, Dots, Numbers, Series, round_numbers};
 use super::colour::{BLUE, FRAME, GRID, INK, MUTED, ORANGE, SERIES};
 use super::confusion::{clipped, percent};
 use super::curves::row;
 use super::drawing::{Anchor, Drawing, Font, Point, fitted, width_of};
-
-/// Ranges of probability in the reliability diagram, as many as the calibration error has.
-const BINS: usize = 15;
 
 /// Classes drawn by colour; with more, the worst of them, over the rest in grey.
 const COLOURED: usize = SERIES.len();

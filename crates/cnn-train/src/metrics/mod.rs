@@ -29,7 +29,7 @@ pub use mean::Mean;
 pub use multi_label::MultiLabel;
 pub use probabilities::{Bin, Probabilities};
 pub use regression::Regression;
-pub use scores::Scores;
+pub use scores::{CALIBRATION_BINS, Scores};
 
 use crate::Result;
 

@@ -76,6 +76,52 @@ impl Probabilities {
         }
     }
 
+    /// The temperature that makes the probabilities fit the truth best: the one of least log loss (Guo, Pleiss, Sun and
+    /// Weinberger, arXiv:1706.04599, section 4.2), 0.05 to 20. Above 1 the network was too sure of itself. 1 where there
+    /// are no images.
+    pub fn temperature(&self) -> f64 {
+        if self.is_empty() {
+            return 1.0;
+        }
+        // The loss is convex in the inverse, whose logarithm is searched by the golden section.
+        let loss = |at: f64| self.mean(|row, truth| tempered_surprise(row, truth, at.exp()));
+        let golden = (5f64.sqrt() - 1.0) / 2.0;
+        let (mut low, mut high) = (-20f64.ln(), 20f64.ln());
+        let (mut a, mut b) = (high - golden * (high - low), low + golden * (high - low));
+        let (mut at_a, mut at_b) = (loss(a), loss(b));
+        while high - low > 1e-6 {
+            if at_a <= at_b {
+                (high, b, at_b) = (b, a, at_a);
+                a = high - golden * (high - low);
+                at_a = loss(a);
+            } else {
+                (low, a, at_a) = (a, b, at_b);
+                b = low + golden * (high - low);
+                at_b = loss(b);
+            }
+        }
+        (-0.5 * (low + high)).exp()
+    }
+
+    /// The probabilities at another temperature: as if the network's outputs had been divided by it before the softmax.
+    /// The order of the classes stays.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] where it is not a number above 0.
+    pub fn at_temperature(&self, temperature: f64) -> Result<Self> {
+        if !(temperature > 0.0 && temperature.is_finite()) {
+            return Err(Error::argument("temperature", temperature, "a number above 0"));
+        }
+        let tempered = |row: &[f64]| -> Vec<f64> {
+            let most = row.iter().copied().fold(0.0, f64::max);
+            let powers: Vec<f64> = row.iter().map(|p| (p / most).powf(1.0 / temperature)).collect();
+            let sum: f64 = powers.iter().sum();
+            powers.into_iter().map(|power| power / sum).collect()
+        };
+        let rows = self.rows.chunks_exact(self.classes.max(1)).flat_map(tempered).collect();
+        Ok(Self { classes: self.classes, rows, truths: self.truths.clone() })
+    }
+
     /// Images.
     pub fn len(&self) -> usize {
         self.truths.len()
@@ -196,6 +242,14 @@ pub(super) fn surprise(row: &[f64], truth: usize) -> f64 {
 }
 
 /// An image's part of Brier's score.
+/// [`surprise`] with probabilities to a power, of which 0 counts as the least that a single can be.
+fn tempered_surprise(row: &[f64], truth: usize, power: f64) -> f64 {
+    let logarithm = |p: f64| power * p.max(f64::from(f32::MIN_POSITIVE)).ln();
+    let most = row.iter().map(|&p| logarithm(p)).fold(f64::NEG_INFINITY, f64::max);
+    let sum: f64 = row.iter().map(|&p| (logarithm(p) - most).exp()).sum();
+    sum.ln() + most - logarithm(row[truth])
+}
+
 pub(super) fn least_squares(row: &[f64], truth: usize) -> f64 {
     row.iter().enumerate().map(|(class, p)| (p - f64::from(u8::from(class == truth))).powi(2)).sum()
 }

@@ -43,8 +43,8 @@ pub struct Scores {
     pub calibration_error: Option<Interval>,
 }
 
-/// Ranges of the calibration error.
-const BINS: usize = 15;
+/// Ranges of the calibration error, as many as Guo et al. have.
+pub const CALIBRATION_BINS: usize = 15;
 
 /// Most work, in numbers looked at, that the areas under curves of all resamples may cost; beyond it, fewer resamples.
 const MOST_WORK: usize = 2_000_000_000;
@@ -146,7 +146,7 @@ impl Image {
 fn figures(each: &[Image], rankings: &[Ranking], classes: usize, counts: &[u32]) -> [Option<f64>; 14] {
     let mut margins = Margins::new(classes);
     let (mut top_5, mut surprise, mut distance, mut images) = (0.0, 0.0, 0.0, 0.0);
-    let mut bins = [[0.0; 2]; BINS];
+    let mut bins = [[0.0; 2]; CALIBRATION_BINS];
     for (image, &count) in each.iter().zip(counts).filter(|(_, count)| **count > 0) {
         margins.add(image.truth, image.predicted, u64::from(count));
         let count = f64::from(count);
@@ -154,7 +154,8 @@ fn figures(each: &[Image], rankings: &[Ranking], classes: usize, counts: &[u32])
         top_5 += count * f64::from(u8::from(image.in_top_5));
         surprise += count * image.surprise;
         distance += count * image.distance;
-        let bin = &mut bins[((image.confidence * BINS as f64).ceil() as usize).clamp(1, BINS) - 1];
+        let bin = &mut bins
+            [((image.confidence * CALIBRATION_BINS as f64).ceil() as usize).clamp(1, CALIBRATION_BINS) - 1];
         bin[0] += count * image.confidence;
         bin[1] += count * f64::from(u8::from(image.predicted == image.truth));
     }

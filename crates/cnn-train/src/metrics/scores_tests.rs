@@ -289,3 +289,45 @@ fn scores_are_the_single_figures_with_intervals_around_them() {
     let none = Probabilities::new(3, vec![], vec![]).unwrap();
     assert_eq!(Scores::of(&none, Key::new(1)).unwrap(), Scores::default());
 }
+
+#[test]
+fn the_temperature_undoes_what_made_a_network_too_sure() {
+    let key = Key::new(3);
+    let (classes, images) = (4, 4000);
+    let logits = |image: usize| {
+        (0..classes).map(move |class| 3.0 * f64::from(key.fold(image as u64).uniform(class as u64)))
+    };
+    let softmax = |logits: Vec<f64>| {
+        let sum: f64 = logits.iter().map(|logit| logit.exp()).sum();
+        logits.into_iter().map(move |logit| logit.exp() / sum).collect::<Vec<f64>>()
+    };
+    // The truth is drawn by the honest probabilities.
+    let truth = |image: usize| {
+        let mut left = f64::from(key.fold_str("truth").uniform(image as u64));
+        let drawn = softmax(logits(image).collect()).iter().position(|p| {
+            left -= p;
+            left < 0.0
+        });
+        drawn.unwrap_or(classes - 1)
+    };
+    let truths: Vec<usize> = (0..images).map(truth).collect();
+    let at = |factor: f64| {
+        let rows = (0..images).flat_map(|image| softmax(logits(image).map(|logit| factor * logit).collect()));
+        Probabilities::new(classes, rows.collect(), truths.clone()).unwrap()
+    };
+    let honest = at(1.0).temperature();
+    assert!((honest - 1.0).abs() < 0.08, "{honest}");
+    for factor in [0.4, 3.0] {
+        let found = at(factor).temperature();
+        assert!((found / honest - factor).abs() < 1e-3 * factor, "{found} for {factor}");
+        let mended = at(factor).at_temperature(found).unwrap();
+        assert!((mended.log_loss() - at(1.0 / honest).log_loss()).abs() < 1e-6);
+        assert!(mended.calibration_error(15) < at(factor).calibration_error(15));
+        assert_eq!(mended.accuracy(), at(1.0).accuracy());
+    }
+    assert_eq!(Probabilities::new(2, vec![], vec![]).unwrap().temperature(), 1.0);
+    // A network that is always right and never sure is made as sure as the range allows.
+    let right = Probabilities::new(2, vec![0.6, 0.4, 0.4, 0.6], vec![0, 1]).unwrap();
+    assert!((right.temperature() - 0.05).abs() < 1e-3);
+    assert!(right.at_temperature(0.0).is_err());
+}

@@ -16,6 +16,7 @@ use serde_json::json;
 use super::Plan;
 use super::setup::rows;
 use crate::commands::{EVALUATION_BATCH, counted, figures, more_figures, with_workers};
+use crate::config::Calibrate;
 use crate::failure::{Failure, Outcome};
 use crate::output::say;
 use crate::report::{self, confusion};
@@ -69,7 +70,9 @@ pub(super) fn finish(plan: &Plan, network: &dyn Forward, history: &History) -> O
     // The curves are on the disk before a test image is opened.
     report::build(&plan.run)?;
     let began = Instant::now();
-    if let Some((split, evaluation, images)) = last_look(plan, network)? {
+    let (validation, temperature) = calibrate(plan, network)?;
+    plan.run.write_best(&model::to_bytes(network, &about.with_temperature(temperature)?)?)?;
+    if let Some((split, evaluation, images)) = last_look(plan, network, validation, temperature)? {
         let scores = Scores::of(&evaluation.probabilities, Key::new(training.seed).fold_str("bootstrap"))?;
         result.test = (split == Split::Test).then(|| evaluation.summary());
         result.evaluated = Some(split.name().to_owned());
@@ -107,23 +110,48 @@ fn record(plan: &Plan, split: Split, evaluation: Evaluation, images: &dyn Datase
 }
 
 /// The evaluation that the run reports: of the test images, else of the validation images, else none.
-fn last_look(plan: &Plan, network: &dyn Forward) -> Outcome<Option<(Split, Evaluation, Loader)>> {
-    let validation = plan.setup.validation.as_ref().map(|loader| evaluate(network, loader)).transpose()?;
-    if let (Some(found), Some(loader)) = (&validation, &plan.setup.validation) {
-        report::write_validation(plan.run.path(), found, loader.dataset(), plan.setup.classes.names())?;
-    }
-    if plan.setup.location.splits()?.contains(&Split::Test) {
-        let options = FolderOptions { classes: Some(plan.setup.classes.clone()), ..FolderOptions::default() };
-        let images = plan.setup.location.open(Split::Test, &options)?.dataset;
+fn last_look(
+    plan: &Plan,
+    network: &dyn Forward,
+    validation: Option<Evaluation>,
+    temperature: f64,
+) -> Outcome<Option<(Split, Evaluation, Loader)>> {
+    let setup = &plan.setup;
+    if setup.location.splits()?.contains(&Split::Test) {
+        let options = FolderOptions { classes: Some(setup.classes.clone()), ..FolderOptions::default() };
+        let images = setup.location.open(Split::Test, &options)?.dataset;
         let loader =
-            Loader::new(images, Sequential, plan.setup.preprocessing.clone()).batch_size(EVALUATION_BATCH);
+            Loader::new(images, Sequential, setup.preprocessing.clone()).batch_size(EVALUATION_BATCH);
         let loader = with_workers(loader);
-        return Ok(Some((Split::Test, evaluate(network, &loader)?, loader)));
+        let evaluation = evaluate(network, &loader)?.at_temperature(temperature)?;
+        return Ok(Some((Split::Test, evaluation, loader)));
     }
-    say!("no test images in {}: the run has no test figures", plan.setup.location.path().display())?;
-    Ok(validation
-        .zip(plan.setup.validation.clone())
-        .map(|(found, loader)| (Split::Validation, found, loader)))
+    say!("no test images in {}: the run has no test figures", setup.location.path().display())?;
+    let found = validation.zip(setup.validation.clone());
+    found
+        .map(|(found, loader)| Ok((Split::Validation, found.at_temperature(temperature)?, loader)))
+        .transpose()
+}
+
+/// The network on the validation images, and the temperature that fits them best.
+fn calibrate(plan: &Plan, network: &dyn Forward) -> Outcome<(Option<Evaluation>, f64)> {
+    let Some(loader) = &plan.setup.validation else { return Ok((None, 1.0)) };
+    let found = evaluate(network, loader)?;
+    let temperature = match plan.setup.config.training.calibrate {
+        Calibrate::Temperature => found.probabilities.temperature(),
+        Calibrate::None => 1.0,
+    };
+    if temperature != 1.0 {
+        let bins = cnn_train::metrics::CALIBRATION_BINS;
+        let error = |found: &Evaluation| 100.0 * found.probabilities.calibration_error(bins);
+        let after = error(&found.clone().at_temperature(temperature)?);
+        let before = error(&found);
+        say!(
+            "temperature {temperature:.3}: calibration error {before:.2} % before, {after:.2} % after (validation)"
+        )?;
+    }
+    report::write_validation(plan.run.path(), &found, loader.dataset(), plan.setup.classes.names())?;
+    Ok((Some(found), temperature))
 }
 
 fn how_to_go_on(plan: &Plan) -> Outcome {
