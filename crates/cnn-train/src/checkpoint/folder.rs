@@ -51,13 +51,17 @@ impl CheckpointFolder {
         })
     }
 
-    /// Saves a checkpoint as the last, and keeps the one that was the last as the one before, unless it is damaged.
+    /// Saves a checkpoint as the last, and keeps the one that was the last as the one before, unless it is damaged. A
+    /// folder that is not there is made.
     ///
     /// # Errors
-    /// [`Error::Io`]: a full disk, a folder that is absent or may not be written. The checkpoints that existed
-    /// are then still there.
+    /// [`Error::Io`]: a full disk, a folder that cannot be made or written to. The checkpoints that existed are then
+    /// still there.
     pub fn save(&self, checkpoint: &Checkpoint) -> Result<()> {
         let last = self.last();
+        if let Some(folder) = last.parent().filter(|folder| !folder.exists()) {
+            std::fs::create_dir_all(folder).map_err(|source| Error::io("create", folder, source))?;
+        }
         files::remove_leftovers(&last)?;
         let temporary = files::write_beside(&last, &checkpoint.to_bytes()?)?;
         let swapped = self.keep_last().and_then(|()| files::replace(&temporary, &last));
