@@ -84,6 +84,7 @@ const EXAMPLE_ARGUMENTS: &[(&str, &[&str])] = &[
         ],
     ),
     ("custom_layer", &["1000"]),
+    ("own_parts", &["1000"]),
     ("train_mnist", &["1000"]),
 ];
 
