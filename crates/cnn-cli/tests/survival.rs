@@ -4,6 +4,8 @@
 //! being written: while its temporary file is there.
 
 mod common;
+#[path = "../../cnn-train/tests/runs/event_file.rs"]
+mod event_file;
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -20,7 +22,7 @@ validation = 0.2
 name = "mnist-cnn"
 [training]
 epochs = 3
-batch-size = 8
+batch-size = 4
 learning-rate = 0.01
 label-smoothing = 0.1
 seed = 5
@@ -87,19 +89,29 @@ fn start(folder: &Path, arguments: &str) -> Child {
     command.spawn().unwrap()
 }
 
-/// What a run leaves that must not depend on how often it was disturbed: the sum of the weights, the rows of the metrics
-/// without their times, and the evaluation.
-fn outcome(run: &Path) -> (String, Vec<String>, String) {
+/// What a run leaves that must not depend on how often it was disturbed.
+#[derive(Debug, PartialEq)]
+struct Left {
+    weights: String,
+    /// The rows of the metrics, without their times.
+    metrics: Vec<String>,
+    /// TensorBoard's numbers, without the speeds.
+    events: Vec<(u64, String, u32)>,
+    evaluation: String,
+}
+
+fn outcome(run: &Path) -> Left {
     let result = read_json(&run.join("result.json"));
     let metrics = std::fs::read_to_string(run.join("metrics.csv")).unwrap();
     let figures = |row: &str| row.split(',').take(8).collect::<Vec<_>>().join(",");
     let text = |key: &str| result[key].to_string();
-    (
-        text("weights_sha256"),
-        metrics.lines().map(figures).collect(),
-        ["test", "scores", "best_epoch", "validation", "epochs"].map(text).join(" ")
+    Left {
+        weights: text("weights_sha256"),
+        metrics: metrics.lines().map(figures).collect(),
+        events: event_file::figures(run),
+        evaluation: ["test", "scores", "best_epoch", "validation", "epochs"].map(text).join(" ")
             + &std::fs::read_to_string(run.join("predictions.csv")).unwrap(),
-    )
+    }
 }
 
 fn is_writing(run: &Path) -> bool {
@@ -133,7 +145,10 @@ fn a_run_killed_at_any_instant_and_resumed_ends_with_the_same_bits() {
     cnn_in(here, "train --config run.toml --out whole --threads 1").good();
     let length = begin.elapsed();
     let expected = outcome(&here.join("whole"));
-    assert_eq!(expected.1.len(), 4, "{:?}", expected.1);
+    assert_eq!(expected.metrics.len(), 4, "{:?}", expected.metrics);
+    let batches: Vec<u64> =
+        expected.events.iter().filter(|event| event.1 == "batch/loss").map(|event| event.0).collect();
+    assert_eq!(batches, [10, 20, 30]);
 
     let moments = if std::env::var_os("CNN_SLOW_TESTS").is_some() { 30 } else { 3 };
     let (mut lot, mut killed, mut while_writing) = (Lot(11), 0, 0);

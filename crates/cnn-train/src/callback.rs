@@ -36,7 +36,8 @@ pub enum Flow {
 /// }
 /// ```
 pub trait Callback {
-    /// Before the first batch.
+    /// Before the first batch, and again where the run goes back to a checkpoint
+    /// ([`OnNonFinite::Rollback`](crate::OnNonFinite::Rollback)): then what was told of the steps after it does not hold.
     ///
     /// # Errors
     /// Any error ends the run and reaches the caller of `fit`; so it is with the other methods.
@@ -50,6 +51,15 @@ pub trait Callback {
     /// As [`Callback::on_start`].
     fn on_batch(&mut self, _event: &BatchEvent) -> Result<Flow, CallbackError> {
         Ok(Flow::Continue)
+    }
+
+    /// Before a checkpoint is written, also the one before the first batch: what the callback has written so far should
+    /// be on the disk when it returns, because a run that goes on from the checkpoint does not tell it again.
+    ///
+    /// # Errors
+    /// As [`Callback::on_start`].
+    fn on_checkpoint(&mut self) -> Result<(), CallbackError> {
+        Ok(())
     }
 
     /// After every epoch, its validation and its checkpoint.
@@ -70,6 +80,10 @@ impl<C: Callback + ?Sized> Callback for &mut C {
         (**self).on_batch(event)
     }
 
+    fn on_checkpoint(&mut self) -> Result<(), CallbackError> {
+        (**self).on_checkpoint()
+    }
+
     fn on_epoch(&mut self, event: &EpochEvent<'_>) -> Result<Flow, CallbackError> {
         (**self).on_epoch(event)
     }
@@ -82,6 +96,8 @@ pub struct StartEvent<'a> {
     pub epochs: usize,
     /// Batches of an epoch.
     pub batches: usize,
+    /// Batches that are done of the epoch that the run goes on in; 0 at an epoch's beginning.
+    pub batch: usize,
     /// What a resumed run did before; empty for a new one.
     pub history: &'a History,
 }

@@ -130,7 +130,7 @@ mod tests {
         std::fs::write(&path, "epoch,learning\n1,0.1\n2,0.").unwrap();
         let mut log = MetricsLog::new(&path);
         let history = History { epochs: vec![record(1, Some(0.5))], ..History::default() };
-        log.on_start(&StartEvent { epochs: 2, batches: 5, history: &history }).unwrap();
+        log.on_start(&StartEvent { epochs: 2, batches: 5, batch: 0, history: &history }).unwrap();
         log.append(&record(2, None)).unwrap();
         let rows = "1,0.1,0.3333333333333333,0.5,0.25,0.5,0,0,2.000,100.0\n2,0.1,0.3333333333333333,0.5,,,,,2.000,100.0\n";
         assert_eq!(std::fs::read_to_string(&path).unwrap(), format!("{HEADER}{rows}"));

@@ -3,11 +3,13 @@
 //! ```text
 //! config.toml  run.json  result.json  classes.txt  splits.csv
 //! metrics.csv                                 one row an epoch
+//! events.out.tfevents.<seconds>.cnn           the same and more for TensorBoard
 //! per_class.csv  confusion.csv  predictions.csv    the final evaluation
 //! best.safetensors                            the model to use
 //! checkpoints/{last,last.prev}.safetensors    resumable state
 //! ```
-//! Every file is written whole or not at all; `metrics.csv` alone grows, one synced row an epoch.
+//! Every file is written whole or not at all; `metrics.csv` grows by one synced row an epoch, and the events
+//! by a record now and then.
 //! Pictures and reports belong to whoever draws them: [`RunDir::path`] says where.
 
 mod predictions;
@@ -20,6 +22,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::CheckpointFolder;
 use crate::evaluate::Summary;
+use crate::events::EventsLog;
 use crate::files::{self, write_atomically};
 use crate::metrics::{ConfusionMatrix, Probabilities, Scores, curves};
 use crate::metrics_log::{self, MetricsLog};
@@ -169,6 +172,11 @@ impl RunDir {
     /// A callback that keeps `metrics.csv`.
     pub fn metrics(&self) -> MetricsLog {
         MetricsLog::new(self.path.join("metrics.csv"))
+    }
+
+    /// A callback that keeps the event file for TensorBoard.
+    pub fn events(&self) -> EventsLog {
+        EventsLog::new(&self.path)
     }
 
     /// Writes `config.toml`: the whole configuration, resolved.

@@ -59,10 +59,7 @@ impl<'a> Run<'a> {
             None => self.begin(model)?,
         }
         let epochs = self.trainer.options.epochs;
-        let start = StartEvent { epochs, batches: self.train.batches_per_epoch(), history: &self.history };
-        for callback in &mut self.trainer.callbacks {
-            callback.on_start(&start).map_err(Error::Callback)?;
-        }
+        self.tell_start()?;
         while self.history.epochs.len() < epochs {
             if self.trainer.options.patience.is_some_and(|patience| self.history.waited() >= patience.max(1))
             {
@@ -335,6 +332,17 @@ impl<'a> Run<'a> {
         }
     }
 
+    fn tell_start(&mut self) -> Result<()> {
+        let event = StartEvent {
+            epochs: self.trainer.options.epochs,
+            batches: self.train.batches_per_epoch(),
+            batch: self.partial.as_ref().map_or(0, |partial| partial.loader.batch),
+            history: &self.history,
+        };
+        let mut callbacks = self.trainer.callbacks.iter_mut();
+        callbacks.try_for_each(|callback| callback.on_start(&event).map_err(Error::Callback))
+    }
+
     fn tell_batch(&mut self, event: &BatchEvent) -> Result<Flow> {
         let mut flow = Flow::Continue;
         for callback in &mut self.trainer.callbacks {
@@ -368,7 +376,7 @@ impl<'a> Run<'a> {
         let checkpoint = Checkpoint::read(&path)?;
         self.restore(Loaded { path, checkpoint, longer: Longer::Yes }, model)?;
         self.rollbacks = rollbacks;
-        Ok(())
+        self.tell_start()
     }
 
     /// Saves the state before the first epoch, so that a run can be resumed from its very start.
@@ -392,6 +400,8 @@ impl<'a> Run<'a> {
 
     fn save(&mut self, partial: Option<Partial>, model: &mut dyn Forward) -> Result<()> {
         let Some(folder) = self.trainer.checkpoints.clone() else { return Ok(()) };
+        let mut callbacks = self.trainer.callbacks.iter_mut();
+        callbacks.try_for_each(|callback| callback.on_checkpoint().map_err(Error::Callback))?;
         let (epoch, batches) = (self.history.epochs.len(), self.train.batches_per_epoch() as u64);
         let in_epoch = partial.as_ref().map_or(0, |partial| partial.loader.batch as u64);
         let own = snapshot(model)?;

@@ -1,6 +1,8 @@
 //! Whole runs on a small synthetic data set, through the public interface.
 
 mod common;
+mod event_file;
+mod events;
 mod resume;
 mod training;
 

@@ -64,6 +64,7 @@ pub(super) fn train(arguments: &TrainArgs) -> Outcome<RunResult> {
         .checkpoint_every(Duration::try_from_secs_f64(training.checkpoint_seconds).unwrap_or(Duration::MAX))
         .callback(KeepBest::new(&plan.run, &plan.setup.about, keep))
         .callback(plan.run.metrics())
+        .callback(plan.run.events())
         .callback(Progress::new())
         .callback(interrupt::StopWhenAsked);
     if let Some(validation) = &plan.setup.validation {
