@@ -10,6 +10,7 @@ use cnn_models::Arguments;
 use common::{cnn_in, root, small_mnist};
 
 #[rustfmt::skip]
+#[expect(clippy::print_stdout, reason = "the guide's code tells its reader what happens")]
 mod own_loop {
 use cnn_autograd::Ctx;
 use cnn_data::Loader;
@@ -43,6 +44,7 @@ fn train(model: &mut dyn Forward, train: &Loader, validation: &Loader) -> cnn_tr
 }
 
 #[rustfmt::skip]
+#[expect(clippy::print_stdout, reason = "the guide's code tells its reader what happens")]
 mod trainer {
 use cnn_data::Loader;
 use cnn_layers::Forward;
