@@ -166,6 +166,10 @@ pub(crate) struct TrainArgs {
     /// stopped. Its own configuration holds; --epochs may be raised
     #[arg(long, value_name = "RUN", conflicts_with_all = ["config", "set", "data", "model", "batch_size", "lr", "seed", "out"])]
     pub(crate) resume: Option<PathBuf>,
+    /// Cross-validation: train as many times, each time with another part of the training images to test on; the test
+    /// images of the data set are not read
+    #[arg(long, value_name = "K", value_parser = folds, conflicts_with = "resume")]
+    pub(crate) folds: Option<usize>,
     /// The folder of this run, which must not exist [default: RUNS/DATE-TIME-MODEL-DATA]
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
@@ -379,6 +383,13 @@ fn architectures() -> PossibleValuesParser {
     PossibleValuesParser::new(
         ARCHITECTURES.iter().map(|known| PossibleValue::new(known.name).help(known.about)),
     )
+}
+
+fn folds(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(folds) if (2..=100).contains(&folds) => Ok(folds),
+        _ => Err("expected a whole number from 2 to 100".into()),
+    }
 }
 
 fn positive(text: &str) -> Result<usize, String> {

@@ -65,6 +65,6 @@ pub use resample::ResizeFilter;
 pub use resize::{Resize, ResizeMode};
 pub use sampler::{Sampler, Sequential, Shuffled, Stratified, Weighted};
 pub use sources::location::{DataLocation, Opened, Places};
-pub use split::{HoldOut, Split, hold_out};
+pub use split::{Fold, HoldOut, Split, fold, hold_out};
 pub use statistics::Statistics;
 pub use target::Target;

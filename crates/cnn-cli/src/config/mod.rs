@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use cnn_data::transform::{Augmentation, BatchAugmentation};
-use cnn_data::{HoldOut, Preprocessing, ResizeMode};
+use cnn_data::{Fold, HoldOut, Preprocessing, ResizeMode};
 use cnn_train::optim::{AnyOptimizer, Group, Groups, Lookahead, LookaheadOptions, Optimizer};
 use cnn_train::schedule::{AnySchedule, Schedule};
 use cnn_train::{BestBy, Freeze, Keep, OnNonFinite, RunDir, TrainerOptions};
@@ -58,6 +58,9 @@ pub(crate) struct Data {
     /// Images held out of the training set to choose the best epoch by, where the data have no validation split
     /// of their own: a number of them, a share below 1, or 0 for none.
     pub(crate) validation: Validation,
+    /// The fold of the training set that serves as the test set of this run, in cross-validation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) fold: Option<Fold>,
 }
 
 /// How much of the training set is held out.
@@ -190,7 +193,7 @@ pub(crate) struct Training {
 
 impl Default for Data {
     fn default() -> Self {
-        Self { source: "mnist".into(), dir: None, validation: Validation::Share(0.1) }
+        Self { source: "mnist".into(), dir: None, validation: Validation::Share(0.1), fold: None }
     }
 }
 

@@ -23,7 +23,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use cnn_train::schedule::{Progress, Schedule};
-use cnn_train::{EpochRecord, Predictions, RangeTest, RunDir, RunInfo, RunResult};
+use cnn_train::{EpochRecord, Evaluation, Predictions, RangeTest, RunDir, RunInfo, RunResult};
 
 use crate::config::Config;
 use crate::failure::{Failure, Outcome};
@@ -130,11 +130,7 @@ struct Plot {
 pub(crate) fn build(run: &RunDir) -> Outcome<Vec<PathBuf>> {
     let story = Story::read(run)?;
     let plots = plots(&story)?;
-    let mut files = Vec::new();
-    for plot in &plots {
-        files.push(write(run.path(), &format!("plots/{}.svg", plot.name), plot.drawing.svg().as_bytes())?);
-        files.push(write(run.path(), &format!("plots/{}.png", plot.name), &png_of(&plot.drawing)?)?);
-    }
+    let mut files = write_plots(run.path(), &plots)?;
     files.push(write(run.path(), "report.html", html::page(&story, &plots, run.path()).as_bytes())?);
     files.push(write(run.path(), "card.md", card::text(&story).as_bytes())?);
     Ok(files)
@@ -159,38 +155,62 @@ fn plots(story: &Story) -> Outcome<Vec<Plot>> {
         ),
     ];
     if let Some(Predictions { evaluation, .. }) = &story.predictions {
-        let (matrix, probabilities) = (&evaluation.confusion, &evaluation.probabilities);
-        plots.extend([
-            plot(
-                "per_class",
-                "Classes",
-                "Recall: of the images of a class, how many were found. Precision: of the images taken for the class, how \
-                 many belong to it.",
-                judgement::classes(matrix, &story.classes),
-            ),
-            plot(
-                "confusion",
-                "Confusion matrix",
-                "Rows are the truth, columns the prediction; what is off the diagonal is a mistake.",
-                confusion::picture(matrix, &story.classes),
-            ),
-            plot(
-                "reliability",
-                "Can its certainty be believed?",
-                "Where the line is below the diagonal the network is surer than it is right; where it is above, it is more \
-                 often right than it says.",
-                judgement::reliability(probabilities),
-            ),
-            plot(
-                "roc_pr",
-                "What another threshold would give",
-                "Each class against all others, for every threshold on its probability, with the area under the curve. \
-                 The left of a ROC curve is where false alarms are few.",
-                judgement::ranking(probabilities, &story.classes)?,
-            ),
-        ]);
+        plots.extend(judged(evaluation, &story.classes)?);
     }
     Ok(plots)
+}
+
+/// Plots of an evaluation.
+fn judged(evaluation: &Evaluation, classes: &[String]) -> Outcome<[Plot; 4]> {
+    let (matrix, probabilities) = (&evaluation.confusion, &evaluation.probabilities);
+    let plot = |name, title, about, drawing| Plot { name, title, about, drawing };
+    Ok([
+        plot(
+            "per_class",
+            "Classes",
+            "Recall: of the images of a class, how many were found. Precision: of the images taken for the class, how \
+             many belong to it.",
+            judgement::classes(matrix, classes),
+        ),
+        plot(
+            "confusion",
+            "Confusion matrix",
+            "Rows are the truth, columns the prediction; what is off the diagonal is a mistake.",
+            confusion::picture(matrix, classes),
+        ),
+        plot(
+            "reliability",
+            "Can its certainty be believed?",
+            "Where the line is below the diagonal the network is surer than it is right; where it is above, it is more \
+             often right than it says.",
+            judgement::reliability(probabilities),
+        ),
+        plot(
+            "roc_pr",
+            "What another threshold would give",
+            "Each class against all others, for every threshold on its probability, with the area under the curve. The \
+             left of a ROC curve is where false alarms are few.",
+            judgement::ranking(probabilities, classes)?,
+        ),
+    ])
+}
+
+/// Draws the plots of an evaluation into a folder; the files.
+pub(crate) fn write_judgement(
+    folder: &Path,
+    evaluation: &Evaluation,
+    classes: &[String],
+) -> Outcome<Vec<PathBuf>> {
+    write_plots(folder, &judged(evaluation, classes)?)
+}
+
+fn write_plots(folder: &Path, plots: &[Plot]) -> Outcome<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for plot in plots {
+        files.push(write(folder, &format!("plots/{}.svg", plot.name), plot.drawing.svg().as_bytes())?);
+        files.push(write(folder, &format!("plots/{}.png", plot.name), &png_of(&plot.drawing)?)?);
+    }
+    Ok(files)
 }
 
 /// The curves of several runs over one another, in the form of the file's name.

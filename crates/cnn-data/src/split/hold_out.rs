@@ -66,7 +66,7 @@ pub fn hold_out<D: Dataset + Clone>(
 }
 
 /// Indices of the samples of each class.
-fn by_class(dataset: &impl Dataset) -> Result<Vec<Vec<usize>>> {
+pub(super) fn by_class(dataset: &impl Dataset) -> Result<Vec<Vec<usize>>> {
     let mut classes: std::collections::BTreeMap<usize, Vec<usize>> = std::collections::BTreeMap::new();
     for index in 0..dataset.len() {
         let class = dataset.target(index)?.class().map_err(|error| error.at_sample(index))?;

@@ -1,15 +1,17 @@
 //! Splits: which part of a data set serves which purpose.
 //!
-//! [`hold_out`] takes a validation set out of a training set in memory; [`divide`] writes down, once and for all, which
+//! [`hold_out`] takes a validation set out of a training set in memory, [`fold`](fn@fold) one of several parts of it; [`divide`] writes down, once and for all, which
 //! file of a folder or row of a table is in which split or fold, with groups that stay together.
 
 mod divide;
+mod fold;
 mod groups;
 mod hold_out;
 mod items;
 mod place;
 
 pub use divide::{Divided, Division, Row, divide};
+pub use fold::{Fold, fold};
 pub use groups::GroupBy;
 pub use hold_out::{HoldOut, hold_out};
 pub use items::{Item, Items};

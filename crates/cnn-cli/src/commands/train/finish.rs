@@ -102,8 +102,8 @@ fn record(plan: &Plan, split: Split, evaluation: Evaluation, images: &dyn Datase
     plan.run.write_per_class(&evaluation.confusion, &evaluation.probabilities, classes)?;
     report::write_evaluated(run, &evaluation, images, classes)?;
     plan.run.write_predictions(&Predictions { evaluation, files }, classes)?;
-    if split == Split::Test {
-        let test = rows(Split::Test, images, 0..images.len(), root)?;
+    if split == Split::Test && plan.setup.fold.is_none() {
+        let test = rows(Split::Test, images, &(0..images.len()).collect::<Vec<_>>(), root)?;
         plan.run.write_splits(&[plan.setup.splits.as_slice(), &test].concat())?;
     }
     Ok(())
@@ -117,9 +117,15 @@ fn last_look(
     temperature: f64,
 ) -> Outcome<Option<(Split, Evaluation, Loader)>> {
     let setup = &plan.setup;
-    if setup.location.splits()?.contains(&Split::Test) {
-        let options = FolderOptions { classes: Some(setup.classes.clone()), ..FolderOptions::default() };
-        let images = setup.location.open(Split::Test, &options)?.dataset;
+    let test = match &setup.fold {
+        Some(fold) => Some(fold.clone()),
+        None if setup.location.splits()?.contains(&Split::Test) => {
+            let options = FolderOptions { classes: Some(setup.classes.clone()), ..FolderOptions::default() };
+            Some(setup.location.open(Split::Test, &options)?.dataset)
+        }
+        None => None,
+    };
+    if let Some(images) = test {
         let loader =
             Loader::new(images, Sequential, setup.preprocessing.clone()).batch_size(EVALUATION_BATCH);
         let loader = with_workers(loader);

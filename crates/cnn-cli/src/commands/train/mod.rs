@@ -4,6 +4,7 @@
 //! and its curves are on the disk before the first test image is opened; the test images are read once.
 
 mod finish;
+mod folds;
 mod keep;
 mod machine;
 mod resume;
@@ -36,7 +37,10 @@ struct Plan {
 }
 
 pub(crate) fn run(arguments: &TrainArgs) -> Outcome {
-    train(arguments).map(drop)
+    match arguments.folds {
+        Some(folds) => folds::train(arguments, folds),
+        None => train(arguments).map(drop),
+    }
 }
 
 /// Trains as the arguments say; what came out.
@@ -46,6 +50,11 @@ pub(super) fn train(arguments: &TrainArgs) -> Outcome<RunResult> {
         Some(run) => Config::resume(run, arguments)?,
         None => Config::resolve(arguments)?,
     };
+    train_with(config, arguments, resumed)
+}
+
+/// Trains by a configuration; of the arguments, only where to and with how many threads counts.
+fn train_with(config: Config, arguments: &TrainArgs, resumed: Option<RunDir>) -> Outcome<RunResult> {
     let threads = set_threads(&arguments.threads)?;
     interrupt::listen();
     let (plan, mut network) = plan(config, threads, resumed.as_ref(), arguments)?;

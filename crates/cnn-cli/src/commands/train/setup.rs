@@ -1,6 +1,7 @@
 //! What a run is made of before it has a folder: the images, the network that is to learn them, and how they are fed to it.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use cnn_data::sources::FolderOptions;
 use cnn_data::transform::BatchChoice;
@@ -27,6 +28,8 @@ pub(in crate::commands) struct Setup {
     pub(in crate::commands) preprocessing: Preprocessing,
     pub(in crate::commands) train: Loader,
     pub(in crate::commands) validation: Option<Loader>,
+    /// The images to test on where they are a fold of the training images.
+    pub(in crate::commands) fold: Option<Arc<dyn Dataset>>,
     pub(in crate::commands) about: About,
     /// Which image serves for what, but for those to test on.
     pub(in crate::commands) splits: Vec<SplitRow>,
@@ -50,13 +53,34 @@ pub(in crate::commands) fn set_up(mut config: Config) -> Outcome<(Setup, Box<dyn
     }
 
     let root = location.path();
-    let (train, validation, splits): (Box<dyn Dataset>, Option<Box<dyn Dataset>>, _) =
+    let mut splits = Vec::new();
+    // Where each image lies in the data set, as it is narrowed down.
+    let mut places: Vec<usize> = (0..images.len()).collect();
+    let (images, fold) = match config.data.fold {
+        None => (images, None),
+        // The same folds whatever the seed.
+        Some(fold) => {
+            let (outside, inside) = cnn_data::fold(images, fold, 0)?;
+            splits.extend(rows(Split::Test, &inside, inside.indices(), root)?);
+            places = outside.indices().to_vec();
+            (Arc::new(outside) as Arc<dyn Dataset>, Some(Arc::new(inside) as Arc<dyn Dataset>))
+        }
+    };
+    let of = |indices: &[usize]| {
+        indices.iter().filter_map(|&index| places.get(index).copied()).collect::<Vec<_>>()
+    };
+    let (train, validation): (Arc<dyn Dataset>, Option<Arc<dyn Dataset>>) =
         if location.splits()?.contains(&Split::Validation) {
             let options = FolderOptions { classes: Some(classes.clone()), ..FolderOptions::default() };
             let validation = location.open(Split::Validation, &options)?.dataset;
-            let mut splits = rows(Split::Train, &images, 0..images.len(), root)?;
-            splits.extend(rows(Split::Validation, &validation, 0..validation.len(), root)?);
-            (Box::new(images), Some(Box::new(validation)), splits)
+            splits.extend(rows(Split::Train, &images, &places, root)?);
+            splits.extend(rows(
+                Split::Validation,
+                &validation,
+                &(0..validation.len()).collect::<Vec<_>>(),
+                root,
+            )?);
+            (images, Some(validation))
         } else if let Some(amount) = config.hold_out() {
             // The same images are held out whatever the seed, so that runs with several seeds can be compared.
             let (kept, held_out) = cnn_data::hold_out(images, amount, 0).map_err(|error| {
@@ -64,15 +88,15 @@ pub(in crate::commands) fn set_up(mut config: Config) -> Outcome<(Setup, Box<dyn
                     "data.validation: {error}; a share fits any number, --set data.validation=0.1 say"
                 ))
             })?;
-            let mut splits = rows(Split::Train, &kept, kept.indices().iter().copied(), root)?;
-            splits.extend(rows(Split::Validation, &held_out, held_out.indices().iter().copied(), root)?);
-            (Box::new(kept), Some(Box::new(held_out)), splits)
+            splits.extend(rows(Split::Train, &kept, &of(kept.indices()), root)?);
+            splits.extend(rows(Split::Validation, &held_out, &of(held_out.indices()), root)?);
+            (Arc::new(kept), Some(Arc::new(held_out)))
         } else {
-            let splits = rows(Split::Train, &images, 0..images.len(), root)?;
-            (Box::new(images), None, splits)
+            splits.extend(rows(Split::Train, &images, &places, root)?);
+            (images, None)
         };
 
-    let preprocessing = source::preprocessing(&config.input, train.as_ref())?;
+    let preprocessing = source::preprocessing(&config.input, &train)?;
     config.input.set(&preprocessing);
     let (size, seed) = (preprocessing.size(), config.training.seed);
     let shape = Arguments {
@@ -108,6 +132,7 @@ pub(in crate::commands) fn set_up(mut config: Config) -> Outcome<(Setup, Box<dyn
         preprocessing,
         train: with_workers(train),
         validation: validation.map(with_workers),
+        fold,
         about,
         splits,
         class_weights,
@@ -142,19 +167,19 @@ fn images_of_classes(images: &dyn Dataset, classes: usize) -> Outcome<Vec<usize>
     Ok(counts)
 }
 
-/// The images of a split, as `splits.csv` lists them.
+/// The images of a split, as `splits.csv` lists them, with their places in the data set.
 pub(super) fn rows(
     split: Split,
     images: &dyn Dataset,
-    indices: impl IntoIterator<Item = usize>,
+    places: &[usize],
     root: &Path,
 ) -> Outcome<Vec<SplitRow>> {
     let names = images.classes().map(Classes::names).unwrap_or_default();
-    let row = |(at, index): (usize, usize)| {
+    let row = |(at, &index): (usize, &usize)| {
         let class = images.target(at)?.class()?;
         let file = images.path(at).map_or_else(String::new, |path| name_below(path, root));
         let class = names.get(class).cloned().unwrap_or_else(|| class.to_string());
         Ok(SplitRow { split: split.name().to_owned(), index, file, class })
     };
-    indices.into_iter().enumerate().map(row).collect()
+    places.iter().enumerate().map(row).collect()
 }
