@@ -70,7 +70,7 @@ mod tests {
     fn folds_share_nothing_have_everything_and_are_alike() {
         let counts = [31, 12, 5, 2];
         let all = dataset(&counts);
-        let mut met = vec![0; 50];
+        let mut met = [0; 50];
         for number in 1..=4 {
             let (outside, inside) = fold(&all, Fold { number, of: 4 }, 1).unwrap();
             assert!((12..=13).contains(&inside.len()), "{}", inside.len());
