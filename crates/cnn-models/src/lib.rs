@@ -15,6 +15,7 @@ mod mnist_cnn;
 mod model_file;
 mod registry;
 mod resnet;
+mod resnet9;
 
 pub use about::{About, FORMAT_VERSION, Task};
 pub use arguments::Arguments;
@@ -24,4 +25,5 @@ pub use lenet5::LeNet5;
 pub use mnist_cnn::MnistCnn;
 pub use model_file::ModelFile;
 pub use registry::{ARCHITECTURES, Architecture, build, skeleton};
-pub use resnet::ResNet;
+pub use resnet::{Depth, ResNet};
+pub use resnet9::ResNet9;

@@ -4,7 +4,7 @@ use cnn_layers::init::{Fans, Initializer, TorchDefault};
 use cnn_layers::{Forward, Key};
 use cnn_tensor::{DType, Tensor};
 
-use crate::{Arguments, DigitNet, Error, LeNet5, MnistCnn, ResNet, Result};
+use crate::{Arguments, Depth, DigitNet, Error, LeNet5, MnistCnn, ResNet, ResNet9, Result};
 
 /// An architecture that can be built by name.
 #[derive(Debug, Clone, Copy)]
@@ -54,6 +54,11 @@ pub const ARCHITECTURES: &[Architecture] = &[
         build: |arguments, init, key| Ok(Box::new(MnistCnn::with_initializer(arguments, init, key)?)),
     },
     Architecture {
+        name: "resnet18",
+        about: "ResNet-18, torchvision's",
+        build: |arguments, init, key| Ok(Box::new(ResNet::resnet18(arguments, init, key)?)),
+    },
+    Architecture {
         name: "resnet18-cifar",
         about: "ResNet-18 for small images: it begins at full size, with a 3x3 convolution",
         build: |arguments, init, key| Ok(Box::new(ResNet::resnet18_cifar(arguments, init, key)?)),
@@ -61,7 +66,32 @@ pub const ARCHITECTURES: &[Architecture] = &[
     Architecture {
         name: "resnet20",
         about: "the residual network of 20 layers for CIFAR-10, with projection shortcuts",
-        build: |arguments, init, key| Ok(Box::new(ResNet::resnet20(arguments, init, key)?)),
+        build: |arguments, init, key| Ok(Box::new(ResNet::for_cifar(Depth::D20, arguments, init, key)?)),
+    },
+    Architecture {
+        name: "resnet32",
+        about: "the residual network of 32 layers for CIFAR-10, with projection shortcuts",
+        build: |arguments, init, key| Ok(Box::new(ResNet::for_cifar(Depth::D32, arguments, init, key)?)),
+    },
+    Architecture {
+        name: "resnet44",
+        about: "the residual network of 44 layers for CIFAR-10, with projection shortcuts",
+        build: |arguments, init, key| Ok(Box::new(ResNet::for_cifar(Depth::D44, arguments, init, key)?)),
+    },
+    Architecture {
+        name: "resnet56",
+        about: "the residual network of 56 layers for CIFAR-10, with projection shortcuts",
+        build: |arguments, init, key| Ok(Box::new(ResNet::for_cifar(Depth::D56, arguments, init, key)?)),
+    },
+    Architecture {
+        name: "resnet9",
+        about: "nine layers, two residuals: the network of fast CIFAR-10 training",
+        build: |arguments, init, key| Ok(Box::new(ResNet9::full(arguments, init, key)?)),
+    },
+    Architecture {
+        name: "resnet9-s",
+        about: "resnet9 of half the width",
+        build: |arguments, init, key| Ok(Box::new(ResNet9::small(arguments, init, key)?)),
     },
 ];
 
@@ -123,7 +153,11 @@ mod tests {
             match build(name, &Arguments::MNIST, Key::new(0)).err().unwrap() {
                 Error::UnknownModel { suggestion: met, known, .. } => {
                     assert_eq!(met, suggestion, "{name}");
-                    assert_eq!(known, "digit-net, lenet5, mnist-cnn, resnet18-cifar, resnet20");
+                    assert_eq!(
+                        known,
+                        "digit-net, lenet5, mnist-cnn, resnet18, resnet18-cifar, resnet20, resnet32, resnet44, resnet56, \
+                         resnet9, resnet9-s"
+                    );
                 }
                 other => panic!("{other}"),
             }

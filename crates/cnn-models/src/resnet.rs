@@ -1,38 +1,57 @@
-//! Residual networks for small images: He, Zhang, Ren and Sun, "Deep residual learning for image recognition"
-//! (arXiv:1512.03385), section 4.2, and the 18-layer network of its table 1 with the beginning of section 4.2.
+//! Residual networks: He, Zhang, Ren and Sun, "Deep residual learning for image recognition" (arXiv:1512.03385): the
+//! 18-layer network of table 1, and those for small images of section 4.2.
 //!
 //! ```text
-//!            resnet20                resnet18-cifar
-//! conv1      16@3x3, norm, relu      64@3x3, norm, relu
-//! layer1     16 wide, 3 blocks        64 wide, 2 blocks
-//! layer2     32 wide, 3 blocks       128 wide, 2 blocks      the first block at stride 2
-//! layer3     64 wide, 3 blocks       256 wide, 2 blocks      the first block at stride 2
-//! layer4                             512 wide, 2 blocks      the first block at stride 2
+//!            resnet20, 32, 44, 56            resnet18-cifar            resnet18
+//! begin      16@3x3, norm, relu              64@3x3, norm, relu        64@7x7 stride 2, norm, relu, max-pool 3x3 stride 2
+//! layer1     16 wide, 3, 5, 7, 9 blocks       64 wide, 2 blocks         64 wide, 2 blocks
+//! layer2     32 wide, as many                128 wide, 2 blocks        128 wide, 2 blocks    the first block at stride 2
+//! layer3     64 wide, as many                256 wide, 2 blocks        256 wide, 2 blocks    the first block at stride 2
+//! layer4                                     512 wide, 2 blocks        512 wide, 2 blocks    the first block at stride 2
 //!            global average pool     dense classes
 //!
 //! block      3x3, norm, relu    3x3, norm    + shortcut    relu
 //! ```
 //! The shortcut is the block's input, or its projection (1x1 at the block's stride, norm) where the width changes:
-//! option B of the paper, which for `resnet20` used option A. Convolutions have no bias, which the norm would take
+//! option B of the paper, which for small images used option A. Convolutions have no bias, which the norm would take
 //! away again. Names are torchvision's.
 
 use cnn_layers::init::Initializer;
-use cnn_layers::{BatchNorm2d, Bias, Conv2d, Ctx, Dense, Forward, Key, Layer, Relu, Result, Var};
+use cnn_layers::{BatchNorm2d, Bias, Conv2d, Ctx, Dense, Forward, Key, Layer, MaxPool2d, Relu, Result, Var};
 
 use crate::Arguments;
 
-/// A residual network; for images of 3 channels and 10 classes, `resnet20` has 272,474 parameters and
-/// `resnet18-cifar` 11,173,962.
+/// A residual network. For images of 3 channels and 10 classes, `resnet20` has 272,474 parameters, `resnet56` 855,770 and
+/// `resnet18-cifar` 11,173,962; `resnet18` has 11,689,512 for 1000 classes.
 #[derive(Debug, Layer)]
 pub struct ResNet {
     conv1: Conv2d,
     bn1: BatchNorm2d,
+    maxpool: Option<MaxPool2d>,
     layer1: Vec<Block>,
     layer2: Vec<Block>,
     layer3: Vec<Block>,
     /// Empty in a network of three stages.
     layer4: Vec<Block>,
     fc: Dense,
+}
+
+/// A row of the table.
+struct Plan {
+    name: &'static str,
+    /// Widths of the stages.
+    widths: &'static [usize],
+    /// Blocks of a stage.
+    blocks: u64,
+    begin: Begin,
+}
+
+/// What comes before the stages.
+enum Begin {
+    /// A convolution of 3x3 at full size.
+    Small,
+    /// A convolution of 7x7 and a max-pool, each at stride 2.
+    Large,
 }
 
 /// Two convolutions and the way around them.
@@ -50,45 +69,95 @@ struct Block {
 struct Projection(Conv2d, BatchNorm2d);
 
 impl ResNet {
-    /// Three stages of three blocks.
+    /// The network of 20, 32, 44 or 56 layers for small images: three stages of 3, 5, 7 or 9 blocks.
     ///
     /// # Errors
     /// [`crate::Error::Argument`] for arguments out of range.
-    pub fn resnet20(arguments: &Arguments, init: &dyn Initializer, key: Key) -> crate::Result<Self> {
-        arguments.check("resnet20", 1, "1 or more")?;
-        Ok(Self {
-            conv1: conv(arguments.channels, 16, 3, 1, init, key.fold(0))?,
-            bn1: BatchNorm2d::new(16)?,
-            layer1: stage(16, 16, 3, 1, init, key.fold(1))?,
-            layer2: stage(16, 32, 3, 2, init, key.fold(2))?,
-            layer3: stage(32, 64, 3, 2, init, key.fold(3))?,
-            layer4: Vec::new(),
-            fc: Dense::builder(64, arguments.classes).build_with(init, key.fold(5))?,
-        })
+    pub fn for_cifar(
+        depth: Depth,
+        arguments: &Arguments,
+        init: &dyn Initializer,
+        key: Key,
+    ) -> crate::Result<Self> {
+        let (name, blocks) = match depth {
+            Depth::D20 => ("resnet20", 3),
+            Depth::D32 => ("resnet32", 5),
+            Depth::D44 => ("resnet44", 7),
+            Depth::D56 => ("resnet56", 9),
+        };
+        let plan = Plan { name, widths: &[16, 32, 64], blocks, begin: Begin::Small };
+        Self::new(&plan, arguments, init, key)
     }
 
-    /// Four stages of two blocks.
+    /// The 18-layer network that begins at full size.
     ///
     /// # Errors
     /// [`crate::Error::Argument`] for arguments out of range.
     pub fn resnet18_cifar(arguments: &Arguments, init: &dyn Initializer, key: Key) -> crate::Result<Self> {
-        arguments.check("resnet18-cifar", 1, "1 or more")?;
+        let plan =
+            Plan { name: "resnet18-cifar", widths: &[64, 128, 256, 512], blocks: 2, begin: Begin::Small };
+        Self::new(&plan, arguments, init, key)
+    }
+
+    /// The 18-layer network, torchvision's.
+    ///
+    /// # Errors
+    /// [`crate::Error::Argument`] for arguments out of range.
+    pub fn resnet18(arguments: &Arguments, init: &dyn Initializer, key: Key) -> crate::Result<Self> {
+        let plan = Plan { name: "resnet18", widths: &[64, 128, 256, 512], blocks: 2, begin: Begin::Large };
+        Self::new(&plan, arguments, init, key)
+    }
+
+    fn new(plan: &Plan, arguments: &Arguments, init: &dyn Initializer, key: Key) -> crate::Result<Self> {
+        arguments.check(plan.name, 1, "1 or more")?;
+        let first = plan.widths.first().copied().unwrap_or(1);
+        let (kernel, stride, maxpool) = match plan.begin {
+            Begin::Small => (3, 1, None),
+            Begin::Large => (7, 2, Some(MaxPool2d::builder(3).stride(2).padding(1).build()?)),
+        };
+        let mut before = first;
+        let mut stages = Vec::new();
+        for (number, &width) in (1..).zip(plan.widths) {
+            let stride = if number == 1 { 1 } else { 2 };
+            stages.push(stage(before, width, plan.blocks, stride, init, key.fold(number))?);
+            before = width;
+        }
+        let mut stages = stages.into_iter();
+        let mut next = || stages.next().unwrap_or_default();
         Ok(Self {
-            conv1: conv(arguments.channels, 64, 3, 1, init, key.fold(0))?,
-            bn1: BatchNorm2d::new(64)?,
-            layer1: stage(64, 64, 2, 1, init, key.fold(1))?,
-            layer2: stage(64, 128, 2, 2, init, key.fold(2))?,
-            layer3: stage(128, 256, 2, 2, init, key.fold(3))?,
-            layer4: stage(256, 512, 2, 2, init, key.fold(4))?,
-            fc: Dense::builder(512, arguments.classes).build_with(init, key.fold(5))?,
+            conv1: conv(arguments.channels, first, kernel, stride, init, key.fold(0))?,
+            bn1: BatchNorm2d::new(first)?,
+            maxpool,
+            layer1: next(),
+            layer2: next(),
+            layer3: next(),
+            layer4: next(),
+            fc: Dense::builder(before, arguments.classes).build_with(init, key.fold(5))?,
         })
     }
+}
+
+/// Layers of a network for small images.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Depth {
+    /// 20 layers.
+    D20,
+    /// 32 layers.
+    D32,
+    /// 44 layers.
+    D44,
+    /// 56 layers.
+    D56,
 }
 
 impl Forward for ResNet {
     fn forward(&self, x: Var, cx: &mut Ctx) -> Result<Var> {
         let x = self.conv1.call(x, cx)?;
         let x = self.bn1.call_act(x, Relu, cx)?;
+        let x = match &self.maxpool {
+            Some(maxpool) => maxpool.call(x, cx)?,
+            None => x,
+        };
         let mut blocks = [&self.layer1, &self.layer2, &self.layer3, &self.layer4].into_iter().flatten();
         let x = blocks.try_fold(x, |x, block| block.call(x, cx))?;
         self.fc.call(x.global_average_pool2d()?.flatten()?, cx)

@@ -50,6 +50,31 @@ fn parameters_are_as_many_as_the_papers_and_pytorch_count() {
     let resnet18 = first + stage1 + widening(128) + widening(256) + widening(512) + 512 * 10 + 10;
     assert_eq!(resnet18, 11_173_962);
     assert_eq!(parameter_count(&*network("resnet18-cifar", &CIFAR)), resnet18);
+    // Two more blocks of each width for each step in depth.
+    let deeper = |blocks: usize| {
+        let block = |width: usize| 2 * 9 * width * width + 2 * 2 * width;
+        resnet20 + (blocks - 3) * (block(16) + block(32) + block(64))
+    };
+    for (name, blocks, parameters) in
+        [("resnet32", 5, 466_906), ("resnet44", 7, 661_338), ("resnet56", 9, 855_770)]
+    {
+        assert_eq!(
+            (parameter_count(&*network(name, &CIFAR)), deeper(blocks)),
+            (parameters, parameters),
+            "{name}"
+        );
+    }
+    // torchvision.models.resnet18()
+    let imagenet = Arguments { channels: 3, classes: 1000, height: 224, width: 224 };
+    assert_eq!(parameter_count(&*skeleton("resnet18", &imagenet).unwrap()), 11_689_512);
+    let resnet9 = |width: usize| {
+        let w = width * width;
+        let kernels = 9 * (3 * width + 2 * w + 2 * 4 * w + 8 * w + 32 * w + 2 * 64 * w);
+        kernels + 2 * (width + 3 * 2 * width + 4 * width + 3 * 8 * width) + 8 * width * 10
+    };
+    assert_eq!((resnet9(64), resnet9(32)), (6_573_120, 1_646_112));
+    assert_eq!(parameter_count(&*network("resnet9", &CIFAR)), resnet9(64));
+    assert_eq!(parameter_count(&*network("resnet9-s", &CIFAR)), resnet9(32));
 }
 
 #[test]
@@ -83,7 +108,12 @@ fn keys_of_residual_networks_are_torchvisions() {
         ["weight", "bias", "running_mean", "running_var", "num_batches_tracked"]
             .map(|part| format!("{name}.{part}"))
     };
-    for (name, blocks) in [("resnet20", &[3, 3, 3][..]), ("resnet18-cifar", &[2, 2, 2, 2])] {
+    for (name, blocks) in [
+        ("resnet20", &[3, 3, 3][..]),
+        ("resnet56", &[9, 9, 9]),
+        ("resnet18-cifar", &[2, 2, 2, 2]),
+        ("resnet18", &[2, 2, 2, 2]),
+    ] {
         let mut expected = vec!["conv1.weight".to_owned(), "fc.weight".to_owned(), "fc.bias".to_owned()];
         expected.extend(norm("bn1".to_owned()));
         for (stage, &blocks) in blocks.iter().enumerate() {
@@ -128,9 +158,28 @@ fn each_stage_of_a_residual_network_but_the_first_halves_the_image() {
 }
 
 #[test]
+fn multiply_adds_are_those_of_the_tables() {
+    let imagenet = Arguments { channels: 3, classes: 1000, height: 224, width: 224 };
+    for (name, arguments, multiply_adds) in [
+        // He et al. say 1.8e9; so do fvcore's and torchvision's counts.
+        ("resnet18", imagenet, 1_814_073_344),
+        ("resnet9", CIFAR, 379_261_952),
+        ("resnet9-s", CIFAR, 95_259_136),
+    ] {
+        let network = skeleton(name, &arguments).unwrap();
+        let mut cx = Ctx::trace(Mode::Train);
+        let Arguments { channels, height, width, .. } = arguments;
+        let x = cx.input(Tensor::shape_only(&[1, height, width, channels], DType::F32).unwrap());
+        let logits = network.call(x, &mut cx).unwrap();
+        assert_eq!(cx.graph(&[&logits]).unwrap().multiply_adds(), multiply_adds, "{name}");
+    }
+}
+
+#[test]
 fn steps_of_training_on_one_batch_lower_its_loss() {
-    for name in ["resnet20", "resnet18-cifar"] {
-        let arguments = Arguments { height: 8, width: 8, ..CIFAR };
+    for name in ["resnet20", "resnet18-cifar", "resnet18", "resnet9-s"] {
+        let side = if name == "resnet18" { 64 } else { 8 };
+        let arguments = Arguments { height: side, width: side, ..CIFAR };
         let mut network = network(name, &arguments);
         let images = images(&arguments, 4);
         let labels = Tensor::from_slice(&[4], &[0i64, 1, 2, 3]).unwrap();
