@@ -21,14 +21,42 @@ Environment:
   CNN_DATA     a folder in which data sets are looked for, and into which they are downloaded
   CNN_MIRROR   a URL or folder from which data sets are fetched, instead of their published origins
   CNN_THREADS  threads that compute, where --threads is not given
+  NO_COLOR     not empty: no colours; there are none anyway where standard error is no terminal
   CNN_ISA      portable, avx2, avx512 or neon: the instruction set, instead of the best there is";
 
 /// Train, evaluate and use convolutional networks.
 #[derive(Debug, Parser)]
 #[command(name = "cnn", version, about, after_help = EXAMPLES, max_term_width = 100)]
 pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) console: ConsoleArgs,
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+/// What standard error gets, for every command.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Console")]
+pub(crate) struct ConsoleArgs {
+    /// Tell results, warnings and errors alone
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+    /// Tell more: what was found and where, and how long each part took
+    #[arg(short, long, global = true)]
+    pub(crate) verbose: bool,
+    /// The form of what goes to standard error
+    #[arg(long, global = true, value_name = "FORM", value_enum, default_value_t = LogForm::Text)]
+    pub(crate) log: LogForm,
+}
+
+/// The form of what is told about the work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(crate) enum LogForm {
+    /// Lines for a person, with a live bar on a terminal
+    #[default]
+    Text,
+    /// One JSON object a line for every event
+    Json,
 }
 
 #[derive(Debug, Subcommand)]

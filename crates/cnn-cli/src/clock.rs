@@ -7,6 +7,11 @@ pub(crate) fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
+/// The same with its fractions.
+pub(crate) fn precisely() -> f64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
+}
+
 /// A point in time as the name of a folder: `20260131-235959`, in UTC.
 pub(crate) fn stamp(seconds: u64) -> String {
     let (year, month, day) = civil(seconds / 86_400);
@@ -28,6 +33,16 @@ pub(crate) fn length(time: Duration) -> String {
         0..60 => format!("{:.1} s", time.as_secs_f64()),
         60..3600 => format!("{} min {:02} s", whole / 60, whole % 60),
         _ => format!("{} h {:02} min", whole / 3600, whole / 60 % 60),
+    }
+}
+
+/// A length of time as a clock shows it: `0:08`, `2:05`, `1:02:05`.
+pub(crate) fn hands(time: Duration) -> String {
+    let whole = time.as_secs_f64().round() as u64;
+    let (hours, minutes, seconds) = (whole / 3600, whole / 60 % 60, whole % 60);
+    match hours {
+        0 => format!("{minutes}:{seconds:02}"),
+        _ => format!("{hours}:{minutes:02}:{seconds:02}"),
     }
 }
 
@@ -63,5 +78,7 @@ mod tests {
         assert_eq!(length(Duration::from_millis(8_240)), "8.2 s");
         assert_eq!(length(Duration::from_secs(125)), "2 min 05 s");
         assert_eq!(length(Duration::from_secs(3_725)), "1 h 02 min");
+        let hands = [8, 125, 3_725].map(|seconds| hands(Duration::from_secs(seconds)));
+        assert_eq!(hands, ["0:08", "2:05", "1:02:05"]);
     }
 }

@@ -14,7 +14,7 @@ pub(crate) fn listen() {
         if ASKED.swap(true, Ordering::Relaxed) {
             std::process::exit(130);
         }
-        tell!("\nstopping after this step; press Ctrl-C again to stop at once");
+        tell!("stopping after this step; press Ctrl-C again to stop at once");
     };
     let _ = ctrlc::set_handler(handler);
 }

@@ -21,16 +21,18 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use output::tell;
+use output::error;
 
 fn main() -> ExitCode {
     // Wrong usage ends here, with clap's message, its suggestion and exit code 2.
     let arguments = cli::Cli::parse();
+    output::set_up(&arguments.console);
+    let _all = output::Phase::begin("all");
     match commands::run(arguments.command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             if let Some(message) = failure.message() {
-                tell!("error: {message}");
+                error!("{message}");
             }
             ExitCode::from(failure.exit_code())
         }

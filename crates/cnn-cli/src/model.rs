@@ -7,6 +7,7 @@ use cnn_layers::Forward;
 use cnn_models::{About, ModelFile};
 
 use crate::failure::{Failure, Outcome};
+use crate::output::detail;
 
 /// A trained network.
 pub(crate) struct Trained {
@@ -22,6 +23,12 @@ pub(crate) fn load(path: &Path) -> Outcome<Trained> {
     let in_file = |error: cnn_models::Error| Failure::failed(format!("{}: {error}", path.display()));
     let network = file.network().map_err(in_file)?;
     let preprocessing = file.about().preprocessing_as().map_err(in_file)?;
+    detail!(
+        "model: {} of {} classes in {}",
+        file.about().architecture,
+        file.about().classes.len(),
+        path.display()
+    );
     Ok(Trained { about: file.about().clone(), network, preprocessing })
 }
 

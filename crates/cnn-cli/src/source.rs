@@ -6,6 +6,7 @@ use cnn_data::{DataLocation, Dataset, Places, Preprocessing, Size, Statistics};
 
 use crate::config::Input;
 use crate::failure::{Failure, Outcome};
+use crate::output::detail;
 
 /// Images up to this size on a side are taken as they are, where the configuration names no size.
 const SMALL: usize = 64;
@@ -20,7 +21,9 @@ pub(crate) fn locate(text: &str, data_dir: Option<&Path>) -> Outcome<DataLocatio
         .place("CNN_DATA", variable("CNN_DATA"))
         .place("the working folder's data", Some(PathBuf::from("data")))
         .place("your cache", cache(variable));
-    Ok(DataLocation::resolve(text, &places)?)
+    let location = DataLocation::resolve(text, &places)?;
+    detail!("images: {text} is {}", location.path().display());
+    Ok(location)
 }
 
 /// A variable of the environment that names a folder; an empty one names none.

@@ -127,6 +127,8 @@ pub struct BatchEvent {
     pub images_per_second: f64,
     /// Time since the epoch began.
     pub elapsed: Duration,
+    /// Of this time what the steps waited for the loader's batches.
+    pub waited: Duration,
 }
 
 /// An epoch has ended.

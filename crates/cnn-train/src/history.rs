@@ -19,6 +19,9 @@ pub struct EpochRecord {
     pub seconds: f64,
     /// Training images per second.
     pub images_per_second: f64,
+    /// Of these seconds those in which the step waited for the loader's batch.
+    #[serde(default)]
+    pub waiting_seconds: f64,
 }
 
 /// The network on the validation images, in evaluation mode.
@@ -131,6 +134,7 @@ pub(crate) mod tests {
             validation: accuracy.map(|accuracy| Validation { loss: 0.25, accuracy, ..Validation::default() }),
             seconds: 2.0,
             images_per_second: 100.0,
+            waiting_seconds: 0.5,
         }
     }
 
@@ -168,6 +172,14 @@ pub(crate) mod tests {
         assert_eq!(history.waited(), 1);
         assert_eq!(History::default().best(), None);
         assert!(History::default().train_seconds().is_sign_positive());
+    }
+
+    #[test]
+    fn a_record_that_says_nothing_of_waiting_is_read() {
+        let mut value = serde_json::to_value(record(1, None)).unwrap();
+        assert!(value.as_object_mut().unwrap().remove("waiting_seconds").is_some());
+        let read: EpochRecord = serde_json::from_value(value).unwrap();
+        assert_eq!(read, EpochRecord { waiting_seconds: 0.0, ..record(1, None) });
     }
 
     #[test]

@@ -16,7 +16,8 @@ use crate::history::{EpochRecord, Validation};
 use crate::{Error, Result};
 
 const HEADER: &str = "epoch,learning_rate,train_loss,train_accuracy,validation_loss,validation_accuracy,\
-                      validation_balanced_accuracy,validation_macro_f1,seconds,images_per_second\n";
+                      validation_balanced_accuracy,validation_macro_f1,seconds,images_per_second,\
+                      waiting_seconds\n";
 
 /// A callback that writes one CSV row for each epoch. Validation columns are empty where there is none.
 #[derive(Debug, Clone)]
@@ -61,6 +62,7 @@ fn row(record: &EpochRecord) -> String {
         validation,
         seconds,
         images_per_second,
+        waiting_seconds,
     } = record;
     let found = match validation {
         Some(Validation { loss, accuracy, balanced_accuracy, macro_f1 }) => {
@@ -69,7 +71,8 @@ fn row(record: &EpochRecord) -> String {
         None => ",,,".to_owned(),
     };
     format!(
-        "{epoch},{learning_rate},{train_loss},{train_accuracy},{found},{seconds:.3},{images_per_second:.1}\n"
+        "{epoch},{learning_rate},{train_loss},{train_accuracy},{found},{seconds:.3},{images_per_second:.1},\
+         {waiting_seconds:.3}\n"
     )
 }
 
@@ -95,6 +98,7 @@ struct Row {
     validation_macro_f1: Option<f64>,
     seconds: f64,
     images_per_second: f64,
+    waiting_seconds: Option<f64>,
 }
 
 impl Row {
@@ -113,6 +117,7 @@ impl Row {
             }),
             seconds: self.seconds,
             images_per_second: self.images_per_second,
+            waiting_seconds: self.waiting_seconds.unwrap_or_default(),
         }
     }
 }
@@ -132,10 +137,21 @@ mod tests {
         let history = History { epochs: vec![record(1, Some(0.5))], ..History::default() };
         log.on_start(&StartEvent { epochs: 2, batches: 5, batch: 0, history: &history }).unwrap();
         log.append(&record(2, None)).unwrap();
-        let rows = "1,0.1,0.3333333333333333,0.5,0.25,0.5,0,0,2.000,100.0\n2,0.1,0.3333333333333333,0.5,,,,,2.000,100.0\n";
+        let rows = "1,0.1,0.3333333333333333,0.5,0.25,0.5,0,0,2.000,100.0,0.500\n\
+                    2,0.1,0.3333333333333333,0.5,,,,,2.000,100.0,0.500\n";
         assert_eq!(std::fs::read_to_string(&path).unwrap(), format!("{HEADER}{rows}"));
         std::fs::write(&path, format!("{HEADER}{rows}3,0.1")).unwrap();
         assert_eq!(read(&path).unwrap(), [record(1, Some(0.5)), record(2, None)]);
+    }
+
+    #[test]
+    fn a_log_without_the_later_columns_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("metrics.csv");
+        let header = "epoch,learning_rate,train_loss,train_accuracy,validation_loss,validation_accuracy,seconds,\
+                      images_per_second\n";
+        std::fs::write(&path, format!("{header}1,0.1,0.3333333333333333,0.5,0.25,0.5,2,100\n")).unwrap();
+        assert_eq!(read(&path).unwrap(), [EpochRecord { waiting_seconds: 0.0, ..record(1, Some(0.5)) }]);
     }
 
     #[test]

@@ -19,6 +19,7 @@ use cnn_train::metrics::{Interval, Scores};
 
 use crate::cli::{Command, Threads};
 use crate::failure::Outcome;
+use crate::output::detail;
 
 /// Images computed at once where nothing is trained.
 const EVALUATION_BATCH: usize = 256;
@@ -43,8 +44,10 @@ fn set_threads(arguments: &Threads) -> Outcome<usize> {
         cnn_tensor::parallel::set_threads(threads)?;
     }
     // A wrong CNN_ISA is told before any work begins.
-    cnn_tensor::simd::active()?;
-    Ok(cnn_tensor::parallel::threads()?)
+    let instructions = cnn_tensor::simd::active()?.name();
+    let threads = cnn_tensor::parallel::threads()?;
+    detail!("{} with {instructions}", counted(threads, "thread"));
+    Ok(threads)
 }
 
 /// A loader with as many threads of its own as the machine can use; batches do not depend on them.

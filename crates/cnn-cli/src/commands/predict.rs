@@ -14,7 +14,7 @@ use super::set_threads;
 use crate::cli::{Format, PredictArgs};
 use crate::failure::{Failure, Outcome};
 use crate::model::{self, Trained};
-use crate::output::{self, say, tell};
+use crate::output::{self, error, say};
 
 /// The answer for one image. Scripts depend on the names of the fields.
 #[derive(Debug, Serialize)]
@@ -40,7 +40,7 @@ pub(crate) fn run(arguments: &PredictArgs) -> Outcome {
             Ok(answer) => answers.push(answer),
             Err(failure) => {
                 failed = true;
-                tell!("error: {}", failure.message().unwrap_or_default());
+                error!("{}", failure.message().unwrap_or_default());
             }
         }
     }

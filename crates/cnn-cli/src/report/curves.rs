@@ -122,6 +122,7 @@ pub(super) mod tests {
             }),
             seconds: 1.0,
             images_per_second: 1.0,
+            waiting_seconds: 0.0,
         }
     }
 

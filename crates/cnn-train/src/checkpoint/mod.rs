@@ -79,6 +79,9 @@ pub struct Partial {
     pub learning_rate: f64,
     /// Time that it took, in seconds.
     pub seconds: f64,
+    /// Of these seconds those in which a step waited for the loader.
+    #[serde(default)]
+    pub waiting_seconds: f64,
 }
 
 #[derive(Serialize, Deserialize)]

@@ -38,6 +38,7 @@ fn batch(epoch: usize, batch: usize) -> BatchEvent {
         learning_rate: 0.1,
         images_per_second: 10.0,
         elapsed: std::time::Duration::ZERO,
+        waited: std::time::Duration::ZERO,
     }
 }
 

@@ -10,7 +10,7 @@
 //! ```
 //! Every file is written whole or not at all; `metrics.csv` grows by one synced row an epoch, and the events
 //! by a record now and then.
-//! Pictures and reports belong to whoever draws them: [`RunDir::path`] says where.
+//! Pictures, reports and the program's log belong to whoever draws them: [`RunDir::path`] says where.
 
 mod predictions;
 mod table;

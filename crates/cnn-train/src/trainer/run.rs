@@ -107,6 +107,7 @@ impl<'a> Run<'a> {
             None => self.train.epoch(epoch as u64)?,
         };
         let before = partial.as_ref().map_or(0.0, |partial| partial.seconds);
+        let mut waiting_seconds = partial.as_ref().map_or(0.0, |partial| partial.waiting_seconds);
         let (mut mean_loss, mut accuracy, mut learning_rate) = match partial {
             Some(Partial { loss, accuracy, learning_rate, .. }) => (loss, accuracy, learning_rate),
             None => Default::default(),
@@ -115,8 +116,10 @@ impl<'a> Run<'a> {
         let seconds = || before + start.elapsed().as_secs_f64();
         loop {
             let first = loader.position().batch;
+            let asked = Instant::now();
             let group: Vec<Batch> =
                 loader.by_ref().take(self.trainer.options.accumulate).collect::<cnn_data::Result<_>>()?;
+            waiting_seconds += asked.elapsed().as_secs_f64();
             let position = loader.position();
             if group.is_empty() {
                 break;
@@ -150,10 +153,18 @@ impl<'a> Run<'a> {
                 accuracy: accuracy.value(),
                 learning_rate,
                 images_per_second: images as f64 / seconds.max(1e-9),
-                elapsed: Duration::from_secs_f64(seconds),
+                elapsed: time(seconds),
+                waited: time(waiting_seconds),
             };
             let flow = self.tell_batch(&event)?;
-            let partial = || Partial { loader: position, loss: mean_loss, accuracy, learning_rate, seconds };
+            let partial = || Partial {
+                loader: position,
+                loss: mean_loss,
+                accuracy,
+                learning_rate,
+                seconds,
+                waiting_seconds,
+            };
             if flow == Flow::Continue && !self.is_time_to_save() {
                 continue;
             }
@@ -179,6 +190,7 @@ impl<'a> Run<'a> {
             validation: None,
             seconds,
             images_per_second: accuracy.images as f64 / seconds.max(1e-9),
+            waiting_seconds,
         }))
     }
 
@@ -456,6 +468,11 @@ impl<'a> Run<'a> {
             validation_images: validation.map_or(0, |loader| loader.dataset().len()),
         }
     }
+}
+
+/// So many seconds; none for what is no length of time, which a checkpoint could hold.
+fn time(seconds: f64) -> Duration {
+    Duration::try_from_secs_f64(seconds).unwrap_or_default()
 }
 
 /// The path of the first parameter or running statistic that is not finite.

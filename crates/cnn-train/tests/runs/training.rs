@@ -147,6 +147,7 @@ impl Callback for Count {
     fn on_batch(&mut self, event: &BatchEvent) -> Result<Flow, CallbackError> {
         self.batches += 1;
         assert!(event.mean_loss.is_finite() && event.images_per_second > 0.0 && event.images <= 75);
+        assert!(!event.waited.is_zero() && event.waited <= event.elapsed, "{event:?}");
         Ok(if self.batches == self.stop_after { Flow::Stop } else { Flow::Continue })
     }
 }

@@ -1,6 +1,5 @@
 //! `cnn data download`: public data sets, into the folder where names are looked for.
 
-use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 use cnn_data::download::{Downloader, Event, Mirror, Published};
@@ -50,7 +49,7 @@ struct Progress {
 
 impl Progress {
     fn new() -> Self {
-        Self { bar: std::io::stderr().is_terminal().then(bar) }
+        Self { bar: crate::output::is_live().then(bar) }
     }
 
     fn tell(&self, event: Event<'_>) {

@@ -9,7 +9,7 @@ use cnn_layers::summary::group;
 use crate::cli::SplitArgs;
 use crate::commands::counted;
 use crate::failure::{Failure, Outcome};
-use crate::output::{self, say, tell};
+use crate::output::{self, say, warning};
 
 /// Classes that the table names; the rest are counted together.
 const MOST_CLASSES: usize = 40;
@@ -56,13 +56,10 @@ pub(crate) fn run(arguments: &SplitArgs) -> Outcome {
         Err(error) => return Err(Failure::io("create", out, &error)),
     }
     for warning in divided.warnings.iter().take(MOST_CLASSES) {
-        tell!("warning: {warning}");
+        warning!("{warning}");
     }
     if divided.warnings.len() > MOST_CLASSES {
-        tell!(
-            "warning: and {} more classes that some split has none of",
-            divided.warnings.len() - MOST_CLASSES
-        );
+        warning!("and {} more classes that some split has none of", divided.warnings.len() - MOST_CLASSES);
     }
     output::text(format_args!("{}", table(&divided)))?;
     let groups: std::collections::BTreeSet<_> =

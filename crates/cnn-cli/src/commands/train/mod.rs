@@ -15,13 +15,14 @@ use std::time::Duration;
 
 use cnn_layers::Forward;
 use cnn_layers::summary::group;
+use cnn_train::schedule::Schedule;
 use cnn_train::{Keep, RunDir, RunInfo, RunResult, Trainer, TrainerOptions};
 
 use super::{counted, set_threads};
 use crate::cli::TrainArgs;
 use crate::config::Config;
 use crate::failure::Outcome;
-use crate::output::tell;
+use crate::output::{self, Phase, detail, tell};
 use crate::progress::Progress;
 use crate::{clock, interrupt, report};
 
@@ -58,6 +59,7 @@ fn train_with(config: Config, arguments: &TrainArgs, resumed: Option<RunDir>) ->
     let threads = set_threads(&arguments.threads)?;
     interrupt::listen();
     let (plan, mut network) = plan(config, threads, resumed.as_ref(), arguments)?;
+    output::log_to(&plan.run.path().join("train.log"))?;
     announce(&plan);
 
     let training = &plan.setup.config.training;
@@ -66,6 +68,7 @@ fn train_with(config: Config, arguments: &TrainArgs, resumed: Option<RunDir>) ->
         class_weights: plan.setup.class_weights.clone(),
         ..plan.setup.config.trainer_options(keep)
     };
+    let mut progress = Progress::new(plan.run.path());
     let mut trainer = Trainer::new(options)?
         .optimizer(plan.setup.config.optimizer()?)
         .schedule(plan.setup.config.schedule.clone())
@@ -74,7 +77,7 @@ fn train_with(config: Config, arguments: &TrainArgs, resumed: Option<RunDir>) ->
         .callback(KeepBest::new(&plan.run, &plan.setup.about, keep))
         .callback(plan.run.metrics())
         .callback(plan.run.events())
-        .callback(Progress::new())
+        .callback(&mut progress)
         .callback(interrupt::StopWhenAsked);
     if let Some(validation) = &plan.setup.validation {
         trainer = trainer.validate_on(validation);
@@ -84,7 +87,12 @@ fn train_with(config: Config, arguments: &TrainArgs, resumed: Option<RunDir>) ->
     {
         trainer = trainer.extend_from(&checkpoint)?;
     }
-    let history = trainer.fit(network.as_mut(), &plan.setup.train)?;
+    let phase = Phase::begin("training with its validations and checkpoints");
+    let history = trainer.fit(network.as_mut(), &plan.setup.train);
+    progress.end(&history);
+    drop(phase);
+    let history = history?;
+    let _phase = Phase::begin("evaluation and report");
     finish::finish(&plan, network.as_ref(), &history)
 }
 
@@ -96,7 +104,12 @@ fn plan(
     resumed: Option<&RunDir>,
     arguments: &TrainArgs,
 ) -> Outcome<(Plan, Box<dyn Forward>)> {
+    let phase = Phase::begin("opening the images and building the network");
     let (setup, network) = set_up(config)?;
+    drop(phase);
+    let phase = Phase::begin("reading the images for their sum");
+    let data_sha256 = setup.data_sha256()?;
+    drop(phase);
     let info = RunInfo {
         version: env!("CARGO_PKG_VERSION").into(),
         revision: env!("CNN_REVISION").into(),
@@ -106,7 +119,7 @@ fn plan(
         instruction_set: cnn_tensor::simd::active()?.name().into(),
         model: setup.config.model.name.clone(),
         data: setup.config.data.source.clone(),
-        data_sha256: setup.data_sha256()?,
+        data_sha256,
         steps_per_epoch: setup.steps_per_epoch(),
         started: clock::now(),
         extended_at: None,
@@ -168,4 +181,11 @@ fn announce(plan: &Plan) {
         counted(plan.threads, "thread"),
     );
     tell!("run folder: {}", plan.run.path().display());
+    let config = &plan.setup.config;
+    detail!("classes: {}", plan.setup.classes.names().join(", "));
+    if let Ok(optimizer) = config.optimizer() {
+        detail!("optimiser: {}", optimizer.describe());
+    }
+    detail!("schedule: {}", Schedule::describe(&config.schedule));
+    detail!("everything resolved: {}", plan.run.config().display());
 }

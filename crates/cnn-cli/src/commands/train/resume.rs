@@ -7,7 +7,7 @@ use cnn_train::{Checkpoint, RunDir, RunInfo};
 use super::Plan;
 use crate::commands::counted;
 use crate::failure::{Failure, Outcome};
-use crate::output::tell;
+use crate::output::{tell, warning};
 
 /// The folder of a run that got as far as having a configuration.
 pub(super) fn open(path: &Path) -> Outcome<RunDir> {
@@ -57,7 +57,7 @@ pub(super) fn checkpoint(plan: &Plan) -> Outcome<Option<PathBuf>> {
         )));
     }
     if path != folder.last() {
-        tell!("the last checkpoint cannot be read, and the one before it is used: {}", path.display());
+        warning!("the last checkpoint cannot be read, and the one before it is used: {}", path.display());
     }
     let within = match &checkpoint.partial {
         Some(partial) => format!("after batch {} of epoch {}", partial.loader.batch, done + 1),
@@ -79,7 +79,7 @@ pub(super) fn checkpoint(plan: &Plan) -> Outcome<Option<PathBuf>> {
     }
     let now = cnn_tensor::simd::active()?.name();
     if info.instruction_set != now {
-        tell!(
+        warning!(
             "begun with {}, goes on with {now}: the result will differ in its last digits (CNN_ISA={} chooses)",
             info.instruction_set,
             info.instruction_set
