@@ -18,9 +18,9 @@ const MOST_BYTES: u64 = 1 << 30;
 /// ```
 /// use cnn_data::{Image, InMemory, Sample, Size, Target, content_sha256};
 /// # fn main() -> cnn_data::Result<()> {
-/// let sample = |level| Ok(Sample::new(Image::from_u8(Size::new(1, 1), 1, vec![level])?, Target::Class(0)));
 /// let sum = |level| -> cnn_data::Result<String> {
-///     content_sha256(&InMemory::new(vec![sample(level)?]), ".".as_ref())
+///     let image = Image::from_u8(Size::new(1, 1), 1, vec![level])?;
+///     content_sha256(&InMemory::new(vec![Sample::new(image, Target::Class(0))]), std::path::Path::new("photos"))
 /// };
 /// assert_eq!(sum(7)?, sum(7)?);
 /// assert_ne!(sum(7)?, sum(8)?);
