@@ -55,5 +55,6 @@ pub use metrics_log::MetricsLog;
 pub use range_test::{RangeOptions, RangePoint, RangeTest, find_learning_rate};
 pub use run_dir::{Durations, Predictions, RunDir, RunInfo, RunResult, SplitRow};
 pub use trainer::{
-    Freeze, Keep, LossOptions, OnNonFinite, StepOptions, StepOutcome, Trainer, TrainerOptions, train_step,
+    Freeze, Keep, LossOptions, OnNonFinite, Rehearsal, StepOptions, StepOutcome, Trainer, TrainerOptions,
+    train_step,
 };

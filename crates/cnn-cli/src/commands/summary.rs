@@ -98,7 +98,7 @@ fn looks_like_a_file(name: &str) -> bool {
 }
 
 /// The summary of a batch; the multiply-adds are those of one image, and training is with Adam.
-fn summarise(network: &dyn Forward, shape: Arguments, batch: usize) -> Outcome<layers::Summary> {
+pub(super) fn summarise(network: &dyn Forward, shape: Arguments, batch: usize) -> Outcome<layers::Summary> {
     let one = layers::Summary::of_graph(&trace(network, shape, 1, Mode::Eval)?);
     check_batch(network, shape, batch)?;
     let inference = layers::Summary::of_graph(&trace(network, shape, batch, Mode::Eval)?);

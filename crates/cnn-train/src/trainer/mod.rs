@@ -16,6 +16,7 @@ use cnn_data::Loader;
 use cnn_layers::{Forward, check_unique_paths};
 
 pub use options::{Freeze, Keep, OnNonFinite, TrainerOptions};
+pub use run::Rehearsal;
 pub use step::{LossOptions, StepOptions, StepOutcome, train_step};
 
 use crate::callback::Callback;
@@ -151,6 +152,12 @@ impl<'a> Trainer<'a> {
     /// parameters have one path; errors of the loader, of the layers, of callbacks, and
     /// of writing checkpoints. The model then has the weights it had reached.
     pub fn fit(self, model: &mut dyn Forward, train: &Loader) -> Result<History> {
+        self.check(model, train)?;
+        run::Run::new(self, train).fit(model)
+    }
+
+    /// Whether the parts fit together.
+    fn check(&self, model: &dyn Forward, train: &Loader) -> Result<()> {
         self.schedule.check()?;
         check_unique_paths(model)?;
         if train.batches_per_epoch() == 0 {
@@ -177,6 +184,6 @@ impl<'a> Trainer<'a> {
                 "`stop` or `skip`, or a folder for checkpoints",
             ));
         }
-        run::Run::new(self, train).fit(model)
+        Ok(())
     }
 }

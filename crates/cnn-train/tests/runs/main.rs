@@ -3,6 +3,7 @@
 mod common;
 mod event_file;
 mod events;
+mod rehearsal;
 mod resume;
 mod training;
 

@@ -14,7 +14,7 @@ use crate::cli::TrainArgs;
 use crate::commands::{figures, more_figures};
 use crate::config::Config;
 use crate::failure::{Failure, Outcome};
-use crate::output::{say, tell};
+use crate::output::{self, say, tell};
 use crate::report::{self, confusion};
 use crate::{clock, interrupt};
 
@@ -43,6 +43,7 @@ pub(super) fn train(arguments: &TrainArgs, folds: usize) -> Outcome {
             return Err(Failure::Interrupted);
         }
     }
+    output::log_to(&root.join("train.log"))?;
     sum_up(&whole, &runs, config.training.seed)
 }
 

@@ -3,6 +3,7 @@
 //! The order is the promise: training and every choice of the run see the training images alone; a model to use
 //! and its curves are on the disk before the first test image is opened; the test images are read once.
 
+mod dry_run;
 mod finish;
 mod folds;
 mod keep;
@@ -39,9 +40,19 @@ struct Plan {
 
 pub(crate) fn run(arguments: &TrainArgs) -> Outcome {
     match arguments.folds {
+        _ if arguments.dry_run => rehearse(arguments),
         Some(folds) => folds::train(arguments, folds),
         None => train(arguments).map(drop),
     }
+}
+
+/// Two batches of what the arguments say.
+fn rehearse(arguments: &TrainArgs) -> Outcome {
+    let config = Config::resolve(arguments)?;
+    let threads = set_threads(&arguments.threads)?;
+    let (setup, network) = set_up(config)?;
+    announce(&setup, threads);
+    dry_run::run(&setup, network, arguments)
 }
 
 /// Trains as the arguments say; what came out.
@@ -60,28 +71,20 @@ fn train_with(config: Config, arguments: &TrainArgs, resumed: Option<RunDir>) ->
     interrupt::listen();
     let (plan, mut network) = plan(config, threads, resumed.as_ref(), arguments)?;
     output::log_to(&plan.run.path().join("train.log"))?;
-    announce(&plan);
+    announce(&plan.setup, plan.threads);
+    tell!("run folder: {}", plan.run.path().display());
+    detail!("everything resolved: {}", plan.run.config().display());
 
     let training = &plan.setup.config.training;
-    let keep = if plan.setup.validation.is_some() { training.keep } else { Keep::Last };
-    let options = TrainerOptions {
-        class_weights: plan.setup.class_weights.clone(),
-        ..plan.setup.config.trainer_options(keep)
-    };
     let mut progress = Progress::new(plan.run.path());
-    let mut trainer = Trainer::new(options)?
-        .optimizer(plan.setup.config.optimizer()?)
-        .schedule(plan.setup.config.schedule.clone())
+    let mut trainer = trainer(&plan.setup)?
         .checkpoints(plan.run.checkpoints())
         .checkpoint_every(Duration::try_from_secs_f64(training.checkpoint_seconds).unwrap_or(Duration::MAX))
-        .callback(KeepBest::new(&plan.run, &plan.setup.about, keep))
+        .callback(KeepBest::new(&plan.run, &plan.setup.about, keep(&plan.setup)))
         .callback(plan.run.metrics())
         .callback(plan.run.events())
         .callback(&mut progress)
         .callback(interrupt::StopWhenAsked);
-    if let Some(validation) = &plan.setup.validation {
-        trainer = trainer.validate_on(validation);
-    }
     if resumed.is_some()
         && let Some(checkpoint) = resume::checkpoint(&plan)?
     {
@@ -94,6 +97,23 @@ fn train_with(config: Config, arguments: &TrainArgs, resumed: Option<RunDir>) ->
     let history = history?;
     let _phase = Phase::begin("evaluation and report");
     finish::finish(&plan, network.as_ref(), &history)
+}
+
+/// What trains, without anything that watches or writes.
+fn trainer(setup: &Setup) -> Outcome<Trainer<'_>> {
+    let class_weights = setup.class_weights.clone();
+    let options = TrainerOptions { class_weights, ..setup.config.trainer_options(keep(setup)) };
+    let trainer =
+        Trainer::new(options)?.optimizer(setup.config.optimizer()?).schedule(setup.config.schedule.clone());
+    Ok(match &setup.validation {
+        Some(validation) => trainer.validate_on(validation),
+        None => trainer,
+    })
+}
+
+/// Without validation there is no best epoch.
+fn keep(setup: &Setup) -> Keep {
+    if setup.validation.is_some() { setup.config.training.keep } else { Keep::Last }
 }
 
 /// Sets everything up and makes the run's folder, in this order, so that a mistake in the arguments leaves no folder
@@ -139,17 +159,21 @@ fn plan(
 }
 
 fn make_folder(setup: &Setup, info: &RunInfo, arguments: &TrainArgs) -> Outcome<RunDir> {
-    let (model, data) = (&info.model, setup.location.name());
     let text = setup.config.to_toml()?;
-    let path = match &arguments.out {
-        Some(path) => path.clone(),
-        None => free(arguments.runs.join(format!("{}-{model}-{data}", clock::stamp(info.started)))),
-    };
-    let run = RunDir::create(path)?;
+    let run = RunDir::create(place(setup, info.started, arguments))?;
     run.write_run(info)?;
     // With its configuration the folder is a run that can be resumed.
     run.write_config(&text)?;
     Ok(run)
+}
+
+/// Where the folder of a run that begins then is to be.
+fn place(setup: &Setup, started: u64, arguments: &TrainArgs) -> PathBuf {
+    let (model, data) = (&setup.config.model.name, setup.location.name());
+    match &arguments.out {
+        Some(path) => path.clone(),
+        None => free(arguments.runs.join(format!("{}-{model}-{data}", clock::stamp(started)))),
+    }
 }
 
 /// How many epochs the configuration of a run asks for.
@@ -166,26 +190,24 @@ pub(super) fn free(path: PathBuf) -> PathBuf {
     }
 }
 
-fn announce(plan: &Plan) {
-    let (size, channels) = (plan.setup.preprocessing.size(), plan.setup.preprocessing.channels());
-    let held_out = match &plan.setup.validation {
+fn announce(setup: &Setup, threads: usize) {
+    let (size, channels) = (setup.preprocessing.size(), setup.preprocessing.channels());
+    let held_out = match &setup.validation {
         Some(validation) => format!("{} validation images", group(validation.dataset().len() as u64)),
         None => "no validation images".into(),
     };
     tell!(
         "{} on {}: {} training images, {held_out}, {} classes, {size}x{channels}, {}",
-        plan.setup.config.model.name,
-        plan.setup.location.name(),
-        group(plan.setup.train.dataset().len() as u64),
-        plan.setup.classes.len(),
-        counted(plan.threads, "thread"),
+        setup.config.model.name,
+        setup.location.name(),
+        group(setup.train.dataset().len() as u64),
+        setup.classes.len(),
+        counted(threads, "thread"),
     );
-    tell!("run folder: {}", plan.run.path().display());
-    let config = &plan.setup.config;
-    detail!("classes: {}", plan.setup.classes.names().join(", "));
+    let config = &setup.config;
+    detail!("classes: {}", setup.classes.names().join(", "));
     if let Ok(optimizer) = config.optimizer() {
         detail!("optimiser: {}", optimizer.describe());
     }
     detail!("schedule: {}", Schedule::describe(&config.schedule));
-    detail!("everything resolved: {}", plan.run.config().display());
 }

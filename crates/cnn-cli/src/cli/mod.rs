@@ -2,11 +2,15 @@
 //!
 //! Values are parsed here as far as a flag alone can tell, so that wrong usage is told before any work begins.
 
+mod console;
+
 use std::path::PathBuf;
 
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use cnn_models::ARCHITECTURES;
+
+pub(crate) use console::{ConsoleArgs, LogForm};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -32,31 +36,6 @@ pub(crate) struct Cli {
     pub(crate) console: ConsoleArgs,
     #[command(subcommand)]
     pub(crate) command: Command,
-}
-
-/// What standard error gets, for every command.
-#[derive(Debug, Clone, Default, Args)]
-#[command(next_help_heading = "Console")]
-pub(crate) struct ConsoleArgs {
-    /// Tell results, warnings and errors alone
-    #[arg(short, long, global = true, conflicts_with = "verbose")]
-    pub(crate) quiet: bool,
-    /// Tell more: what was found and where, and how long each part took
-    #[arg(short, long, global = true)]
-    pub(crate) verbose: bool,
-    /// The form of what goes to standard error
-    #[arg(long, global = true, value_name = "FORM", value_enum, default_value_t = LogForm::Text)]
-    pub(crate) log: LogForm,
-}
-
-/// The form of what is told about the work.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
-pub(crate) enum LogForm {
-    /// Lines for a person, with a live bar on a terminal
-    #[default]
-    Text,
-    /// One JSON object a line for every event
-    Json,
 }
 
 #[derive(Debug, Subcommand)]
@@ -198,6 +177,9 @@ pub(crate) struct TrainArgs {
     /// images of the data set are not read
     #[arg(long, value_name = "K", value_parser = folds, conflicts_with = "resume")]
     pub(crate) folds: Option<usize>,
+    /// Take two batches through everything, say what the run would take, and write nothing
+    #[arg(long, conflicts_with_all = ["resume", "folds"])]
+    pub(crate) dry_run: bool,
     /// The folder of this run, which must not exist [default: RUNS/DATE-TIME-MODEL-DATA]
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
@@ -448,49 +430,4 @@ fn input_shape(text: &str) -> Result<[usize; 3], String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use clap::CommandFactory;
-
-    use super::*;
-
-    fn wrong_usage(line: &str) -> String {
-        let words = std::iter::once("cnn").chain(line.split_whitespace());
-        let error = Cli::try_parse_from(words).unwrap_err();
-        assert_eq!(error.exit_code(), 2);
-        error.to_string()
-    }
-
-    #[test]
-    fn the_definitions_are_consistent() {
-        Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn numbers_without_meaning_are_refused_with_what_is_expected() {
-        for (line, expected) in [
-            ("train --batch-size 0", "expected a whole number, 1 or more"),
-            ("train --epochs -1", "unexpected argument"),
-            ("train --lr nan", "expected a number above 0"),
-            ("train --lr -0.1", "expected a number above 0"),
-            ("train --lr inf", "expected a number above 0"),
-            ("train --threads 0", "expected a whole number, 1 or more"),
-            ("summary lenet5 --input 28x28", "expected height, width and channels"),
-        ] {
-            let message = wrong_usage(line);
-            assert!(message.contains(expected), "{line}: {message}");
-        }
-    }
-
-    #[test]
-    fn misspelt_names_get_a_suggestion() {
-        for (line, meant) in [
-            ("trian", "train"),
-            ("train --epoch 3", "--epochs"),
-            ("train --model lenet", "lenet5"),
-            ("predict a.safetensors b.png --format jsn", "json"),
-        ] {
-            let message = wrong_usage(line);
-            assert!(message.contains(meant), "{line}: {message}");
-        }
-    }
-}
+mod tests;

@@ -1,4 +1,9 @@
-//! A run in progress: epochs, validation, checkpoints, what is kept.
+//! A run in progress: epochs, steps, validation, what is kept.
+
+mod rehearse;
+mod saving;
+
+pub use rehearse::Rehearsal;
 
 use std::time::{Duration, Instant};
 
@@ -11,7 +16,7 @@ use super::step::pass;
 use super::{Keep, OnNonFinite, StepOutcome, Trainer, diagnose};
 use crate::average::Average;
 use crate::callback::{BatchEvent, EpochEvent, Flow, StartEvent};
-use crate::checkpoint::{Checkpoint, Loaded, Longer, Partial, Position, Recipe, snapshot};
+use crate::checkpoint::{Partial, snapshot};
 use crate::error::{LastGood, NotFinite};
 use crate::evaluate::measure;
 use crate::history::{Ending, EpochRecord, History, Validation};
@@ -42,9 +47,6 @@ enum Epoch {
     /// Something was not finite.
     Diverged(Error),
 }
-
-/// How often a run goes back before it gives up.
-const MOST_ROLLBACKS: u32 = 8;
 
 impl<'a> Run<'a> {
     pub(super) fn new(trainer: Trainer<'a>, train: &'a Loader) -> Self {
@@ -369,104 +371,6 @@ impl<'a> Run<'a> {
         let latest = self.trainer.checkpoints.as_ref().and_then(|folder| folder.latest().ok());
         let kept = latest.map_or(LastGood::Nowhere, LastGood::Checkpoint);
         Error::NotFinite { epoch, what, learning_rate, kept }
-    }
-
-    /// Goes back to the start of the epoch, at half the learning rate; or fails with the error where that is not asked
-    /// for or was done too often.
-    fn roll_back(&mut self, error: Error, model: &mut dyn Forward) -> Result<()> {
-        let rollbacks = self.rollbacks + 1;
-        let folder = match &self.trainer.checkpoints {
-            Some(folder)
-                if self.trainer.options.on_nonfinite == OnNonFinite::Rollback
-                    && rollbacks <= MOST_ROLLBACKS =>
-            {
-                folder
-            }
-            _ => return Err(error),
-        };
-        let path = folder.latest()?;
-        let checkpoint = Checkpoint::read(&path)?;
-        self.restore(Loaded { path, checkpoint, longer: Longer::Yes }, model)?;
-        self.rollbacks = rollbacks;
-        self.tell_start()
-    }
-
-    /// Saves the state before the first epoch, so that a run can be resumed from its very start.
-    fn begin(&mut self, model: &mut dyn Forward) -> Result<()> {
-        if let Some(folder) = &self.trainer.checkpoints
-            && (folder.last().exists() || folder.previous().exists())
-        {
-            let problem = "it is of an earlier run, which this one would replace; resume from it or choose another folder";
-            return Err(Error::checkpoint(&folder.last(), problem));
-        }
-        if self.trainer.options.ema_decay.is_some() {
-            self.average = Some(Average::of(model)?);
-        }
-        self.save(None, model)
-    }
-
-    fn is_time_to_save(&self) -> bool {
-        self.trainer.options.on_nonfinite != OnNonFinite::Rollback
-            && self.saved.elapsed() >= self.trainer.checkpoint_every
-    }
-
-    fn save(&mut self, partial: Option<Partial>, model: &mut dyn Forward) -> Result<()> {
-        let Some(folder) = self.trainer.checkpoints.clone() else { return Ok(()) };
-        let mut callbacks = self.trainer.callbacks.iter_mut();
-        callbacks.try_for_each(|callback| callback.on_checkpoint().map_err(Error::Callback))?;
-        let (epoch, batches) = (self.history.epochs.len(), self.train.batches_per_epoch() as u64);
-        let in_epoch = partial.as_ref().map_or(0, |partial| partial.loader.batch as u64);
-        let own = snapshot(model)?;
-        self.swap_average(model);
-        let average = self.average.is_some().then(|| snapshot(model));
-        self.swap_average(model);
-        let checkpoint = Checkpoint {
-            position: Position { epoch, batch: (epoch as u64).saturating_mul(batches) + in_epoch },
-            recipe: self.recipe(),
-            history: self.history.clone(),
-            model: own,
-            best: self.best.clone(),
-            average: average.transpose()?,
-            optimizer: self.trainer.optimizer.state()?,
-            partial,
-            rollbacks: self.rollbacks,
-        };
-        folder.save(&checkpoint)?;
-        self.saved = Instant::now();
-        Ok(())
-    }
-
-    fn restore(&mut self, loaded: Loaded, model: &mut dyn Forward) -> Result<()> {
-        let Loaded { path, checkpoint, longer } = loaded;
-        checkpoint.expect(&path, &self.recipe(), longer)?;
-        self.average = None;
-        if self.trainer.options.ema_decay.is_some() {
-            let Some(average) = &checkpoint.average else {
-                return Err(Error::checkpoint(&path, "it holds no average of the weights"));
-            };
-            average.load_into(model, Strictness::Strict)?;
-            self.average = Some(Average::of(model)?);
-        }
-        checkpoint.model.load_into(model, Strictness::Strict)?;
-        self.trainer.optimizer.set_state(checkpoint.optimizer)?;
-        self.history = History { ending: Ending::Completed, ..checkpoint.history };
-        self.best = checkpoint.best;
-        self.partial = checkpoint.partial;
-        self.rollbacks = checkpoint.rollbacks;
-        Ok(())
-    }
-
-    /// What this run is made with.
-    fn recipe(&self) -> Recipe {
-        let Trainer { options, optimizer, schedule, validation, .. } = &self.trainer;
-        Recipe {
-            options: options.clone(),
-            optimizer: optimizer.describe(),
-            schedule: schedule.describe(),
-            images: self.train.dataset().len(),
-            batches: self.train.batches_per_epoch(),
-            validation_images: validation.map_or(0, |loader| loader.dataset().len()),
-        }
     }
 }
 
