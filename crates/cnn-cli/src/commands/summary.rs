@@ -111,10 +111,11 @@ pub(super) fn summarise(network: &dyn Forward, shape: Arguments, batch: usize) -
     })
 }
 
-/// Whether a batch can be reckoned with. It takes at most as many times the bytes of one image as it has images.
+/// Whether a batch can be reckoned with. It takes at most as many times the bytes of two images as it has images; by one
+/// alone some networks cannot train.
 fn check_batch(network: &dyn Forward, shape: Arguments, batch: usize) -> Outcome {
-    let one = trace(network, shape, 1, Mode::Train)?;
-    let bytes = one.training_bytes(OPTIMIZER_SLOTS) as u128;
+    let two = trace(network, shape, 2, Mode::Train)?;
+    let bytes = two.training_bytes(OPTIMIZER_SLOTS) as u128;
     if bytes.saturating_mul(batch as u128) <= MOST_BYTES {
         return Ok(());
     }
