@@ -10,13 +10,16 @@ static ASKED: AtomicBool = AtomicBool::new(false);
 
 /// Begins to listen. Where the system does not allow it, Ctrl-C ends the process as it does anyway.
 pub(crate) fn listen() {
-    let handler = || {
-        if ASKED.swap(true, Ordering::Relaxed) {
-            std::process::exit(130);
-        }
-        tell!("stopping after this step; press Ctrl-C again to stop at once");
-    };
-    let _ = ctrlc::set_handler(handler);
+    let _ = ctrlc::set_handler(ask);
+}
+
+/// Asks the run to stop, as Ctrl-C does.
+pub(crate) fn ask() {
+    if ASKED.swap(true, Ordering::Relaxed) {
+        crate::tui::restore_terminal();
+        std::process::exit(130);
+    }
+    tell!("stopping after this step; press Ctrl-C again to stop at once");
 }
 
 /// Whether Ctrl-C was pressed.

@@ -16,6 +16,7 @@ mod output;
 mod progress;
 mod report;
 mod source;
+mod tui;
 
 use std::process::ExitCode;
 

@@ -17,6 +17,26 @@ pub(super) fn usual() -> Vec<Step> {
         ),
         documentation(),
         tests("unit, property, end-to-end and documentation tests", &["--workspace"], &[]),
+        program(
+            "clippy of the feature tui",
+            &[
+                "clippy",
+                "--package",
+                "cnn-cli",
+                "--features",
+                "tui",
+                "--all-targets",
+                "--quiet",
+                "--",
+                "-D",
+                "warnings",
+            ],
+        ),
+        tests(
+            "the program with the feature tui",
+            &["--package", "cnn-cli", "--features", "tui", "--bin", "cnn"],
+            &[],
+        ),
     ];
     steps.extend(examples(&root()));
     steps.extend(outside());

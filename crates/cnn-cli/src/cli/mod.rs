@@ -180,6 +180,9 @@ pub(crate) struct TrainArgs {
     /// Take two batches through everything, say what the run would take, and write nothing
     #[arg(long, conflicts_with_all = ["resume", "folds"])]
     pub(crate) dry_run: bool,
+    /// Show curves, progress and log on the whole terminal while it trains; for programs built with the feature tui
+    #[arg(long, conflicts_with = "dry_run")]
+    pub(crate) tui: bool,
     /// The folder of this run, which must not exist [default: RUNS/DATE-TIME-MODEL-DATA]
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,

@@ -103,13 +103,28 @@ impl Level {
 
 static CONSOLE: OnceLock<Console> = OnceLock::new();
 
+/// What shows lines while it is live, in the place of standard error.
+pub(crate) trait Live: Send {
+    /// Shows a line, as standard error would get it.
+    fn show(&self, level: Level, line: &str);
+}
+
+/// Above the bar, which says itself how far the work is.
+impl Live for ProgressBar {
+    fn show(&self, level: Level, line: &str) {
+        if level != Level::Progress {
+            self.suspend(|| write_error(line));
+        }
+    }
+}
+
 /// Who else listens.
 struct Listeners {
-    bar: Option<ProgressBar>,
+    live: Option<Box<dyn Live>>,
     log: Option<LogFile>,
 }
 
-static LISTENERS: Mutex<Listeners> = Mutex::new(Listeners { bar: None, log: None });
+static LISTENERS: Mutex<Listeners> = Mutex::new(Listeners { live: None, log: None });
 
 fn listeners() -> MutexGuard<'static, Listeners> {
     LISTENERS.lock().unwrap_or_else(PoisonError::into_inner)
@@ -140,9 +155,9 @@ pub(crate) fn is_coloured() -> bool {
     console().colour
 }
 
-/// Lines are written above this bar from now on; `None` is the end of it.
-pub(crate) fn set_bar(bar: Option<ProgressBar>) {
-    listeners().bar = bar;
+/// Lines are shown here from now on; `None` is the end of it.
+pub(crate) fn set_live(live: Option<Box<dyn Live>>) {
+    listeners().live = live;
 }
 
 /// Lines are written into this file too from now on, behind what it holds.
@@ -178,12 +193,9 @@ pub(crate) fn note(level: Level, text: Arguments<'_>) {
             None => log.write(&text),
         }
     }
-    if level == Level::Progress && listeners.bar.is_some() {
-        return;
-    }
     if let Some(line) = console.line(level, &text) {
-        match &listeners.bar {
-            Some(bar) => bar.suspend(|| write_error(&line)),
+        match &listeners.live {
+            Some(live) => live.show(level, &line),
             None => write_error(&line),
         }
     }
@@ -206,6 +218,12 @@ fn object(name: &str, fields: Value) -> String {
         all.extend(fields);
     }
     Value::Object(all).to_string()
+}
+
+/// Writes a line that was shown elsewhere before, as it was.
+#[cfg(feature = "tui")]
+pub(crate) fn again(line: &str) {
+    write_error(line);
 }
 
 fn write_error(line: &str) {

@@ -26,6 +26,8 @@ const GREEN: &str = "1;32";
 /// Shows a run as it goes.
 pub(crate) struct Progress {
     run: PathBuf,
+    /// Whether a bar has a place.
+    has_place: bool,
     bar: Option<ProgressBar>,
     /// Batches of the whole run, and those that a resumed run need not do again.
     all: u64,
@@ -38,7 +40,21 @@ impl Progress {
     /// Of the run in this folder.
     pub(crate) fn new(run: &Path) -> Self {
         let now = Instant::now();
-        Self { run: run.to_owned(), bar: None, all: 0, before: 0, started: now, told: now }
+        Self {
+            run: run.to_owned(),
+            has_place: output::is_live(),
+            bar: None,
+            all: 0,
+            before: 0,
+            started: now,
+            told: now,
+        }
+    }
+
+    /// Without a bar, where something else shows the run.
+    pub(crate) fn without_bar(mut self) -> Self {
+        self.has_place = false;
+        self
     }
 
     /// The run is over, one way or another.
@@ -49,7 +65,7 @@ impl Progress {
 
     fn clear(&mut self) {
         if let Some(bar) = self.bar.take() {
-            output::set_bar(None);
+            output::set_live(None);
             bar.finish_and_clear();
         }
     }
@@ -69,12 +85,12 @@ impl Callback for Progress {
         self.started = Instant::now();
         self.told = self.started;
         output::event("start", || json::start(event, &self.run));
-        if output::is_live() && self.bar.is_none() {
+        if self.has_place && self.bar.is_none() {
             let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr_with_hz(10));
             let style =
                 ProgressStyle::with_template("{msg}").unwrap_or_else(|_| ProgressStyle::default_bar());
             let bar = bar.with_style(style);
-            output::set_bar(Some(bar.clone()));
+            output::set_live(Some(Box::new(bar.clone())));
             self.bar = Some(bar);
         }
         Ok(())

@@ -76,3 +76,12 @@ fn an_instruction_set_or_number_of_threads_that_the_machine_has_not_is_told() {
     assert!(with("CNN_ISA", "mmx").contains("CNN_ISA=mmx"));
     assert!(with("CNN_THREADS", "many").contains("CNN_THREADS=many"));
 }
+
+#[test]
+fn a_whole_terminal_is_refused_where_there_is_none_before_a_folder_is_made() {
+    let folder = tempfile::tempdir().unwrap();
+    small_mnist(folder.path(), 100, 20);
+    let told = if cfg!(feature = "tui") { "is for a terminal" } else { "--features tui" };
+    cnn_in(folder.path(), "train --data idx:small --out run --tui").bad(2, &["--tui", told]);
+    assert!(!folder.path().join("run").exists());
+}

@@ -35,8 +35,12 @@ pub(super) fn train(arguments: &TrainArgs, folds: usize) -> Outcome {
         let mut config = config.clone();
         config.data.fold = Some(Fold { number, of: folds });
         let out = root.join(format!("fold-{number}"));
-        let fold =
-            TrainArgs { out: Some(out.clone()), threads: arguments.threads.clone(), ..TrainArgs::default() };
+        let fold = TrainArgs {
+            out: Some(out.clone()),
+            threads: arguments.threads.clone(),
+            tui: arguments.tui,
+            ..TrainArgs::default()
+        };
         let result = train_with(config, &fold, None)?;
         runs.push((RunDir::open(out)?, result));
         if interrupt::asked() {

@@ -25,6 +25,7 @@ use crate::config::Config;
 use crate::failure::Outcome;
 use crate::output::{self, Phase, detail, tell};
 use crate::progress::Progress;
+use crate::tui::{self, Tui};
 use crate::{clock, interrupt, report};
 
 use keep::KeepBest;
@@ -67,6 +68,9 @@ pub(super) fn train(arguments: &TrainArgs) -> Outcome<RunResult> {
 
 /// Trains by a configuration; of the arguments, only where to and with how many threads counts.
 fn train_with(config: Config, arguments: &TrainArgs, resumed: Option<RunDir>) -> Outcome<RunResult> {
+    if arguments.tui {
+        tui::check()?;
+    }
     let threads = set_threads(&arguments.threads)?;
     interrupt::listen();
     let (plan, mut network) = plan(config, threads, resumed.as_ref(), arguments)?;
@@ -77,6 +81,12 @@ fn train_with(config: Config, arguments: &TrainArgs, resumed: Option<RunDir>) ->
 
     let training = &plan.setup.config.training;
     let mut progress = Progress::new(plan.run.path());
+    let mut terminal = None;
+    if arguments.tui {
+        progress = progress.without_bar();
+        let (model, data) = (&plan.setup.config.model.name, plan.setup.location.name());
+        terminal = Some(Tui::begin(format!("{model} on {data}, {}", plan.run.path().display()))?);
+    }
     let mut trainer = trainer(&plan.setup)?
         .checkpoints(plan.run.checkpoints())
         .checkpoint_every(Duration::try_from_secs_f64(training.checkpoint_seconds).unwrap_or(Duration::MAX))
@@ -85,6 +95,9 @@ fn train_with(config: Config, arguments: &TrainArgs, resumed: Option<RunDir>) ->
         .callback(plan.run.events())
         .callback(&mut progress)
         .callback(interrupt::StopWhenAsked);
+    if let Some(terminal) = &mut terminal {
+        trainer = trainer.callback(terminal);
+    }
     if resumed.is_some()
         && let Some(checkpoint) = resume::checkpoint(&plan)?
     {
@@ -92,6 +105,9 @@ fn train_with(config: Config, arguments: &TrainArgs, resumed: Option<RunDir>) ->
     }
     let phase = Phase::begin("training with its validations and checkpoints");
     let history = trainer.fit(network.as_mut(), &plan.setup.train);
+    if let Some(terminal) = &mut terminal {
+        terminal.end();
+    }
     progress.end(&history);
     drop(phase);
     let history = history?;
